@@ -1,0 +1,143 @@
+import type { z } from 'zod';
+import type { Json, JsonObject } from '#shared/json.ts';
+import type { Answer } from '#shared/run/events.ts';
+import type { Item } from '#shared/workflow/tree.ts';
+import type { ScriptRequest, ScriptResult } from '../engine/ports/sandbox.ts';
+
+/**
+ * What a crash may repeat (reliability-security.md 2.1). `pure`: no outside reach. `idempotent`: twice is once.
+ * `keyed`: the receiver honours our idempotency key. `unsafe`: never repeated without a person.
+ */
+export type Effect = 'pure' | 'idempotent' | 'keyed' | 'unsafe';
+
+/** An outside system: where it may be called, what it needs, and how a request is signed. */
+export type Connector<C extends z.ZodObject = z.ZodObject> = {
+  name: string;
+  title: string;
+  /** Hosts a request may go to. Absent: the hosts that the connection record lists. */
+  hosts?: string[];
+  /** The connection's fields. Those with `widget: 'secret'` in their meta are encrypted and never shown. */
+  connection: C;
+  /** Headers that a request is signed with. Runs in the broker; a step never sees the connection. */
+  sign?: (connection: z.infer<C>, request: { method: string; url: string }) => Record<string, string>;
+};
+
+/** A request that a step wants sent. The broker adds the secret, checks the host and opens the connection. */
+export type HttpRequest = {
+  method: string;
+  url: string;
+  headers?: Record<string, string>;
+  /** JSON values are sent as JSON, text as it is. */
+  body?: Json;
+  timeoutMs?: number;
+  /** The header that carries the idempotency key; it makes the effect `keyed`. */
+  idempotencyHeader?: string;
+  /** Redirects followed, each checked again. Default 5. */
+  maxRedirects?: number;
+};
+
+/** `body` is parsed where the answer says JSON, else text; other bytes are stored as a blob and named. */
+export type HttpReply = {
+  status: number;
+  headers: Record<string, string>;
+  body: Json;
+  binary?: { blob: string; bytes: number; mime: string };
+};
+
+export type StepHttp = {
+  /** @throws SluiceError connector.unavailable (did not happen), connector.unclear (may have happened), egress.refused, connection.host_not_allowed */
+  send(request: HttpRequest): Promise<HttpReply>;
+};
+
+/** Compares one column: a plain value means equal. */
+export type Where = Record<string, Json | { [op in 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte' | 'contains']?: Json }>;
+export type TableQuery = { table: string; where?: Where; orderBy?: { column: string; descending?: boolean }; limit?: number };
+
+/** The project's own key-values and tables: one SQLite file per project and environment. */
+export type StepStore = {
+  kvGet(key: string): Promise<Json | undefined>;
+  kvSet(key: string, value: Json, ttlMs?: number): Promise<void>;
+  /** False, and nothing changed, where the key exists. */
+  tableInsert(table: string, key: Json, row: JsonObject): Promise<{ inserted: boolean }>;
+  tableUpdate(table: string, where: Where, set: JsonObject): Promise<{ changed: number }>;
+  tableDelete(table: string, where: Where): Promise<{ changed: number }>;
+  tableQuery(query: TableQuery): Promise<JsonObject[]>;
+};
+
+/** What a control step may ask of its run. */
+export type RunControl = {
+  /** Answers the caller of the trigger. The first answer counts; later ones are ignored. */
+  respond(answer: Answer): Promise<void>;
+  /** Gives the run back until a time (milliseconds since 1970); no worker or timer is held meanwhile. */
+  waitUntil(atMs: number): Promise<void>;
+  /** Runs another workflow of the same version in this process and gives its output items. */
+  runWorkflow(workflowId: string, items: Item[]): Promise<Item[]>;
+};
+
+export type Call = {
+  http: StepHttp;
+  store: StepStore;
+  /** Runs people's code in the sandbox process. */
+  script(request: Omit<ScriptRequest, 'context'>): Promise<ScriptResult>;
+  /** Milliseconds since 1970, the same for every attempt of a step run. */
+  clock: { now(): number };
+  /** In [0, 1), from the run's seed: a retry and a replay get the same numbers. */
+  random(): number;
+  ids: { uuid(): string };
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
+  signal: AbortSignal;
+  /** The idempotency key of the n-th effect of this item. */
+  key(n: number): string;
+  run: RunControl;
+  stepId: string;
+  mode: 'each' | 'once';
+};
+
+type Common<C extends z.ZodObject> = {
+  /** `system.action`, unique for ever. */
+  type: string;
+  /** Raised when the config changes shape; the upgrade stands in the same file. */
+  version: number;
+  title: string;
+  /** One sentence for the step library. */
+  description: string;
+  category: 'trigger' | 'flow' | 'items' | 'code' | 'network' | 'storage';
+  /** A Lucide icon's name. */
+  icon: string;
+  effect: Effect | ((config: z.infer<C>) => Effect);
+  /** What to do when an effect may have happened. Default: `ask` for unsafe, else `retry`. */
+  onAmbiguous?: 'retry' | 'ask' | 'fail';
+  connector?: Connector;
+  /** Default `['main']`; none for a trigger. */
+  inputs?: string[];
+  /** Without `error`, which every step with an input has. Default `['main']`. */
+  outputs?: string[] | ((config: z.infer<C>) => string[]);
+  mode: 'each' | 'once';
+  /** Fields whose meta says `expression: false` are taken literally. */
+  config: C;
+  /** What one output item's `json` looks like, for the editor and for later steps. */
+  output: z.ZodType;
+  /** Asked for where the engine itself drives the step. */
+  control?: 'loop';
+  /** Old config to new, one entry per version left behind. */
+  upgrades?: Record<number, (config: JsonObject) => JsonObject>;
+};
+
+export type StepType<C extends z.ZodObject = z.ZodObject> = Common<C> & {
+  /** One item in; an object, a list of them, or nothing out, on `main`. */
+  run?(call: Call & { item: Item; config: z.infer<C> }): Promise<Json | undefined> | Json | undefined;
+  /** All items in, lists per port out. `config` is resolved with the first item. */
+  runAll?(
+    call: Call & { inputs: Record<string, Item[]>; config: z.infer<C>; configFor(item: Item): z.infer<C> },
+  ): Promise<Record<string, Item[]>> | Record<string, Item[]>;
+};
+
+/** Declares a step type. Exactly one of `run` and `runAll`, or neither for a trigger and a loop. */
+export function defineStepType<C extends z.ZodObject>(definition: StepType<C>): StepType<C> {
+  if (definition.run && definition.runAll) throw new TypeError(`${definition.type} declares both run and runAll.`);
+  return definition;
+}
+
+export function defineConnector<C extends z.ZodObject>(definition: Connector<C>): Connector<C> {
+  return definition;
+}

@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { Hash, PortName, StepId, Time, Uuid } from '../ids.ts';
+import { Json, JsonObject } from '../json.ts';
+import { Item } from '../workflow/tree.ts';
+
+/** Items of an edge: inline up to 1 MB, else a blob that holds their JSON. */
+export const Payload = z.union([
+  z.strictObject({ items: z.array(Item) }),
+  z.strictObject({ blob: Hash, bytes: z.int(), count: z.int() }),
+]);
+export type Payload = z.infer<typeof Payload>;
+
+/** An error as the journal keeps it and as `json.error` of an item shows it. */
+export const StepError = z.object({
+  code: z.string(),
+  message: z.string(),
+  detail: z.string().optional(),
+  stepId: StepId.optional(),
+  itemIndex: z.int().optional(),
+  details: JsonObject.optional(),
+});
+export type StepError = z.infer<typeof StepError>;
+
+export const WaitReason = z.enum(['delay', 'approval', 'webhook_reply', 'connector_down', 'needs_attention']);
+export type WaitReason = z.infer<typeof WaitReason>;
+
+export const RunStatus = z.enum(['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled', 'timed_out']);
+export type RunStatus = z.infer<typeof RunStatus>;
+
+/** One delivery: the items that one step run sent through one of its ports. A loop also says which batch. */
+export const Delivery = z.strictObject({
+  port: PortName,
+  stepId: StepId,
+  iteration: z.int().min(0),
+  outPort: PortName,
+  batch: z.int().min(0).optional(),
+});
+export type Delivery = z.infer<typeof Delivery>;
+
+/** What the caller of a webhook, route or API gets. */
+export const Answer = z.strictObject({
+  status: z.int().min(100).max(599),
+  headers: z.record(z.string(), z.string()).optional(),
+  body: Json.optional(),
+  blob: Hash.optional(),
+});
+export type Answer = z.infer<typeof Answer>;
+
+const common = {
+  runId: Uuid,
+  /** From 1, without a gap. */
+  seq: z.int().min(1),
+  at: Time,
+  /** The lease under which it was written. */
+  fence: z.int().min(0),
+  /** The calling steps of an in-process sub-workflow, `["call_b2:0"]`. */
+  path: z.array(z.string()).optional(),
+};
+const ofStep = { ...common, stepId: StepId, iteration: z.int().min(0), attempt: z.int().min(1) };
+
+export const EffectKind = z.enum(['http', 'table', 'kv', 'sql', 'mail', 'file', 'model']);
+export type EffectKind = z.infer<typeof EffectKind>;
+
+/** One line of a run's journal: the truth about a run, in one shape from the engine to the canvas (formats.md 6). */
+export const RunEvent = z.discriminatedUnion('type', [
+  z.strictObject({
+    ...common,
+    type: z.literal('run.started'),
+    workflowId: Uuid,
+    versionId: Uuid.optional(),
+    execHash: Hash,
+    runtimeHash: Hash,
+    environment: z.string(),
+    environmentRevision: z.int().optional(),
+    triggerStepId: StepId,
+    input: Payload,
+    /** Random numbers and ids of the run come from it. */
+    seed: z.string(),
+    retryOf: Uuid.optional(),
+  }),
+  z.strictObject({ ...ofStep, type: z.literal('step.attempted'), from: z.array(Delivery) }),
+  z.strictObject({
+    ...ofStep,
+    type: z.literal('effect.intended'),
+    /** `<item index>.<n>`, as in the idempotency key. */
+    no: z.string(),
+    kind: EffectKind,
+    key: z.string(),
+    /** Without secrets. */
+    request: Json,
+  }),
+  z.strictObject({
+    ...ofStep,
+    type: z.literal('effect.recorded'),
+    no: z.string(),
+    kind: EffectKind,
+    requestHash: Hash,
+    result: Json.optional(),
+    error: StepError.optional(),
+  }),
+  z.strictObject({ ...ofStep, type: z.literal('step.succeeded'), outputs: z.record(PortName, Payload) }),
+  z.strictObject({ ...ofStep, type: z.literal('step.failed'), error: StepError, retryAt: Time.optional() }),
+  z.strictObject({
+    ...common,
+    type: z.literal('step.skipped'),
+    stepId: StepId,
+    reason: z.enum(['not_reached', 'disabled', 'run_ended']),
+  }),
+  z.strictObject({
+    ...common,
+    type: z.literal('run.waiting'),
+    stepId: StepId,
+    iteration: z.int().min(0),
+    reason: WaitReason,
+    until: Time.optional(),
+    error: StepError.optional(),
+  }),
+  z.strictObject({
+    ...common,
+    type: z.literal('run.resumed'),
+    stepId: StepId,
+    iteration: z.int().min(0),
+    /** `timer`, a user id, or the kind of event that ended the wait. */
+    by: z.string(),
+    input: Json.optional(),
+  }),
+  z.strictObject({ ...common, type: z.literal('run.answered'), stepId: StepId, ...Answer.shape }),
+  z.strictObject({
+    ...common,
+    type: z.literal('run.ended'),
+    status: z.enum(['succeeded', 'failed', 'cancelled', 'timed_out']),
+    /** By step id, the items that left by ports without an edge. */
+    output: z.record(StepId, Payload).optional(),
+    error: StepError.optional(),
+  }),
+]);
+export type RunEvent = z.infer<typeof RunEvent>;
+export type RunEventType = RunEvent['type'];
+/** The event of one type. */
+export type EventOf<T extends RunEventType> = Extract<RunEvent, { type: T }>;
+
+/** One line of a run's log. Logs are not journal: losing one changes nothing. */
+export const RunLogLine = z.strictObject({
+  runId: Uuid,
+  at: Time,
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  stepId: StepId.optional(),
+  iteration: z.int().optional(),
+  message: z.string().max(10_000),
+});
+export type RunLogLine = z.infer<typeof RunLogLine>;
