@@ -1,0 +1,304 @@
+import { z } from 'zod';
+import { Hash, ScriptPath, Slug, StepId, Time, Uuid } from '../ids.ts';
+import { JsonObject } from '../json.ts';
+import { Op } from '../merge/ops.ts';
+import { RunEvent, RunLogLine } from '../run/events.ts';
+import { StepTypeInfo } from '../workflow/catalog.ts';
+import { Edit } from '../workflow/edit.ts';
+import { Problem } from '../workflow/problem.ts';
+import { Item, Tree } from '../workflow/tree.ts';
+import { Deployment, MeterUsage, RunSummary, User, Version, Workspace } from './cloud/common.ts';
+import type { Group } from './contract.ts';
+import { PageInput, page } from './page.ts';
+
+const Empty = z.strictObject({});
+const Done = z.strictObject({ done: z.literal(true) });
+
+/** Where a project stands between this computer and the cloud (domain.md 8). */
+export const SyncState = z.strictObject({
+  state: z.enum(['local_only', 'synced', 'ahead', 'behind', 'conflict', 'needs_sign_in', 'cannot_sync']),
+  /** The last revision both sides agreed on. */
+  revision: z.int().optional(),
+  /** Commits that wait to be sent. */
+  pending: z.int(),
+  workspaceId: Uuid.optional(),
+  syncedAt: Time.optional(),
+  /** Why it cannot sync, in words for a person. */
+  reason: z.string().optional(),
+});
+export type SyncState = z.infer<typeof SyncState>;
+
+export const ProjectInfo = z.strictObject({
+  id: Uuid,
+  name: z.string(),
+  /** The folder on this computer. */
+  dir: z.string(),
+  workflowCount: z.int(),
+  /** Untrusted: view and edit only, nothing runs. */
+  trusted: z.boolean(),
+  sync: SyncState,
+  openedAt: Time,
+});
+export type ProjectInfo = z.infer<typeof ProjectInfo>;
+
+/** A project as the editor holds it. `revision` counts changes on this computer, not in the cloud. */
+export const ProjectState = z.strictObject({
+  info: ProjectInfo,
+  revision: z.int(),
+  tree: Tree,
+  problems: z.array(Problem),
+  /** Files that cannot be read now; they are not written until they parse. */
+  unreadable: z.array(z.strictObject({ file: z.string(), line: z.int(), message: z.string() })),
+});
+export type ProjectState = z.infer<typeof ProjectState>;
+
+export const Template = z.strictObject({
+  name: Slug,
+  title: z.string(),
+  description: z.string(),
+  stepCount: z.int(),
+  /** Step types along its main line, for the picture on its card. */
+  uses: z.array(z.string()),
+});
+export type Template = z.infer<typeof Template>;
+
+/** One line of "What changes" in the publish dialog. */
+export const Change = z.strictObject({
+  kind: z.enum(['added', 'changed', 'removed']),
+  subject: z.enum(['workflow', 'step', 'edge', 'script', 'environment', 'connection', 'settings']),
+  title: z.string(),
+  where: z.string(),
+  fields: z.array(z.strictObject({ path: z.string(), before: z.string().optional(), after: z.string().optional() })),
+  authors: z.array(z.string()),
+});
+export type Change = z.infer<typeof Change>;
+
+export const PublishPreview = z.strictObject({
+  workspace: Workspace,
+  environment: Slug,
+  currentVersion: z.int().optional(),
+  /** Absent: nothing that runs has changed, so there is nothing to publish. */
+  nextVersion: z.int().optional(),
+  changes: z.array(Change),
+  /** Only the drawing or the notes differ. */
+  layoutOnly: z.boolean(),
+  usage: z.array(MeterUsage),
+  /** Cents per month of the plan the workspace is on. */
+  planPrice: z.int(),
+  checks: z.array(z.strictObject({ title: z.string(), status: z.enum(['ok', 'warning', 'error']), detail: z.string().optional(), advice: z.string().optional() })),
+});
+export type PublishPreview = z.infer<typeof PublishPreview>;
+
+export const AccountState = z.strictObject({
+  cloudUrl: z.string(),
+  status: z.enum(['signed_out', 'signing_in', 'signed_in', 'expired', 'unreachable']),
+  user: User.optional(),
+  workspaces: z.array(Workspace),
+  /** Where tokens are kept: the keychain, a protected file, or this process only. */
+  vault: z.enum(['keychain', 'file', 'memory']),
+});
+export type AccountState = z.infer<typeof AccountState>;
+
+export const Preferences = z.strictObject({
+  theme: z.enum(['system', 'light', 'dark', 'hc']).default('system'),
+  lastProjectId: Uuid.optional(),
+  /** Sizes and switches of the editor, by name. */
+  layout: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).default({}),
+});
+export type Preferences = z.infer<typeof Preferences>;
+
+const ofProject = { projectId: Uuid };
+const ofWorkflow = { projectId: Uuid, workflowId: Uuid };
+
+/** Everything the editor may ask of the host. Over Electron's IPC or a local WebSocket; the same either way. */
+export const hostApi = {
+  host: {
+    /** What this host is and can do; the editor shows what is there. */
+    describe: {
+      input: Empty,
+      output: z.strictObject({
+        version: z.string(),
+        shell: z.enum(['electron', 'browser']),
+        platform: z.enum(['linux', 'darwin', 'win32']),
+        runtimeHash: Hash,
+        cloudUrl: z.string(),
+        can: z.strictObject({ chooseFolder: z.boolean(), keychain: z.boolean(), openExternal: z.boolean() }),
+        /** Folder that new projects are made in. */
+        projectsDir: z.string(),
+      }),
+    },
+    /** Asks the person for a folder with the system's dialog. @throws host.not_supported in a browser */
+    chooseFolder: { input: Empty, output: z.strictObject({ dir: z.string().optional() }) },
+    /** Opens an https address, or one of the control plane, in the system browser. */
+    openExternal: { input: z.strictObject({ url: z.url() }), output: Done },
+    preferences: { input: Empty, output: Preferences },
+    setPreferences: { input: Preferences, output: Done },
+  },
+  stepTypes: {
+    list: { input: Empty, output: z.array(StepTypeInfo) },
+  },
+  projects: {
+    list: { input: Empty, output: z.array(ProjectInfo) },
+    templates: { input: Empty, output: z.array(Template) },
+    create: {
+      input: z.strictObject({ name: z.string().trim().min(1).max(120), template: Slug.optional(), dir: z.string().optional() }),
+      output: ProjectInfo,
+    },
+    /** Adds a folder that exists. It is untrusted until somebody says otherwise. */
+    openFolder: { input: z.strictObject({ dir: z.string() }), output: ProjectInfo },
+    open: { input: z.strictObject(ofProject), output: ProjectState },
+    close: { input: z.strictObject(ofProject), output: Done },
+    trust: { input: z.strictObject(ofProject), output: ProjectInfo },
+    /** Takes it off the list; the folder stays. */
+    forget: { input: z.strictObject(ofProject), output: Done },
+  },
+  documents: {
+    /** Replays edits on the host's tree and commits them here; answers once they are durable. */
+    edit: {
+      input: z.strictObject({ ...ofProject, edits: z.array(Edit).min(1).max(500) }),
+      output: z.strictObject({ revision: z.int() }),
+    },
+    /** Applies operations, as undo and redo do. @throws project.rebase_required when what they undo has changed since */
+    patch: {
+      input: z.strictObject({ ...ofProject, ops: z.array(Op).min(1).max(5_000) }),
+      output: z.strictObject({ revision: z.int() }),
+    },
+    /** The text of a workflow's YAML file. */
+    text: { input: z.strictObject(ofWorkflow), output: z.strictObject({ file: z.string(), text: z.string() }) },
+    /** Takes an edited text. Problems that keep it from being read are returned and nothing changes. */
+    setText: {
+      input: z.strictObject({ ...ofWorkflow, text: z.string().max(1_048_576) }),
+      output: z.strictObject({ accepted: z.boolean(), revision: z.int(), problems: z.array(Problem) }),
+    },
+    setScript: {
+      input: z.strictObject({ ...ofProject, path: ScriptPath, text: z.string().max(500_000) }),
+      output: z.strictObject({ revision: z.int() }),
+    },
+    /** The pinned items of a step. */
+    pin: { input: z.strictObject({ ...ofWorkflow, stepId: StepId }), output: z.strictObject({ items: z.array(Item) }) },
+    setPin: {
+      input: z.strictObject({ ...ofWorkflow, stepId: StepId, items: z.array(Item).max(1_000).optional() }),
+      output: z.strictObject({ revision: z.int() }),
+    },
+  },
+  runs: {
+    /**
+     * Runs on this computer. `fromStepId` reuses what `basedOn` recorded for everything before it; `stopAfterStepId` ends after
+     * that step; both the same: one step. Pinned steps give their pin.
+     */
+    start: {
+      input: z.strictObject({
+        ...ofWorkflow,
+        triggerStepId: StepId.optional(),
+        items: z.array(Item).max(1_000).optional(),
+        fromStepId: StepId.optional(),
+        stopAfterStepId: StepId.optional(),
+        basedOn: Uuid.optional(),
+        environment: Slug.default('local'),
+      }),
+      output: z.strictObject({ runId: Uuid }),
+    },
+    cancel: { input: z.strictObject({ runId: Uuid }), output: Done },
+    list: {
+      input: z.strictObject({ ...ofProject, workflowId: Uuid.optional(), ...PageInput }),
+      output: page(RunSummary),
+    },
+    get: {
+      input: z.strictObject({ runId: Uuid }),
+      output: z.strictObject({ run: RunSummary, events: z.array(RunEvent), logs: z.array(RunLogLine) }),
+    },
+    /** Items that an event keeps as a blob; at most the first 1,000. */
+    items: { input: z.strictObject({ runId: Uuid, blob: Hash }), output: z.strictObject({ items: z.array(Item), count: z.int() }) },
+  },
+  account: {
+    state: { input: Empty, output: AccountState },
+    /** Starts the sign-in in the system browser and gives its address; `account.changed` tells how it ended. */
+    signIn: { input: Empty, output: z.strictObject({ url: z.url(), opened: z.boolean() }) },
+    cancelSignIn: { input: Empty, output: Done },
+    signOut: { input: Empty, output: Done },
+  },
+  sync: {
+    /** Binds a project to a workspace and sends it there for the first time. */
+    bind: { input: z.strictObject({ ...ofProject, workspaceId: Uuid }), output: SyncState },
+    now: { input: z.strictObject(ofProject), output: SyncState },
+  },
+  publish: {
+    preview: { input: z.strictObject({ ...ofProject, environment: Slug }), output: PublishPreview },
+    /** Syncs, freezes a version and deploys it. `deployment.changed` tells the rest. */
+    start: {
+      input: z.strictObject({ ...ofProject, environment: Slug, note: z.string().max(280).default('') }),
+      output: Deployment,
+    },
+    deployments: { input: z.strictObject({ ...ofProject, ...PageInput }), output: page(Deployment) },
+    versions: { input: z.strictObject({ ...ofProject, ...PageInput }), output: page(Version) },
+    /** Deploys an earlier version again. */
+    rollback: { input: z.strictObject({ ...ofProject, environment: Slug, versionId: Uuid }), output: Deployment },
+  },
+  hosted: {
+    runs: {
+      input: z.strictObject({ ...ofProject, workflowId: Uuid.optional(), ...PageInput }),
+      output: page(RunSummary),
+    },
+    /** One hosted run; its later events follow as `run.event`. */
+    run: {
+      input: z.strictObject({ ...ofProject, runId: Uuid }),
+      output: z.strictObject({ run: RunSummary, events: z.array(RunEvent) }),
+    },
+    cancel: { input: z.strictObject({ ...ofProject, runId: Uuid }), output: Done },
+    usage: {
+      input: z.strictObject({ workspaceId: Uuid }),
+      output: z.strictObject({ plan: z.string(), meters: z.array(MeterUsage) }),
+    },
+    /** The provider's page where the owner pays for a bigger plan. */
+    upgrade: { input: z.strictObject({ workspaceId: Uuid, plan: z.enum(['starter', 'pro', 'business']) }), output: z.strictObject({ url: z.url(), opened: z.boolean() }) },
+  },
+  connections: {
+    /** What each connection of the project has: here for local runs, and hosted in the bound workspace. Never a secret. */
+    list: {
+      input: z.strictObject(ofProject),
+      output: z.array(
+        z.strictObject({ name: Slug, connector: z.string(), hosts: z.array(z.string()), local: z.boolean(), hosted: z.boolean() }),
+      ),
+    },
+    /** The connectors there are, with the JSON Schema of their fields. */
+    connectors: {
+      input: Empty,
+      output: z.array(z.strictObject({ name: z.string(), title: z.string(), schema: JsonObject, hosts: z.array(z.string()) })),
+    },
+    set: {
+      input: z.strictObject({
+        ...ofProject,
+        name: Slug,
+        connector: z.string(),
+        where: z.enum(['local', 'hosted']),
+        secret: JsonObject,
+        hosts: z.array(z.string().max(260)).max(50),
+      }),
+      output: Done,
+    },
+  },
+} as const satisfies Record<string, Group>;
+export type HostApi = typeof hostApi;
+
+/** What the host tells the editor, one way. */
+export const HostEvent = z.discriminatedUnion('type', [
+  /** The tree changed: by this editor (`origin` canvas), another window, a file, or sync. */
+  z.strictObject({
+    type: z.literal('project.changed'),
+    projectId: Uuid,
+    revision: z.int(),
+    origin: z.enum(['canvas', 'file', 'sync']),
+    /** From the revision before to this one. */
+    ops: z.array(Op),
+    problems: z.array(Problem),
+    unreadable: ProjectState.shape.unreadable,
+  }),
+  z.strictObject({ type: z.literal('project.sync'), projectId: Uuid, sync: SyncState }),
+  z.strictObject({ type: z.literal('run.event'), projectId: Uuid, where: z.enum(['local', 'hosted']), event: RunEvent }),
+  z.strictObject({ type: z.literal('run.log'), projectId: Uuid, line: RunLogLine }),
+  z.strictObject({ type: z.literal('run.changed'), where: z.enum(['local', 'hosted']), run: RunSummary }),
+  z.strictObject({ type: z.literal('deployment.changed'), deployment: Deployment }),
+  z.strictObject({ type: z.literal('account.changed'), account: AccountState }),
+  z.strictObject({ type: z.literal('runner.stopped'), projectId: Uuid, reason: z.string() }),
+]);
+export type HostEvent = z.infer<typeof HostEvent>;
