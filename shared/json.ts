@@ -20,3 +20,23 @@ export function toPlain<T extends Json>(value: T): T {
   for (const key of Object.keys(value)) copy[key] = toPlain(value[key] as Json);
   return copy as T;
 }
+
+/** How deep a JSON text nests, counted no further than one past `limit`. Cheap, so it can stand before `JSON.parse`. */
+export function jsonDepth(text: string, limit: number): number {
+  let depth = 0;
+  let deepest = 0;
+  let inText = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (inText) {
+      if (code === 92) i++;
+      else if (code === 34) inText = false;
+    } else if (code === 34) inText = true;
+    else if (code === 123 || code === 91) {
+      depth += 1;
+      if (depth > deepest) deepest = depth;
+      if (deepest > limit) return deepest;
+    } else if (code === 125 || code === 93) depth -= 1;
+  }
+  return deepest;
+}

@@ -25,6 +25,8 @@ export type ScriptRequest = {
     seed: string;
     /** Items of the latest run of each step the code names, by id and by name. */
     steps: Record<string, Item[]>;
+    /** For each of those names, which of its items each input item came from. Without it, only a single item is known. */
+    lineage?: Record<string, (number | null)[]>;
   };
 };
 

@@ -1,0 +1,31 @@
+import type { Readable, Writable } from 'node:stream';
+import { encodeFrame, frameReader } from './frames.ts';
+import { createIsolateHost, type ScriptHead } from './isolate.ts';
+
+/**
+ * The script worker: answers requests from `input` on `output`, one after the other, until `input` ends. It says
+ * `{ ready: true }` first. What it cannot explain ends the process; whoever started it starts another.
+ */
+export function serveScripts(input: Readable, output: Writable): Promise<void> {
+  const host = createIsolateHost();
+  let last = Promise.resolve();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const read = frameReader(({ head, body }) => {
+    last = last.then(async () => {
+      const answer = await host.run(head as ScriptHead, body);
+      output.write(encodeFrame(answer.reply, answer.body));
+    });
+    last.catch(reject);
+  });
+  input.on('data', (bytes: Buffer) => {
+    try {
+      read(bytes);
+    } catch (thrown) {
+      reject(thrown);
+    }
+  });
+  input.on('end', () => last.then(resolve, reject));
+  input.on('error', reject);
+  output.write(encodeFrame({ ready: true }));
+  return promise.finally(() => host.close());
+}
