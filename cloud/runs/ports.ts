@@ -1,0 +1,40 @@
+import type { Plan } from '#shared/plan.ts';
+
+/** One open transaction in one workspace: what `withWorkspaceSql` hands to its function. */
+export type Sql = {
+  query<R extends object = Record<string, unknown>>(
+    text: string,
+    values?: unknown[],
+  ): Promise<{ rows: R[]; rowCount: number | null }>;
+};
+
+/** What hosted use is held to. Each function runs inside the caller's transaction, so use and cause commit together. */
+export type Allowances = {
+  /**
+   * Sets one run aside in the day and month of `at`, in the transaction that accepts the run.
+   *
+   * @throws SluiceError allowance_exceeded (429), details `{ meter, limit, used, resetsAt }`; the transaction is unusable for accepting
+   */
+  reserveRun(sql: Sql, workspaceId: string, at: Date): Promise<void>;
+  /** The run leaves the queue: reserved becomes used. `at` is the time it was reserved at. Once per run, however often called. */
+  countRun(sql: Sql, workspaceId: string, runId: string, at: Date): Promise<void>;
+  /** The run was ended before it left the queue: what was set aside at `at` is given back. Called once per run. */
+  releaseRun(sql: Sql, workspaceId: string, at: Date): Promise<void>;
+  /** Step runs ended. `sourceIds` read `step:<runId>:<path>/<stepId>:<iteration>`; each counts once, however often given. */
+  countSteps(sql: Sql, workspaceId: string, sourceIds: string[], at: Date): Promise<void>;
+  planOf(sql: Sql, workspaceId: string): Promise<Plan>;
+};
+
+/** What the control plane asks of the place where a workspace's runs execute. */
+export type ContainerService = {
+  /** Starts or wakes the runtime and resolves once it has said hello. @throws SluiceError container.start_failed, container.not_available */
+  ensureRunning(workspaceId: string): Promise<void>;
+  /** Something was executed just now: puts the idle sleep off. */
+  touch(workspaceId: string): Promise<void>;
+  /** Whose start this secret belongs to. @throws SluiceError token.invalid */
+  verifyBoot(hello: {
+    bootSecret: string;
+    runtimeHash: string;
+    node: string;
+  }): Promise<{ workspaceId: string; containerId: string }>;
+};
