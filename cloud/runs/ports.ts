@@ -36,5 +36,5 @@ export type ContainerService = {
     bootSecret: string;
     runtimeHash: string;
     node: string;
-  }): Promise<{ workspaceId: string; containerId: string }>;
+  }): Promise<{ workspaceId: string; containerId: string; bootId: string }>;
 };
