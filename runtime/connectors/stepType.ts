@@ -34,6 +34,8 @@ export type HttpRequest = {
   idempotencyHeader?: string;
   /** Redirects followed, each checked again. Default 5. */
   maxRedirects?: number;
+  /** Whether an answer of 400 and above is thrown, so that it can be tried again. Default true. */
+  failOnStatus?: boolean;
 };
 
 /** `body` is parsed where the answer says JSON, else text; other bytes are stored as a blob and named. */
@@ -51,7 +53,12 @@ export type StepHttp = {
 
 /** Compares one column: a plain value means equal. */
 export type Where = Record<string, Json | { [op in 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte' | 'contains']?: Json }>;
-export type TableQuery = { table: string; where?: Where; orderBy?: { column: string; descending?: boolean }; limit?: number };
+export type TableQuery = {
+  table: string;
+  where?: Where;
+  orderBy?: { column: string; descending?: boolean };
+  limit?: number;
+};
 
 /** The project's own key-values and tables: one SQLite file per project and environment. */
 export type StepStore = {
@@ -89,6 +96,8 @@ export type Call = {
   /** The idempotency key of the n-th effect of this item. */
   key(n: number): string;
   run: RunControl;
+  /** The text of a file below `scripts/`. @throws SluiceError config.invalid when there is none */
+  readScript(path: string): string;
   stepId: string;
   mode: 'each' | 'once';
 };
@@ -119,6 +128,8 @@ type Common<C extends z.ZodObject> = {
   output: z.ZodType;
   /** Asked for where the engine itself drives the step. */
   control?: 'loop';
+  /** Time of one attempt where the step sets none; null: only the run's own time counts. Default 30 s. */
+  timeoutMs?: number | null;
   /** Old config to new, one entry per version left behind. */
   upgrades?: Record<number, (config: JsonObject) => JsonObject>;
 };

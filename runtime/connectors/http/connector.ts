@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { SluiceError } from '#shared/error.ts';
+import { defineConnector } from '../stepType.ts';
+
+/** Any web service. The hosts it may be used for stand in the connection record. */
+export const http = defineConnector({
+  name: 'http',
+  title: 'HTTP',
+  connection: z.strictObject({
+    kind: z.enum(['none', 'basic', 'bearer', 'header']).default('none').meta({
+      title: 'Sign in with',
+      help: 'How the service wants to be told who you are.',
+      order: 1,
+    }),
+    username: z.string().max(500).optional().meta({ title: 'User name', help: 'For basic.', order: 2 }),
+    password: z
+      .string()
+      .max(5_000)
+      .optional()
+      .meta({ title: 'Password', help: 'For basic.', widget: 'secret', order: 3 }),
+    token: z.string().max(20_000).optional().meta({ title: 'Token', help: 'For bearer.', widget: 'secret', order: 4 }),
+    header: z
+      .string()
+      .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/, 'must be the name of a header')
+      .optional()
+      .meta({ title: 'Header', help: 'For header: the name the service expects.', placeholder: 'X-Api-Key', order: 5 }),
+    value: z
+      .string()
+      .max(20_000)
+      .optional()
+      .meta({ title: 'Value of the header', help: 'For header.', widget: 'secret', order: 6 }),
+  }),
+  sign({ kind, username, password, token, header, value }): Record<string, string> {
+    switch (kind) {
+      case 'none':
+        return {};
+      case 'basic':
+        return { authorization: `Basic ${Buffer.from(`${username ?? ''}:${password ?? ''}`).toString('base64')}` };
+      case 'bearer':
+        return { authorization: `Bearer ${needed(token, 'token')}` };
+      case 'header':
+        return { [needed(header, 'header')]: needed(value, 'value of the header') };
+    }
+  },
+});
+
+function needed(value: string | undefined, what: string): string {
+  if (value) return value;
+  throw new SluiceError('config.invalid', `The connection has no ${what}.`, {
+    advice: 'Open the connection and fill it in.',
+  });
+}
