@@ -1,0 +1,151 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { SluiceError } from '#shared/error.ts';
+import type { ConnectionInfo } from './embeddedPostgres.ts';
+import { Prisma, PrismaClient } from './generated/client.ts';
+
+/** Prisma inside one transaction whose workspace, or user, is set. */
+export type Tx = Prisma.TransactionClient;
+
+/** Plain SQL inside one transaction; for what must be fast. */
+export type Sql = {
+  query<Row extends pg.QueryResultRow>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<{ rows: Row[]; rowCount: number }>;
+};
+
+/** Whose rows a transaction sees. An actor is one. */
+export type WorkspaceScope = { workspaceId: string };
+
+/**
+ * The one door to the database. Row-level security shows a transaction the rows of its workspace and no others, and the
+ * role behind it can neither step around that nor change a table. Several queries belong into one transaction: opening one
+ * costs about 5 ms with Prisma, 0.5 ms with plain SQL.
+ */
+export type Database = {
+  /** One transaction in a workspace. A throw rolls it back. */
+  withWorkspace<T>(scope: WorkspaceScope, fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** The same with plain SQL. */
+  withWorkspaceSql<T>(scope: WorkspaceScope, fn: (sql: Sql) => Promise<T>): Promise<T>;
+  /** One transaction that sees, of tenant tables, which workspaces this user belongs to, and the user's own rows elsewhere. */
+  withUser<T>(userId: string, fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** One transaction that sees no tenant's rows: accounts, sessions, provider events. */
+  withoutTenant<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** One transaction of the dispatcher, which sees the claims of every workspace and nothing else at all. */
+  withClaims<T>(fn: (sql: Sql) => Promise<T>): Promise<T>;
+  /** Whether the database answers. */
+  ping(): Promise<boolean>;
+  close(): Promise<void>;
+};
+
+export type DatabaseOptions = {
+  /** Of the database; user and password are replaced by each role's. */
+  connection: ConnectionInfo;
+  passwordOf: (role: 'sluice_app' | 'sluice_dispatcher') => string;
+  poolSize?: number;
+  /** Told of connections that broke while nobody used them. */
+  onError?: (error: Error) => void;
+};
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const LIMITS = { timeout: 30_000, maxWait: 10_000 };
+
+export function openDatabase({ connection, passwordOf, poolSize = 20, onError }: DatabaseOptions): Database {
+  const pool = (role: 'sluice_app' | 'sluice_dispatcher', max: number): pg.Pool => {
+    const made = new pg.Pool({
+      ...connection,
+      user: role,
+      password: passwordOf(role),
+      max,
+      connectionTimeoutMillis: 10_000,
+      statement_timeout: 10_000,
+      idle_in_transaction_session_timeout: 30_000,
+    });
+    made.on('error', (error) => onError?.(error));
+    return made;
+  };
+  const app = pool('sluice_app', poolSize);
+  const dispatcher = pool('sluice_dispatcher', 4);
+  const prisma = new PrismaClient({ adapter: new PrismaPg(app) });
+
+  async function withSetting<T>(
+    name: 'app.workspace_id' | 'app.user_id',
+    id: string,
+    fn: (tx: Tx) => Promise<T>,
+  ): Promise<T> {
+    requireUuid(id);
+    return prisma.$transaction(async (tx) => {
+      await tx.$executeRaw`select set_config(${name}, ${id}, true)`;
+      return fn(tx);
+    }, LIMITS);
+  }
+
+  return {
+    withWorkspace: ({ workspaceId }, fn) => withSetting('app.workspace_id', workspaceId, fn),
+
+    withWorkspaceSql: ({ workspaceId }, fn) => {
+      requireUuid(workspaceId);
+      return inTransaction(app, fn, (client) =>
+        client.query("select set_config('app.workspace_id', $1, true)", [workspaceId]),
+      );
+    },
+
+    withUser: (userId, fn) => withSetting('app.user_id', userId, fn),
+    withoutTenant: (fn) => prisma.$transaction(fn, LIMITS),
+    withClaims: (fn) => inTransaction(dispatcher, fn),
+
+    async ping() {
+      try {
+        await app.query('select 1');
+        return true;
+      } catch {
+        return false;
+      }
+    },
+
+    async close() {
+      await prisma.$disconnect();
+      await Promise.all([app.end(), dispatcher.end()]);
+    },
+  };
+}
+
+async function inTransaction<T>(
+  pool: pg.Pool,
+  fn: (sql: Sql) => Promise<T>,
+  prepare?: (client: pg.PoolClient) => Promise<unknown>,
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('begin');
+    await prepare?.(client);
+    const answer = await fn({
+      async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) {
+        const { rows, rowCount } = await client.query<Row>(text, [...values]);
+        return { rows, rowCount: rowCount ?? 0 };
+      },
+    });
+    await client.query('commit');
+    return answer;
+  } catch (thrown) {
+    // A connection that cannot even roll back is thrown away, and with it whatever it had set.
+    await client.query('rollback').catch((error: Error) => {
+      broken = error;
+    });
+    throw thrown;
+  } finally {
+    client.release(broken);
+  }
+}
+
+function requireUuid(id: string): void {
+  if (!UUID.test(id)) throw new SluiceError('workspace.not_found', 'There is no such workspace.');
+}
+
+/** Whether a unique index refused a row: somebody else has that name, number or id. */
+export function isTaken(thrown: unknown): boolean {
+  if (thrown instanceof Prisma.PrismaClientKnownRequestError) return thrown.code === 'P2002';
+  return typeof thrown === 'object' && thrown !== null && 'code' in thrown && thrown.code === '23505';
+}
