@@ -1,0 +1,55 @@
+import { X } from 'lucide-react';
+import { Dialog as Radix } from 'radix-ui';
+import type { ReactNode } from 'react';
+import { Button } from './Button.tsx';
+import { cx } from './cx.ts';
+
+type DialogProps = {
+  open: boolean;
+  onClose: () => void;
+  /** Says the act: "Publish support-ops". */
+  title: ReactNode;
+  /** Beside the title. */
+  head?: ReactNode;
+  size?: 'confirm' | 'form' | 'wide';
+  /** The consequence, left in the footer. */
+  consequence?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+  bare?: boolean;
+};
+
+const WIDTHS = { confirm: 'w-[420px]', form: 'w-[640px]', wide: 'w-[960px]' };
+
+/** Blocks the screen; only publish, delete, sign-in and their like may. Radix traps and returns the focus. */
+export function Dialog({ open, onClose, title, head, size = 'confirm', consequence, actions, children, bare }: DialogProps) {
+  return (
+    <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
+      <Radix.Portal>
+        <Radix.Overlay className="fixed inset-0 z-40 bg-scrim animate-[fade-in_120ms_ease-out]" />
+        <Radix.Content
+          aria-describedby={undefined}
+          className={cx(
+            'fixed top-[min(11vh,100px)] left-1/2 z-50 flex max-h-[min(82vh,720px)] max-w-[calc(100vw-32px)] -translate-x-1/2 flex-col overflow-hidden rounded-dialog bg-panel shadow-dialog outline-none animate-[fade-in_180ms_ease-out]',
+            WIDTHS[size],
+          )}
+        >
+          <header className="flex min-h-14 flex-none items-center gap-2 border-b border-line py-2 pr-3 pl-5">
+            <Radix.Title className="text-lead font-heading tracking-[-.01em] whitespace-nowrap">{title}</Radix.Title>
+            {head}
+            <Radix.Close asChild>
+              <Button look="ghost" className="ml-auto" aria-label="Close" icon={<X className="icon" />} />
+            </Radix.Close>
+          </header>
+          <div className={cx('min-h-0 flex-1 overflow-auto', !bare && 'flex flex-col gap-4 p-5')}>{children}</div>
+          {(actions || consequence) && (
+            <footer className="flex min-h-15 flex-none flex-wrap items-center gap-2 border-t border-line px-5 py-3">
+              <span className="min-w-0 flex-1 text-small text-ink-3">{consequence}</span>
+              {actions}
+            </footer>
+          )}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  );
+}
