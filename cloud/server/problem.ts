@@ -1,0 +1,69 @@
+import type { ErrorRequestHandler, Response } from 'express';
+import { SluiceError } from '#shared/error.ts';
+import type { Logger } from '#shared/log.ts';
+
+/** Answers with a problem document (formats.md 13). A bug shows nothing of itself: its cause is in the log. */
+export function sendProblem(res: Response, thrown: unknown, requestId: string, logger: Logger): void {
+  const error = asSluiceError(thrown);
+  const wire = error.toWire();
+  const bug = error.code === 'internal' || error.code === 'store.failed';
+  if (bug) {
+    const cause = error.cause ?? error;
+    logger.error('A request failed because of a bug.', {
+      requestId,
+      error: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+    });
+  }
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  const wait = error.details?.retryAfterSeconds;
+  if (typeof wait === 'number') res.setHeader('Retry-After', String(Math.max(1, Math.ceil(wait))));
+  else if (error.status === 503 || error.status === 429) res.setHeader('Retry-After', '5');
+  if (error.status === 401) res.setHeader('WWW-Authenticate', 'Bearer');
+  res.setHeader('Cache-Control', 'no-store');
+  res
+    .status(error.status)
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({
+        type: `urn:sluice:${wire.code}`,
+        title: bug ? 'Something went wrong on our side.' : wire.message,
+        status: error.status,
+        code: wire.code,
+        ...(wire.detail === undefined ? {} : { detail: wire.detail }),
+        requestId,
+        ...(bug || wire.details === undefined ? {} : { details: wire.details }),
+      }),
+    );
+}
+
+/** The last handler of an app: whatever a route throws becomes a problem. */
+export function problemHandler(logger: Logger): ErrorRequestHandler {
+  return (thrown, _req, res, _next) => sendProblem(res, thrown, requestIdOf(res), logger);
+}
+
+export function requestIdOf(res: Response): string {
+  return String(res.locals.requestId);
+}
+
+/** Failures of reading a request come from a library, with names of their own. */
+function asSluiceError(thrown: unknown): SluiceError {
+  const type = typeof thrown === 'object' && thrown !== null && 'type' in thrown ? thrown.type : undefined;
+  if (type === 'entity.too.large')
+    return new SluiceError('request.too_large', 'The body is larger than this call takes.');
+  if (type === 'entity.parse.failed') return new SluiceError('request.invalid', 'The body is not JSON.');
+  if (type === 'entity.verify.failed' && thrown instanceof Error)
+    return new SluiceError('request.invalid', thrown.message);
+  if (
+    type === 'encoding.unsupported' ||
+    type === 'charset.unsupported' ||
+    type === 'request.aborted' ||
+    type === 'request.size.invalid'
+  ) {
+    return new SluiceError('request.invalid', 'The body could not be read.');
+  }
+  if (thrown instanceof URIError) return new SluiceError('request.invalid', 'The address is not well formed.');
+  return SluiceError.from(thrown);
+}
