@@ -1,12 +1,10 @@
 import type { Connector, HttpReply, HttpRequest } from '#runtime/connectors/stepType.ts';
+import type { BoundConnection } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { JsonObject } from '#shared/json.ts';
 import { failureOf } from './failure.ts';
 import { isAllowedHost, parseUrl, shownUrl } from './hosts.ts';
 import { type BlobSink, readReply } from './reply.ts';
-
-/** A connection as the broker holds it. Its secret goes into the request's headers and nowhere else. */
-export type HeldConnection = { connector: string; secret: JsonObject; hosts: string[] };
 
 export type HttpBrokerDeps = {
   /** Finds a connector by name, to sign with. */
@@ -20,7 +18,14 @@ export type HttpBrokerDeps = {
   maxBytes?: number;
 };
 
-export type SendOptions = { connection?: HeldConnection; signal?: AbortSignal; idempotencyKey?: string };
+export type SendOptions = {
+  /** Its secret goes into the request's headers and nowhere else. */
+  connection?: BoundConnection;
+  /** Hosts that the step type's connector is made for; without them those of the connection. */
+  hosts?: readonly string[];
+  signal?: AbortSignal;
+  idempotencyKey?: string;
+};
 
 export type HttpBroker = {
   /**
@@ -68,7 +73,7 @@ export function createHttpBroker({
 }: HttpBrokerDeps): HttpBroker {
   async function send(
     request: HttpRequest,
-    { connection, signal, idempotencyKey }: SendOptions = {},
+    { connection, hosts, signal, idempotencyKey }: SendOptions = {},
   ): Promise<HttpReply> {
     signal?.throwIfAborted();
     const timeoutMs = request.timeoutMs ?? DEFAULT_TIMEOUT_MS;
@@ -83,7 +88,7 @@ export function createHttpBroker({
       for (let hops = 0; ; hops++) {
         where = shownUrl(url);
         await egress?.(url);
-        const signed = connection ? signedHeaders(connection, method, url, trusted) : {};
+        const signed = connection ? signedHeaders(connection, hosts, method, url, trusted) : {};
         const response = await fetchIt(url, {
           method,
           headers: { ...headers, ...signed },
@@ -138,21 +143,22 @@ export function createHttpBroker({
 
   /** Every address a connection is used for is checked; the secret itself is only for the origin that was asked for. */
   function signedHeaders(
-    connection: HeldConnection,
+    connection: BoundConnection,
+    listed: readonly string[] | undefined,
     method: string,
     url: URL,
     withSecret: boolean,
   ): Record<string, string> {
     const connector = findConnector(connection.connector);
     if (!connector) throw new SluiceError('connection.not_found', `There is no connector '${connection.connector}'.`);
-    const hosts = connector.hosts ?? connection.hosts;
+    const hosts = listed ?? connector.hosts ?? connection.hosts;
     if (!isAllowedHost(url, hosts)) {
       throw new SluiceError('connection.host_not_allowed', `This connection may not be used for ${url.host}.`, {
         advice:
           hosts.length > 0
             ? `It is for ${hosts.join(', ')}. Add the host to the connection if it is meant.`
             : 'Add the host to the connection.',
-        details: { host: url.host, hosts },
+        details: { host: url.host, hosts: [...hosts] },
       });
     }
     if (!withSecret || !connector.sign) return {};

@@ -2,38 +2,10 @@ import { mkdirSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import canonicalize from 'canonicalize';
-import type { TableQuery, Where } from '#runtime/connectors/stepType.ts';
 import { SluiceError } from '#shared/error.ts';
 import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
+import type { ProjectStore } from './ports.ts';
 import { columnName, OWN_COLUMNS, orderClause, tableName, whereClause } from './where.ts';
-
-/**
- * A project's key-values and tables in one environment. Every write names the idempotency key of its effect, which is
- * stored in the same transaction: the same key again gives the first result and changes nothing.
- *
- * @throws SluiceError config.invalid (a name, key or comparison that cannot be), limit.exceeded (full, or one thing too
- *   large), disk.failed (the disk is full), store.failed (anything else of SQLite)
- */
-export type ProjectStore = {
-  kvGet(key: string): Promise<Json | undefined>;
-  kvSet(key: string, value: Json, options: { effectKey: string; ttlMs?: number }): Promise<void>;
-  tableInsert(
-    table: string,
-    key: Json,
-    row: JsonObject,
-    options: { effectKey: string },
-  ): Promise<{ inserted: boolean }>;
-  tableUpdate(
-    table: string,
-    where: Where,
-    set: JsonObject,
-    options: { effectKey: string },
-  ): Promise<{ changed: number }>;
-  tableDelete(table: string, where: Where, options: { effectKey: string }): Promise<{ changed: number }>;
-  /** Rows with `key`, `createdAt` and `updatedAt` beside their own columns, oldest first unless ordered. At most 1,000 unless `limit` says more. */
-  tableQuery(query: TableQuery): Promise<JsonObject[]>;
-  close(): void;
-};
 
 export type ProjectStoreOptions = {
   /** What the file may grow to. Without it, as large as the disk. */
@@ -58,7 +30,15 @@ CREATE INDEX IF NOT EXISTS effects_at ON effects (at);
 PRAGMA user_version = 1;
 `;
 
-/** Opens the store, and makes the file and its folder where they are missing. `:memory:` keeps nothing. */
+/**
+ * A project's key-values and tables in one environment. Opens the file, and makes it and its folder where they are
+ * missing; `:memory:` keeps nothing. Every write names the idempotency key of its effect, which is stored in the same
+ * transaction: the same key again gives the first result and changes nothing. `tableQuery` gives rows with `key`,
+ * `createdAt` and `updatedAt` beside their own columns, oldest first unless ordered, at most 1,000 unless `limit` says more.
+ *
+ * @throws SluiceError config.invalid (a name, key or comparison that cannot be), limit.exceeded (full, or one thing too
+ *   large), disk.failed (the disk is full), store.failed (anything else of SQLite)
+ */
 export function openProjectStore(file: string, { maxBytes, now = Date.now }: ProjectStoreOptions = {}): ProjectStore {
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true });
   const db = new DatabaseSync(file, { timeout: 5_000 });
@@ -111,12 +91,12 @@ export function openProjectStore(file: string, { maxBytes, now = Date.now }: Pro
   }
 
   return {
-    async kvGet(key) {
+    kvGet(key) {
       const found = guard(() => sql.kvGet.get(kvKey(key), now())) as { value: string } | undefined;
       return found && (JSON.parse(found.value) as Json);
     },
 
-    async kvSet(key, value, { effectKey, ttlMs }) {
+    kvSet(key, value, { effectKey, ttlMs }) {
       const text = textOf(value, `The value of '${kvKey(key)}'`);
       once(effectKey, () => {
         sql.kvExpire.run(now());
@@ -125,7 +105,7 @@ export function openProjectStore(file: string, { maxBytes, now = Date.now }: Pro
       });
     },
 
-    async tableInsert(table, key, row, { effectKey }) {
+    tableInsert(table, key, row, { effectKey }) {
       const name = tableName(table);
       const keyText = rowKey(key);
       const text = textOf(rowOf(row), 'The row');
@@ -135,7 +115,7 @@ export function openProjectStore(file: string, { maxBytes, now = Date.now }: Pro
       });
     },
 
-    async tableUpdate(table, where, set, { effectKey }) {
+    tableUpdate(table, where, set, { effectKey }) {
       const name = tableName(table);
       const change = rowOf(set);
       const { sql: condition, values } = whereClause(where);
@@ -149,7 +129,7 @@ export function openProjectStore(file: string, { maxBytes, now = Date.now }: Pro
       });
     },
 
-    async tableDelete(table, where, { effectKey }) {
+    tableDelete(table, where, { effectKey }) {
       const name = tableName(table);
       const { sql: condition, values } = whereClause(where);
       return once(effectKey, () => ({
@@ -157,7 +137,7 @@ export function openProjectStore(file: string, { maxBytes, now = Date.now }: Pro
       }));
     },
 
-    async tableQuery({ table, where, orderBy, limit = 1_000 }) {
+    tableQuery({ table, where, orderBy, limit = 1_000 }) {
       const name = tableName(table);
       const condition = whereClause(where);
       const order = orderClause(orderBy);

@@ -1,9 +1,10 @@
 import type { HttpReply } from '#runtime/connectors/stepType.ts';
 import { SluiceError } from '#shared/error.ts';
 import { type Json, jsonDepth } from '#shared/json.ts';
+import type { Blobs } from './ports.ts';
 
 /** Keeps bytes by their hash. */
-export type BlobSink = { put(bytes: Uint8Array): Promise<{ hash: string; bytes: number }> };
+export type BlobSink = Pick<Blobs, 'put'>;
 
 export type ReadOptions = { method: string; where: string; maxBytes: number; blobs?: BlobSink };
 
@@ -32,7 +33,7 @@ export async function readReply(
       `${where} answered with ${bytes.length} bytes of ${mime || 'an unknown kind'}, which cannot be kept here.`,
     );
   }
-  const { hash } = await blobs.put(bytes);
+  const hash = await blobs.put(bytes);
   return {
     status,
     headers,
