@@ -1,0 +1,324 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import type Docker from 'dockerode';
+import { SluiceError } from '#shared/error.ts';
+import type { Logger, Secret } from '#shared/log.ts';
+import {
+  type ContainerDriver,
+  type ContainerExit,
+  type ContainerLimits,
+  type ContainerSpec,
+  type ContainerState,
+  HARDENED_NODE_FLAGS,
+  heapFlag,
+} from '../containerDriver.ts';
+import { proxyUrl } from '../egressToken.ts';
+import { localImage } from '../image/runtimeImage.ts';
+import { readRuntimePackage } from '../runtimePackage.ts';
+import { ensureImage, unless } from './engine.ts';
+import { hardenedContainer } from './hardening.ts';
+import { ensureEgressNetwork, ensureTenantNetwork, type TenantNetwork } from './networks.ts';
+import { type EgressListener, ensureProxyContainer, followProxy, PROXY_PORT } from './proxyContainer.ts';
+
+export type DockerDriverDeps = {
+  docker: Docker;
+  /** Names everything of this control plane on the engine, so that two of them do not meet: `sluice`. */
+  installation: string;
+  runtimeDir: string;
+  /** Folder with the bundled `proxyMain.js`. */
+  proxyDir: string;
+  nodeFile: string;
+  egressKey: Secret<string>;
+  allowPrivate: readonly string[];
+  /** Addresses of this machine, which no container may reach. */
+  own: readonly string[];
+  subnets: string;
+  engineRuntime?: string;
+  egress: EgressListener;
+  log: Logger;
+};
+
+type Prepared = { image: string; runtimeHash: string; proxyId: string; agentUrl: string };
+
+/** Each workspace's runtime in a hardened container on an internal network of its own, whose only exit is the proxy. */
+export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
+  const { docker, installation, log } = deps;
+  const labels = { 'sluice.installation': installation };
+  const listeners = new Set<(exit: ContainerExit) => void>();
+  const stopping = new Set<string>();
+  let prepared: Prepared | undefined;
+  let closed = false;
+  let endEvents = () => {};
+  let endProxyLog = () => {};
+
+  async function startProxy(agentUrl: string): Promise<string> {
+    const network = await ensureEgressNetwork(docker, { installation, labels });
+    const bundle = await localImage({
+      name: `${installation}-egress`,
+      appDir: deps.proxyDir,
+      appHash: await hashOfFolder(deps.proxyDir),
+      nodeFile: deps.nodeFile,
+      labels,
+    });
+    await ensureImage(docker, bundle);
+    const { host, port } = new URL(agentUrl);
+    const proxy = await ensureProxyContainer({
+      docker,
+      installation,
+      labels,
+      image: bundle.tag,
+      network: network.name,
+      key: deps.egressKey,
+      agent: host.includes(':') ? host : `${host}:${port || '80'}`,
+      allowPrivate: deps.allowPrivate,
+      own: deps.own.filter((address) => address !== network.gateway),
+    });
+    endProxyLog();
+    endProxyLog = await followProxy(docker, proxy.id, deps.egress);
+    if (proxy.replaced) await rejoin(proxy.id);
+    return proxy.id;
+  }
+
+  /** A new proxy takes the place of the old one on the network of every container that still runs. */
+  async function rejoin(proxyId: string): Promise<void> {
+    for (const { workspaceId } of await list()) await joinProxy(proxyId, await networkOf(workspaceId));
+  }
+
+  function networkOf(workspaceId: string): Promise<TenantNetwork> {
+    return ensureTenantNetwork(docker, { installation, labels, workspaceId, pool: deps.subnets });
+  }
+
+  async function joinProxy(proxyId: string, network: TenantNetwork): Promise<void> {
+    const EndpointConfig = { IPAMConfig: { IPv4Address: network.proxyAddress } };
+    await docker
+      .getNetwork(network.name)
+      .connect({ Container: proxyId, EndpointConfig })
+      .catch((thrown: unknown) => {
+        // 403 and 409: it is a member already
+        if (!/already exists|already attached/i.test(String(thrown))) throw thrown;
+      });
+  }
+
+  async function watch(): Promise<void> {
+    if (closed) return;
+    const filters = JSON.stringify({
+      type: ['container'],
+      event: ['die'],
+      label: [`sluice.installation=${installation}`],
+    });
+    const events = await docker.getEvents({ filters });
+    endEvents = () => (events as unknown as { destroy(): void }).destroy();
+    let rest = '';
+    events.on('data', (chunk: Buffer) => {
+      const lines = (rest + chunk.toString()).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line.trim()) heard(line);
+    });
+    events.on('error', () => {});
+    events.once('close', () => {
+      if (closed) return;
+      log.warn('The event stream of the Docker engine ended; asking again in a second.');
+      setTimeout(
+        () =>
+          watch()
+            .then(findEnded)
+            .catch(() => events.emit('close')),
+        1_000,
+      ).unref();
+    });
+  }
+
+  function heard(line: string): void {
+    const { id, Actor } = JSON.parse(line) as {
+      id?: string;
+      Actor?: { ID: string; Attributes: Record<string, string> };
+    };
+    const ref = Actor?.ID ?? id;
+    if (!ref) return;
+    if (ref === prepared?.proxyId) return void proxyEnded();
+    if (Actor?.Attributes['sluice.role'] === 'tenant') void tellExit(ref);
+  }
+
+  async function proxyEnded(): Promise<void> {
+    const { agentUrl } = prepared ?? {};
+    if (closed || !agentUrl || !prepared) return;
+    log.error('The egress proxy ended; starting it again.');
+    try {
+      prepared.proxyId = await startProxy(agentUrl);
+    } catch (thrown) {
+      log.error('The egress proxy could not be started.', { error: String(thrown) });
+      setTimeout(() => void proxyEnded(), 2_000).unref();
+    }
+  }
+
+  /** What ended while nobody listened. */
+  async function findEnded(): Promise<void> {
+    for (const { ref, status } of await list()) if (status === 'exited') await tellExit(ref);
+  }
+
+  async function tellExit(ref: string): Promise<void> {
+    if (stopping.has(ref)) return;
+    const state = await inspect(ref).catch(() => undefined);
+    if (state?.status !== 'exited') return;
+    log.warn('A container ended by itself.', {
+      workspaceId: state.workspaceId,
+      containerId: state.containerId,
+      exitCode: state.exitCode,
+      outOfMemory: state.outOfMemory,
+    });
+    for (const listener of listeners) listener(state);
+  }
+
+  async function inspect(ref: string): Promise<ContainerState | undefined> {
+    const info = await docker.getContainer(ref).inspect().catch(unless(404));
+    if (!info) return undefined;
+    const { State, Config, Id } = info;
+    const status = State.Paused ? 'paused' : State.Running ? 'running' : 'exited';
+    return {
+      ref: Id,
+      workspaceId: Config.Labels['sluice.workspace'] ?? '',
+      containerId: Config.Labels['sluice.container'] ?? '',
+      runtimeHash: Config.Labels['sluice.runtime'] ?? '',
+      status,
+      ...(status === 'exited' ? { exitCode: State.ExitCode, outOfMemory: State.OOMKilled } : {}),
+    };
+  }
+
+  async function list(): Promise<ContainerState[]> {
+    const filters = JSON.stringify({ label: [`sluice.installation=${installation}`, 'sluice.role=tenant'] });
+    const found = await docker.listContainers({ all: true, filters });
+    const states = await Promise.all(found.map(({ Id }) => inspect(Id)));
+    return states.filter((state) => state !== undefined);
+  }
+
+  function nameOf(workspaceId: string): string {
+    return `${installation}-ws-${workspaceId}`;
+  }
+
+  async function start(spec: ContainerSpec): Promise<{ ref: string }> {
+    if (!prepared) throw new SluiceError('container.not_available', 'The container driver is not ready yet.');
+    if (spec.runtimeHash !== prepared.runtimeHash) {
+      throw new SluiceError(
+        'container.not_available',
+        `There is no runtime package ${spec.runtimeHash.slice(0, 12)} here.`,
+      );
+    }
+    const network = await networkOf(spec.workspaceId);
+    await joinProxy(prepared.proxyId, network);
+    const volume = `${installation}-data-${spec.workspaceId}`;
+    await docker.createVolume({ Name: volume, Labels: { ...labels, 'sluice.workspace': spec.workspaceId } });
+    const proxy = proxyUrl(deps.egressKey, spec.workspaceId, network.proxyAddress, PROXY_PORT);
+    const options = {
+      ...hardenedContainer({
+        image: prepared.image,
+        command: [...HARDENED_NODE_FLAGS, heapFlag(spec.limits), '/app/main.js', 'agent'],
+        env: {
+          SLUICE_AGENT_URL: spec.agentUrl,
+          SLUICE_BOOT_SECRET: spec.bootSecret.reveal(),
+          SLUICE_DATA_DIR: '/data',
+          HTTP_PROXY: proxy,
+          HTTPS_PROXY: proxy,
+          NODE_USE_ENV_PROXY: '1',
+        },
+        labels: {
+          ...labels,
+          'sluice.role': 'tenant',
+          'sluice.workspace': spec.workspaceId,
+          'sluice.container': spec.containerId,
+          'sluice.runtime': spec.runtimeHash,
+        },
+        ramBytes: spec.limits.ramBytes,
+        cpu: spec.limits.cpu,
+        pids: 256,
+        volume,
+        network: network.name,
+        address: network.tenantAddress,
+        resolves: false,
+        engineRuntime: deps.engineRuntime,
+      }),
+      name: nameOf(spec.workspaceId),
+    };
+    // The name admits one container per workspace: what an earlier start left behind goes first.
+    await remove(options.name);
+    try {
+      const container = await docker.createContainer(options);
+      await container.start();
+      return { ref: container.id };
+    } catch (cause) {
+      await remove(options.name);
+      throw new SluiceError('container.start_failed', `The engine did not start the container: ${reasonOf(cause)}.`, {
+        cause,
+      });
+    }
+  }
+
+  async function remove(ref: string): Promise<void> {
+    const known = await docker.getContainer(ref).inspect().catch(unless(404));
+    if (!known) return;
+    stopping.add(known.Id);
+    await docker.getContainer(known.Id).remove({ force: true }).catch(unless(404, 409));
+    stopping.delete(known.Id);
+  }
+
+  return {
+    name: 'docker',
+    isolates: true,
+    canPause: true,
+    agentHost: async () => (await ensureEgressNetwork(docker, { installation, labels })).gateway,
+    async prepare({ agentUrl }) {
+      const runtime = await readRuntimePackage(deps.runtimeDir);
+      const image = await localImage({
+        name: `${installation}-runtime`,
+        appDir: runtime.dir,
+        appHash: runtime.hash,
+        nodeFile: deps.nodeFile,
+        labels: { ...labels, 'sluice.runtime': runtime.hash },
+      });
+      await ensureImage(docker, image);
+      await watch();
+      prepared = { image: image.tag, runtimeHash: runtime.hash, agentUrl, proxyId: await startProxy(agentUrl) };
+    },
+    start,
+    async stop(ref, graceMs) {
+      stopping.add(ref);
+      const container = docker.getContainer(ref);
+      const state = await inspect(ref);
+      if (!state) return;
+      if (state.status === 'paused') await container.unpause().catch(unless(404, 409, 500));
+      if (state.status !== 'exited') await container.stop({ t: Math.ceil(graceMs / 1_000) }).catch(unless(304, 404));
+      await container.remove({ force: true }).catch(unless(404, 409));
+      stopping.delete(ref);
+    },
+    pause: async (ref) => void (await docker.getContainer(ref).pause()),
+    unpause: async (ref) => void (await docker.getContainer(ref).unpause()),
+    async setLimits(ref, limits: ContainerLimits) {
+      await docker.getContainer(ref).update({
+        Memory: limits.ramBytes,
+        MemorySwap: limits.ramBytes,
+        NanoCpus: Math.round(limits.cpu * 1e9),
+      });
+    },
+    inspect,
+    list,
+    onExit(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      closed = true;
+      endEvents();
+      endProxyLog();
+    },
+  };
+}
+
+function reasonOf(thrown: unknown): string {
+  const { json } = (thrown ?? {}) as { json?: { message?: unknown } };
+  return typeof json?.message === 'string' ? json.message : thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+async function hashOfFolder(dir: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const name of (await readdir(dir)).sort()) hash.update(name).update(await readFile(`${dir}/${name}`));
+  return hash.digest('hex');
+}
