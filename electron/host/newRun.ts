@@ -1,0 +1,192 @@
+import type { LocalControl, NewRun } from '#runtime/agent/localControl.ts';
+import type { BoundConnection } from '#shared/contract/agentApi.ts';
+import { SluiceError } from '#shared/error.ts';
+import type { Payload } from '#shared/run/events.ts';
+import type { Problem } from '#shared/workflow/problem.ts';
+import { type Item, parseEdge, type Tree, type Workflow } from '#shared/workflow/tree.ts';
+
+export type RunWish = {
+  workflowId: string;
+  triggerStepId?: string;
+  items?: Item[];
+  fromStepId?: string;
+  stopAfterStepId?: string;
+  basedOn?: string;
+  environment: string;
+};
+
+export type NewRunDeps = {
+  /** The secret of a connection record. */
+  secret(record: string): BoundConnection | undefined;
+  /** The items pinned to a step; none where nothing is pinned. */
+  pinned(workflowId: string, stepId: string): Item[];
+  runs: Pick<LocalControl, 'get' | 'items'>;
+};
+
+/**
+ * Puts together a run on this computer: its trigger, its variables, its connections, and for a part of a workflow what
+ * earlier steps gave before.
+ *
+ * @throws SluiceError workflow.not_found, step.not_found, environment.not_found, run.not_found, request.invalid
+ */
+export function newRun(tree: Tree, wish: RunWish, deps: NewRunDeps): NewRun {
+  const { workflowId, fromStepId, stopAfterStepId } = wish;
+  const workflow = Object.hasOwn(tree.workflows, workflowId) ? tree.workflows[workflowId] : undefined;
+  if (!workflow) throw new SluiceError('workflow.not_found', 'There is no such workflow in the project.');
+  for (const stepId of [wish.triggerStepId, fromStepId, stopAfterStepId])
+    if (stepId !== undefined) stepOf(workflow, stepId);
+
+  const earlier = wish.basedOn === undefined ? undefined : earlierRun(wish.basedOn, workflowId, deps);
+  const triggerStepId = wish.triggerStepId ?? earlier?.triggerStepId ?? defaultTrigger(workflow);
+  const given = pinnedOutputs(tree, workflowId, deps);
+  if (fromStepId !== undefined) {
+    const before = upstreamOf(workflow, fromStepId);
+    // A pin wins over what was recorded: it is what the person wants the step to have given.
+    for (const stepId of before) given[stepId] ??= earlier?.outputs[stepId] ?? {};
+    delete given[fromStepId];
+    refuseGaps(workflow, fromStepId, given, earlier !== undefined);
+  }
+  const partial = Object.keys(given).length > 0 || stopAfterStepId !== undefined;
+  return {
+    projectId: tree.project.id,
+    workflowId,
+    workflowName: workflow.name,
+    tree,
+    environment: environmentOf(tree, wish.environment),
+    connections: connectionsOf(tree, workflow, wish.environment, deps.secret),
+    triggerStepId,
+    trigger: 'manual',
+    items: wish.items ?? earlier?.items ?? [{ json: {} }],
+    ...(partial
+      ? { partial: { given, ...(stopAfterStepId === undefined ? {} : { stopAfter: stopAfterStepId }) } }
+      : {}),
+  };
+}
+
+/** The manual trigger, else the only one. @throws SluiceError request.invalid where there are several */
+export function defaultTrigger(workflow: Workflow): string {
+  const triggers = Object.entries(workflow.steps).filter(
+    ([, step]) => step.uses.startsWith('trigger.') && !step.disabled,
+  );
+  const manual = triggers.find(([, step]) => step.uses === 'trigger.manual');
+  const [only, ...others] = triggers;
+  if (manual) return manual[0];
+  if (only && others.length === 0) return only[0];
+  const names = triggers.map(([stepId]) => stepId).join(', ');
+  throw new SluiceError(
+    'request.invalid',
+    `"${workflow.name}" has ${triggers.length} triggers and none of them is manual.`,
+    {
+      advice: names ? `Name the one to start: ${names}.` : 'Add a trigger to the workflow.',
+    },
+  );
+}
+
+/** Refuses a workflow that has errors: it would not do what it says. */
+export function refuseInvalid(problems: Problem[], workflowId: string): void {
+  const [first] = problems.filter(
+    (problem) => problem.severity === 'error' && (problem.workflowId ?? workflowId) === workflowId,
+  );
+  if (!first) return;
+  throw new SluiceError('workflow.invalid', `${first.file}:${first.line}: ${first.message}`, {
+    advice: first.advice,
+    details: { file: first.file, line: first.line, ...(first.stepId === undefined ? {} : { stepId: first.stepId }) },
+  });
+}
+
+export function environmentOf(tree: Tree, name: string): NewRun['environment'] {
+  if (Object.hasOwn(tree.environments, name)) return { name, vars: tree.environments[name]?.vars ?? {} };
+  // A project without any file of variables runs here as well.
+  if (name === 'local') return { name, vars: {} };
+  const names = Object.keys(tree.environments).join(', ');
+  throw new SluiceError('environment.not_found', `The project has no environment "${name}".`, {
+    advice: names ? `It has ${names}.` : `Make environments/${name}.yaml.`,
+  });
+}
+
+/** The connections that steps of a workflow use and that are set up here, by the name the project uses. */
+export function connectionsOf(
+  tree: Tree,
+  workflow: Workflow,
+  environment: string,
+  secret: NewRunDeps['secret'],
+): Record<string, BoundConnection> {
+  const found: Record<string, BoundConnection> = {};
+  for (const { connection } of Object.values(workflow.steps)) {
+    if (connection === undefined) continue;
+    const bound = secret(recordName(tree, connection, environment));
+    if (bound) found[connection] = bound;
+  }
+  return found;
+}
+
+/** The connection record that a name stands for in an environment. */
+export function recordName(tree: Tree, connection: string, environment: string): string {
+  return tree.environments[environment]?.bindings[connection] ?? connection;
+}
+
+type Outputs = Record<string, Record<string, Item[]>>;
+
+function earlierRun(runId: string, workflowId: string, { runs }: NewRunDeps) {
+  const found = runs.get(runId);
+  if (!found || found.run.workflowId !== workflowId) {
+    throw new SluiceError('run.not_found', 'The run to go on from is not there any more.', {
+      advice: 'Run the workflow from its start once.',
+    });
+  }
+  const itemsOf = (payload: Payload) => ('items' in payload ? payload.items : runs.items(payload.blob));
+  const outputs: Outputs = {};
+  let items: Item[] = [];
+  for (const event of found.events) {
+    if (event.path?.length) continue;
+    if (event.type === 'run.started') items = itemsOf(event.input);
+    if (event.type === 'step.succeeded') {
+      outputs[event.stepId] = Object.fromEntries(
+        Object.entries(event.outputs).map(([port, payload]) => [port, itemsOf(payload)]),
+      );
+    }
+  }
+  return { triggerStepId: found.run.triggerStepId, items, outputs };
+}
+
+function pinnedOutputs(tree: Tree, workflowId: string, { pinned }: NewRunDeps): Outputs {
+  const given: Outputs = {};
+  for (const stepId of Object.keys(tree.pins[workflowId] ?? {})) given[stepId] = { main: pinned(workflowId, stepId) };
+  return given;
+}
+
+/** Every step that something can flow from into this one. */
+function upstreamOf(workflow: Workflow, stepId: string): Set<string> {
+  const edges = Object.keys(workflow.edges).map(parseEdge);
+  const found = new Set<string>();
+  const next = [stepId];
+  for (let at = next.pop(); at !== undefined; at = next.pop()) {
+    for (const { from, to } of edges) {
+      if (to !== at || found.has(from) || from === stepId) continue;
+      found.add(from);
+      next.push(from);
+    }
+  }
+  return found;
+}
+
+function refuseGaps(workflow: Workflow, stepId: string, given: Outputs, hasEarlier: boolean): void {
+  const before = Object.keys(workflow.edges)
+    .map(parseEdge)
+    .filter(({ to, from }) => to === stepId && from !== stepId);
+  const arrives = before.some(({ from, outPort }) => (given[from]?.[outPort]?.length ?? 0) > 0);
+  if (arrives || before.length === 0) return;
+  const message = hasEarlier
+    ? `In that run nothing reached "${stepId}".`
+    : `Nothing is known of what reaches "${stepId}".`;
+  throw new SluiceError('request.invalid', message, {
+    advice: 'Run the workflow from its start once, or pin items to the step before.',
+  });
+}
+
+function stepOf(workflow: Workflow, stepId: string): void {
+  if (Object.hasOwn(workflow.steps, stepId)) return;
+  throw new SluiceError('step.not_found', `"${workflow.name}" has no step "${stepId}".`, {
+    advice: `It has ${Object.keys(workflow.steps).join(', ')}.`,
+  });
+}

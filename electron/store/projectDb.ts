@@ -1,0 +1,161 @@
+import { lstatSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { SluiceError } from '#shared/error.ts';
+import { type JsonObject, toPlain } from '#shared/json.ts';
+import type { Op } from '#shared/merge/ops.ts';
+import type { ProjectFiles } from '#shared/workflow/readProject.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
+import { type LockSystem, takeLock } from './lock.ts';
+import { inTransaction, openSqlite } from './sqlite.ts';
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS commits (
+    revision INTEGER PRIMARY KEY, commitId TEXT NOT NULL UNIQUE, origin TEXT NOT NULL, ops TEXT NOT NULL, at TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS superseded (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, op TEXT NOT NULL, reason TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS baseFiles (path TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS pinTexts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
+`;
+
+export type CommitOrigin = 'canvas' | 'file' | 'sync';
+export type LocalCommit = { revision: number; commitId: string; origin: CommitOrigin; ops: Op[]; at: string };
+/** An edit of ours that gave way to a file's value. Kept, so that it can be brought back. */
+export type SupersededOp = { op: Op; reason: string; at: string };
+
+/** What a project keeps beside its files: `.sluice/state.db`. Its holder is the project's only writer. */
+export type ProjectDb = {
+  db: DatabaseSync;
+  /** The last local revision; 0 for a project never changed here. */
+  revision(): number;
+  /** Durable when it returns. The next revision is its number. */
+  commit(entry: { commitId: string; origin: CommitOrigin; ops: Op[]; at: string }): number;
+  commitsAfter(revision: number): LocalCommit[];
+  /** Each file as it was when disk and tree last agreed: what a merge starts from. Empty before the first time. */
+  baseFiles(): ProjectFiles;
+  /** Commits up to here are in the files. */
+  flushedRevision(): number;
+  /**
+   * Notes that files and tree agree, in one transaction.
+   *
+   * @param changed texts by path; null for a file that went away
+   * @param pending the tree, where it holds changes for files that are left alone now
+   */
+  setFlushed(revision: number, changed: Record<string, string | null>, pending: Tree | undefined): void;
+  /** What is still to be written into files that were left alone. */
+  pendingTree(): Tree | undefined;
+  /** The text of pinned items by its hash, kept so that an undo finds it. */
+  pinTexts(): Record<string, string>;
+  keepPinText(hash: string, text: string): void;
+  supersede(entries: SupersededOp[]): void;
+  superseded(): SupersededOp[];
+  meta(key: string): string | undefined;
+  setMeta(key: string, value: string | undefined): void;
+  close(): void;
+};
+
+/**
+ * Opens a project's database and takes the project's lock.
+ *
+ * @param program who asks, for the message that a second one gets
+ * @throws SluiceError project.locked, disk.failed
+ */
+export function openProjectDb(dir: string, program: string, system?: LockSystem): ProjectDb {
+  refuseLink(join(dir, '.sluice'));
+  const { db } = openSqlite(join(dir, '.sluice', 'state.db'), SCHEMA);
+  let lock: { release(): void };
+  try {
+    // Also where the project's own .gitignore does not name this folder.
+    writeFileSync(join(dir, '.sluice', '.gitignore'), '*\n');
+    lock = takeLock(db, program, system);
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+  const readMeta = db.prepare('SELECT value FROM meta WHERE key = ?');
+  const writeMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
+  const dropMeta = db.prepare('DELETE FROM meta WHERE key = ?');
+  const insertCommit = db.prepare('INSERT INTO commits (revision, commitId, origin, ops, at) VALUES (?, ?, ?, ?, ?)');
+  const insertSuperseded = db.prepare('INSERT INTO superseded (at, op, reason) VALUES (?, ?, ?)');
+  let last = Number(db.prepare('SELECT coalesce(max(revision), 0) AS revision FROM commits').get()?.revision);
+
+  const meta = (key: string) => {
+    const row = readMeta.get(key);
+    return row && String(row.value);
+  };
+  return {
+    db,
+    meta,
+    setMeta: (key, value) => {
+      if (value === undefined) dropMeta.run(key);
+      else writeMeta.run(key, value);
+    },
+    revision: () => last,
+    commit: ({ commitId, origin, ops, at }) => {
+      insertCommit.run(last + 1, commitId, origin, JSON.stringify(ops), at);
+      last++;
+      return last;
+    },
+    commitsAfter: (revision) =>
+      db
+        .prepare('SELECT revision, commitId, origin, ops, at FROM commits WHERE revision > ? ORDER BY revision')
+        .all(revision)
+        .map((row) => ({
+          revision: Number(row.revision),
+          commitId: String(row.commitId),
+          origin: String(row.origin) as CommitOrigin,
+          ops: JSON.parse(String(row.ops)) as Op[],
+          at: String(row.at),
+        })),
+    baseFiles: () => textsOf(db.prepare('SELECT path AS key, text FROM baseFiles').all()),
+    flushedRevision: () => Number(meta('flushed') ?? 0),
+    setFlushed: (revision, changed, pending) =>
+      inTransaction(db, () => {
+        for (const [path, text] of Object.entries(changed)) {
+          if (text === null) db.prepare('DELETE FROM baseFiles WHERE path = ?').run(path);
+          else db.prepare('INSERT OR REPLACE INTO baseFiles (path, text) VALUES (?, ?)').run(path, text);
+        }
+        writeMeta.run('flushed', String(revision));
+        if (pending) writeMeta.run('pendingTree', JSON.stringify(pending));
+        else dropMeta.run('pendingTree');
+      }),
+    pendingTree: () => {
+      const text = meta('pendingTree');
+      return text === undefined ? undefined : toPlain(JSON.parse(text) as JsonObject as unknown as Tree & JsonObject);
+    },
+    pinTexts: () => textsOf(db.prepare('SELECT hash AS key, text FROM pinTexts').all()),
+    keepPinText: (hash, text) => {
+      db.prepare('INSERT OR IGNORE INTO pinTexts (hash, text) VALUES (?, ?)').run(hash, text);
+    },
+    supersede: (entries) =>
+      inTransaction(db, () => {
+        for (const { at, op, reason } of entries) insertSuperseded.run(at, JSON.stringify(op), reason);
+      }),
+    superseded: () =>
+      db
+        .prepare('SELECT at, op, reason FROM superseded ORDER BY id')
+        .all()
+        .map((row) => ({ at: String(row.at), op: JSON.parse(String(row.op)) as Op, reason: String(row.reason) })),
+    close: () => {
+      lock.release();
+      db.close();
+    },
+  };
+}
+
+function textsOf(rows: Record<string, unknown>[]): Record<string, string> {
+  return Object.fromEntries(rows.map((row) => [String(row.key), String(row.text)]));
+}
+
+/** A project from elsewhere may bring a link of this name, which would have us write outside of the project. */
+function refuseLink(path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats && !stats.isDirectory()) {
+    throw new SluiceError('project.invalid', `${path} is not a folder.`, {
+      advice: 'Take it away; a folder of this name is made when the project is opened.',
+    });
+  }
+}

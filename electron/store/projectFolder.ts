@@ -1,0 +1,226 @@
+import { constants, type Stats } from 'node:fs';
+import { copyFile, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { SluiceError } from '#shared/error.ts';
+import { ScriptPath, Slug, StepId } from '#shared/ids.ts';
+import { diskFailure, syncFolder, TEMP_SUFFIX, writeFileAtomic } from './atomicFile.ts';
+
+/** A project's files by path below its folder, with `/`. */
+export type ProjectFiles = Record<string, string>;
+/** A file that is there but is not read, and why. */
+export type RefusedFile = { file: string; message: string };
+
+const MAX_FILES = 5_000;
+const MAX_ENTRIES = 20_000;
+const MAX_FILE_BYTES = 1_048_576;
+const MAX_PIN_BYTES = 10 * 1_048_576;
+const MAX_TOTAL_BYTES = 64 * 1_048_576;
+const MAX_DEPTH = 8;
+const GENERATIONS = 3;
+/** So that three generations reach back further than three keystrokes. */
+const GENERATION_MS = 60_000;
+
+/** The folders that hold a project's files, and whether they have folders in them. */
+const FOLDERS = ['workflows', 'scripts', 'machines', 'environments', 'tests'];
+
+/** Whether a path is one of a project's files. Everything else in the folder is somebody else's business. */
+export function isProjectPath(path: string): boolean {
+  if (path === 'sluice.yaml' || path === 'connections.yaml') return true;
+  const slash = path.indexOf('/');
+  const folder = path.slice(0, Math.max(0, slash));
+  const rest = path.slice(slash + 1);
+  if (folder === 'scripts') return ScriptPath.safeParse(rest).success;
+  if (folder === 'tests' && rest.startsWith('pins/')) {
+    const [slug, stepId, ending, ...more] = rest.slice('pins/'.length).split('.');
+    return ending === 'json' && more.length === 0 && Slug.safeParse(slug).success && StepId.safeParse(stepId).success;
+  }
+  if (!FOLDERS.includes(folder) || !rest.endsWith('.yaml')) return false;
+  return Slug.safeParse(rest.slice(0, -'.yaml'.length)).success;
+}
+
+/**
+ * Reads a project's files. Only reads: nothing is followed, executed or contacted. Links, devices, pipes, files beyond the
+ * limits and bytes that are not UTF-8 are refused and named.
+ *
+ * @throws SluiceError project.not_found where there is no sluice.yaml, project.invalid beyond the limits of the whole
+ */
+export async function readProjectFolder(dir: string): Promise<{ files: ProjectFiles; refused: RefusedFile[] }> {
+  const files: ProjectFiles = Object.create(null) as ProjectFiles;
+  const refused: RefusedFile[] = [];
+  let entries = 0;
+  let count = 0;
+  let bytes = 0;
+
+  async function take(path: string): Promise<void> {
+    if (++count > MAX_FILES) throw tooBig(dir, `more than ${MAX_FILES} files`);
+    const text = await readProjectFile(dir, path).catch((thrown: unknown) => {
+      if (thrown instanceof SluiceError && thrown.code === 'project.invalid') {
+        refused.push({ file: path, message: thrown.message });
+        return undefined;
+      }
+      throw thrown;
+    });
+    if (text === undefined) return;
+    bytes += text.length;
+    if (bytes > MAX_TOTAL_BYTES) throw tooBig(dir, `more than ${MAX_TOTAL_BYTES / 1_048_576} MB`);
+    files[path] = text;
+  }
+
+  async function walk(folder: string, depth: number): Promise<void> {
+    const stats = await lstat(join(dir, folder)).catch(ignoreMissing);
+    if (!stats) return;
+    if (!stats.isDirectory()) {
+      refused.push({ file: folder, message: `${folder} is not a folder but ${kindOf(stats)}. It is not read.` });
+      return;
+    }
+    for (const entry of (await readdir(join(dir, folder), { withFileTypes: true })).sort(byName)) {
+      if (++entries > MAX_ENTRIES) throw tooBig(dir, `more than ${MAX_ENTRIES} entries`);
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) {
+        if (depth < MAX_DEPTH && !entry.name.startsWith('.')) await walk(path, depth + 1);
+      } else if (isProjectPath(path)) await take(path);
+    }
+  }
+
+  await take('sluice.yaml');
+  if (!Object.hasOwn(files, 'sluice.yaml') && refused.length === 0) throw noProject(dir);
+  await take('connections.yaml');
+  for (const folder of FOLDERS) await walk(folder, 1);
+  return { files, refused };
+}
+
+/**
+ * Reads one file of a project.
+ *
+ * @returns undefined where there is none
+ * @throws SluiceError project.invalid where it is no regular file, too long, or not UTF-8
+ */
+export async function readProjectFile(dir: string, path: string): Promise<string | undefined> {
+  const limit = path.startsWith('tests/pins/') ? MAX_PIN_BYTES : MAX_FILE_BYTES;
+  const full = join(dir, path);
+  const seen = await lstat(full).catch(ignoreMissing);
+  if (!seen) return undefined;
+  if (!seen.isFile()) throw refuse(path, `${path} is not a file but ${kindOf(seen)}. It is not read.`);
+  // Between the look and the opening somebody may put a link or a pipe there; the opened file is looked at again.
+  const file = await open(full, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)).catch(
+    (thrown: NodeJS.ErrnoException) => {
+      if (thrown.code === 'ENOENT') return undefined;
+      throw refuse(path, `${path} cannot be opened (${thrown.code}).`);
+    },
+  );
+  if (!file) return undefined;
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw refuse(path, `${path} is not a file but ${kindOf(stats)}. It is not read.`);
+    if (stats.size > limit) throw refuse(path, `${path} has ${stats.size} bytes; at most ${limit} are read.`);
+    const bytes = await file.readFile();
+    if (bytes.length > limit) throw refuse(path, `${path} has ${bytes.length} bytes; at most ${limit} are read.`);
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch {
+      throw refuse(path, `${path} is not UTF-8 text.`);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** What a write needs; a clock, and the file system's save where a test wants it to fail. */
+export type WriteDeps = { now?: () => number; write?: (path: string, text: string) => Promise<void> };
+
+/**
+ * Writes one file of a project, or removes it where `text` is undefined. The last three generations of it stay below
+ * `.sluice/kept/`, a minute or more apart.
+ *
+ * @throws SluiceError disk.failed; the file is then as it was
+ */
+export async function writeProjectFile(
+  dir: string,
+  path: string,
+  text: string | undefined,
+  { now = Date.now, write = writeFileAtomic }: WriteDeps = {},
+): Promise<void> {
+  if (!isProjectPath(path)) {
+    throw new SluiceError('project.invalid', `${path} is not a path of a project.`);
+  }
+  const full = join(dir, path);
+  try {
+    await makeFolders(dir, dirname(path));
+    const seen = await lstat(full).catch(ignoreMissing);
+    if (seen && !seen.isFile()) throw refuse(path, `${path} is not a file but ${kindOf(seen)}. It is not written.`);
+    if (seen) await keepGeneration(dir, path, now());
+    if (text !== undefined) await write(full, text);
+    else if (seen) {
+      await unlink(full);
+      await syncFolder(dirname(full));
+    }
+  } catch (thrown) {
+    throw diskFailure(full, thrown);
+  }
+}
+
+/** Makes the folders above a file; one that is a link is refused, because it may lead out of the project. */
+async function makeFolders(dir: string, folder: string): Promise<void> {
+  if (folder === '.') return;
+  let path = '';
+  for (const part of folder.split('/')) {
+    path = path ? `${path}/${part}` : part;
+    const full = join(dir, path);
+    await mkdir(full).catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code !== 'EEXIST') throw thrown;
+    });
+    const stats = await lstat(full);
+    if (!stats.isDirectory())
+      throw refuse(path, `${path} is not a folder but ${kindOf(stats)}. Nothing is written there.`);
+  }
+}
+
+async function keepGeneration(dir: string, path: string, now: number): Promise<void> {
+  const generation = (n: number) => join(dir, '.sluice', 'kept', `${path}.${n}`);
+  const newest = await stat(generation(1)).catch(ignoreMissing);
+  if (newest && now - newest.mtimeMs < GENERATION_MS) return;
+  await mkdir(dirname(generation(1)), { recursive: true });
+  for (let n = GENERATIONS - 1; n >= 1; n--) await rename(generation(n), generation(n + 1)).catch(ignoreMissing);
+  await copyFile(join(dir, path), generation(1));
+}
+
+/** Removes the temporary files that a crash in the middle of a save left in a project. */
+export async function sweepTemporary(dir: string): Promise<void> {
+  for (const folder of ['.', ...FOLDERS, 'tests/pins']) {
+    const names = await readdir(join(dir, folder)).catch(() => []);
+    for (const name of names) {
+      if (name.startsWith('.') && name.endsWith(TEMP_SUFFIX))
+        await unlink(join(dir, folder, name)).catch(ignoreMissing);
+    }
+  }
+}
+
+function ignoreMissing(thrown: NodeJS.ErrnoException): undefined {
+  if (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR') return undefined;
+  throw thrown;
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isSymbolicLink()) return 'a link';
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFile()) return 'a file';
+  return 'a device or pipe';
+}
+
+const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
+
+const refuse = (file: string, message: string) =>
+  new SluiceError('project.invalid', message, {
+    advice: 'Put a regular file there, or take it away.',
+    details: { file },
+  });
+
+const tooBig = (dir: string, what: string) =>
+  new SluiceError('project.invalid', `${dir} holds ${what}, more than a project may.`, {
+    advice: 'Take data out of the project, or open the folder that the project is in.',
+  });
+
+const noProject = (dir: string) =>
+  new SluiceError('project.not_found', `There is no sluice.yaml in ${dir}.`, {
+    advice: 'Name the folder of a project, or make one with "sluice new".',
+  });

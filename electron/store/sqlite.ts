@@ -1,0 +1,65 @@
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { diskFailure } from './atomicFile.ts';
+
+/**
+ * Opens a local database in WAL with `synchronous=FULL`: what was committed survives the loss of the machine. A file that
+ * is no database is put aside, named, and a new one begun; nothing is deleted.
+ *
+ * @param schema statements that make what is missing; run every time
+ * @throws SluiceError disk.failed
+ */
+export function openSqlite(file: string, schema: string): { db: DatabaseSync; setAside?: string } {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    try {
+      return { db: openChecked(file, schema) };
+    } catch (thrown) {
+      if (!isDamaged(thrown)) throw thrown;
+      const setAside = freeName(`${file}.damaged`);
+      renameSync(file, setAside);
+      for (const tail of ['-wal', '-shm']) if (existsSync(file + tail)) renameSync(file + tail, setAside + tail);
+      return { db: openChecked(file, schema), setAside };
+    }
+  } catch (thrown) {
+    throw diskFailure(file, thrown);
+  }
+}
+
+function openChecked(file: string, schema: string): DatabaseSync {
+  const db = new DatabaseSync(file, { timeout: 5_000 });
+  try {
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+    db.exec(schema);
+    return db;
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+}
+
+/** SQLite's 11 (malformed) and 26 (not a database). */
+function isDamaged(thrown: unknown): boolean {
+  const { errcode } = thrown as { errcode?: number };
+  return errcode === 11 || errcode === 26;
+}
+
+function freeName(wanted: string): string {
+  let name = wanted;
+  for (let n = 2; existsSync(name); n++) name = `${wanted}-${n}`;
+  return name;
+}
+
+/** Runs in one transaction; what `work` throws undoes it. */
+export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    db.exec('COMMIT');
+    return result;
+  } catch (thrown) {
+    db.exec('ROLLBACK');
+    throw thrown;
+  }
+}

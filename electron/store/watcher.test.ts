@@ -1,0 +1,45 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { watchProject } from './watcher.ts';
+
+async function watched() {
+  const dir = mkdtempSync(join(tmpdir(), 'sluice-watch-'));
+  for (const name of ['workflows', '.git', '.sluice', 'scripts/deep']) mkdirSync(join(dir, name), { recursive: true });
+  writeFileSync(join(dir, 'sluice.yaml'), 'name: x\n');
+  writeFileSync(join(dir, 'workflows/old.yaml'), 'old');
+  const batches: string[][] = [];
+  const watcher = watchProject(
+    dir,
+    async (paths) => void batches.push(paths.sort()),
+    (error) => {
+      throw error;
+    },
+  );
+  onTestFinished(() => watcher.close());
+  await watcher.ready;
+  return { dir, batches };
+}
+
+test('changes that come together are told together, and only files of the project', async () => {
+  const { dir, batches } = await watched();
+  writeFileSync(join(dir, 'workflows/a.yaml'), 'a');
+  writeFileSync(join(dir, 'scripts/deep/b.ts'), 'b');
+  writeFileSync(join(dir, 'notes.txt'), 'c');
+  writeFileSync(join(dir, '.sluice/state.db'), 'd');
+  rmSync(join(dir, 'workflows/old.yaml'));
+  await vi.waitFor(() => expect(batches.flat()).toHaveLength(3));
+  expect(batches).toEqual([['scripts/deep/b.ts', 'workflows/a.yaml', 'workflows/old.yaml']]);
+});
+
+test('while git is at work nothing is told', async () => {
+  const { dir, batches } = await watched();
+  writeFileSync(join(dir, '.git/index.lock'), '');
+  writeFileSync(join(dir, 'workflows/a.yaml'), 'a');
+  await sleep(600);
+  expect(batches).toEqual([]);
+  rmSync(join(dir, '.git/index.lock'));
+  await vi.waitFor(() => expect(batches).toEqual([['workflows/a.yaml']]));
+});

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
+import { isProjectPath } from './projectFolder.ts';
+
+const SETTLE_MS = 150;
+/** Git is at work as long as its lock is there; one that a crash left behind must not stop us for ever. */
+const GIT_LOCK_MS = 10_000;
+
+/**
+ * Tells, once things have settled, which files of a project may have changed. Whether they did, and whether by us, the
+ * reader finds out by their content.
+ *
+ * @param onChange gets paths below the folder; the next call waits until the promise it gives has settled
+ * @param onError when watching itself fails, for example because the system's limit of watches is reached
+ */
+export function watchProject(
+  dir: string,
+  onChange: (paths: string[]) => Promise<void>,
+  onError: (error: unknown) => void,
+): { ready: Promise<void>; close(): Promise<void> } {
+  const changed = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+  let waitedForGit = 0;
+  let working: Promise<void> = Promise.resolve();
+  let closed = false;
+
+  const pathOf = (full: string) => relative(dir, full).split(sep).join('/');
+  const watcher: FSWatcher = watch(dir, {
+    ignoreInitial: true,
+    followSymlinks: false,
+    ignored: (full) => /^(?:\.git|\.sluice|node_modules)(?:\/|$)/.test(pathOf(full)),
+  });
+
+  function settle(): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (existsSync(join(dir, '.git', 'index.lock')) && waitedForGit < GIT_LOCK_MS) {
+        waitedForGit += SETTLE_MS;
+        settle();
+        return;
+      }
+      waitedForGit = 0;
+      working = working.then(async () => {
+        if (closed || changed.size === 0) return;
+        const paths = [...changed];
+        changed.clear();
+        await onChange(paths).catch(onError);
+      });
+    }, SETTLE_MS);
+  }
+
+  watcher.on('all', (_event, full) => {
+    const path = pathOf(full);
+    if (!isProjectPath(path)) return;
+    changed.add(path);
+    settle();
+  });
+  watcher.on('error', onError);
+  const ready = new Promise<void>((done) => watcher.on('ready', () => done()));
+  return {
+    ready,
+    close: async () => {
+      closed = true;
+      clearTimeout(timer);
+      await watcher.close();
+      await working;
+    },
+  };
+}
