@@ -4,8 +4,8 @@ import { z } from 'zod';
 export type Json = null | boolean | number | string | Json[] | JsonObject;
 export type JsonObject = { [key: string]: Json };
 
-export const Json: z.ZodType<Json> = z.json() as z.ZodType<Json>;
-export const JsonObject: z.ZodType<JsonObject> = z.record(z.string(), Json);
+export const Json: z.ZodType<Json, Json> = z.json() as z.ZodType<Json, Json>;
+export const JsonObject: z.ZodType<JsonObject, JsonObject> = z.record(z.string(), Json);
 
 /** Whether a value is an object with named fields: neither null nor a list. */
 export function isJsonObject(value: unknown): value is JsonObject {

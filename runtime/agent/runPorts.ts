@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AgentApi, Assignment } from '#shared/contract/agentApi.ts';
+import type { GroupClient } from '#shared/contract/contract.ts';
+import { findConnector } from '../connectors/registry.ts';
+import { createHttpBroker, type HttpBrokerDeps } from '../engine/ports/http.ts';
+import type { Blobs, Hashing, ProjectStore, RunPorts } from '../engine/ports/ports.ts';
+import { openProjectStore } from '../engine/ports/projectStore.ts';
+import type { Sandbox } from '../engine/ports/sandbox.ts';
+import { systemClock } from '../engine/ports/systemClock.ts';
+
+export const nodeHashing: Hashing = { sha256: (data) => createHash('sha256').update(data).digest('hex') };
+
+/** Blobs kept by the control plane, reached through the agent contract. */
+export function remoteBlobs(client: Pick<GroupClient<AgentApi['agent']>, 'putBlob' | 'getBlob'>): Blobs {
+  return {
+    async put(bytes) {
+      const hash = createHash('sha256').update(bytes).digest('hex');
+      await client.putBlob({ hash, base64: Buffer.from(bytes).toString('base64') });
+      return hash;
+    },
+    async get(hash) {
+      const { base64 } = await client.getBlob({ hash });
+      return Buffer.from(base64, 'base64');
+    },
+  };
+}
+
+/** The ports of a process that executes runs: its own network, and one store per project and environment. */
+export function createRunPorts(deps: {
+  dataDir: string;
+  blobs: Blobs;
+  sandbox: Sandbox;
+  storageBytes?: number;
+  egress?: HttpBrokerDeps['egress'];
+}) {
+  const stores = new Map<string, ProjectStore>();
+  const http = createHttpBroker({ findConnector, blobs: deps.blobs, egress: deps.egress });
+
+  function storeFor({ projectId, environment }: Pick<Assignment, 'projectId' | 'environment'>): ProjectStore {
+    const dir = join(deps.dataDir, 'projects', projectId, environment.name);
+    const open = stores.get(dir);
+    if (open) return open;
+    mkdirSync(dir, { recursive: true });
+    const store = openProjectStore(join(dir, 'store.db'), { maxBytes: deps.storageBytes });
+    stores.set(dir, store);
+    return store;
+  }
+
+  return {
+    portsFor: (assignment: Pick<Assignment, 'projectId' | 'environment'>): RunPorts => ({
+      clock: systemClock,
+      blobs: deps.blobs,
+      http,
+      store: storeFor(assignment),
+      sandbox: deps.sandbox,
+      hashing: nodeHashing,
+    }),
+    async close(): Promise<void> {
+      for (const store of stores.values()) store.close();
+      stores.clear();
+      await deps.sandbox.close();
+    },
+  };
+}

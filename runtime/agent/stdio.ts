@@ -1,0 +1,82 @@
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { z } from 'zod';
+import { type AgentApi, agentApi } from '#shared/contract/agentApi.ts';
+import { createClient, createDispatcher, type GroupClient, type Service } from '#shared/contract/contract.ts';
+import { SluiceError } from '#shared/error.ts';
+
+const Question = z.strictObject({ id: z.int(), name: z.string(), input: z.unknown() });
+const Reply = z.strictObject({
+  id: z.int(),
+  output: z.unknown().optional(),
+  error: z.looseObject({ code: z.string(), message: z.string() }).optional(),
+});
+
+/** The control plane's end of the agent contract, for a runtime that is our child: one JSON document a line. */
+export function serveAgentOverStdio(
+  child: { stdin: Writable; stdout: Readable },
+  service: Service<AgentApi['agent']>,
+): { closed: Promise<void> } {
+  const dispatch = createDispatcher<AgentApi, void>(agentApi, { agent: service });
+  const lines = createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
+  child.stdin.on('error', () => undefined);
+  lines.on('line', (line) => void answer(line));
+
+  async function answer(line: string): Promise<void> {
+    const question = Question.safeParse(readJson(line));
+    if (!question.success) return;
+    const { id, name, input } = question.data;
+    const reply = await dispatch(name, input).then(
+      (output) => ({ id, output }),
+      (thrown: unknown) => ({ id, error: SluiceError.from(thrown).toWire() }),
+    );
+    if (child.stdin.writable) child.stdin.write(`${JSON.stringify(reply)}\n`);
+  }
+
+  return { closed: new Promise((resolve) => lines.on('close', resolve)) };
+}
+
+/** The runtime's end: a client whose calls leave by `output` and whose answers come by `input`. */
+export function connectOverStdio(
+  input: Readable,
+  output: Writable,
+): { client: GroupClient<AgentApi['agent']>; closed: Promise<void> } {
+  const open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  let count = 0;
+  let gone = false;
+  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  lines.on('line', (line) => {
+    const reply = Reply.safeParse(readJson(line));
+    if (!reply.success) return;
+    const waiting = open.get(reply.data.id);
+    open.delete(reply.data.id);
+    if (reply.data.error) waiting?.reject(SluiceError.fromWire(reply.data.error as { code: string; message: string }));
+    else waiting?.resolve(reply.data.output);
+  });
+  const closed = new Promise<void>((resolve) => {
+    lines.on('close', () => {
+      gone = true;
+      for (const waiting of open.values()) waiting.reject(new SluiceError('service.unavailable', 'The host has gone.'));
+      open.clear();
+      resolve();
+    });
+  });
+
+  const { agent } = createClient(agentApi, (name, question) => {
+    if (gone) return Promise.reject(new SluiceError('service.unavailable', 'The host has gone.'));
+    return new Promise((resolve, reject) => {
+      const id = ++count;
+      open.set(id, { resolve, reject });
+      output.write(`${JSON.stringify({ id, name, input: question })}\n`);
+    });
+  });
+  return { client: agent, closed };
+}
+
+function readJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,191 @@
+import type { BoundConnection } from '#shared/contract/agentApi.ts';
+import { SluiceError } from '#shared/error.ts';
+import type { Scope } from '#shared/expression/expression.ts';
+import type { Json, JsonObject } from '#shared/json.ts';
+import type { Answer, StepError } from '#shared/run/events.ts';
+import type { Item } from '#shared/workflow/tree.ts';
+import type { Call } from '../connectors/stepType.ts';
+import { createCall } from './call.ts';
+import { type EffectMemory, NeedsAttention } from './effects.ts';
+import { itemsFrom, withLineage } from './lineage.ts';
+import { checkConfig, type Plan, type PlannedStep } from './plan.ts';
+import type { Journal, RunLimits, RunPorts } from './ports/ports.ts';
+import type { StepRun } from './runState.ts';
+import type { Seeded } from './seeded.ts';
+
+/** Everything that is the same for all steps of one execution of a workflow. */
+export type Execution = {
+  runId: string;
+  seed: string;
+  /** The calling steps, for a sub-workflow. */
+  path: readonly string[];
+  plan: Plan;
+  ports: RunPorts;
+  limits: RunLimits;
+  journal: Journal;
+  memory: EffectMemory;
+  connections: Readonly<Record<string, BoundConnection>>;
+  signal: AbortSignal;
+  timezone: string;
+  scripts: Readonly<Record<string, string>>;
+  /** What an expression sees besides items. */
+  surroundings: { trigger: Json; request: Json; env: JsonObject; run: JsonObject; workflow: JsonObject };
+  scopeOf(run: StepRun, seeded: Seeded): Scope;
+  respond(stepId: string, answer: Answer): Promise<void>;
+  runWorkflow(caller: StepRun, workflowId: string, items: Item[]): Promise<Item[]>;
+};
+
+/** One attempt at one step run. */
+export type StepJob = { planned: PlannedStep; run: StepRun; attempt: number };
+
+/** The lists that leave a step, by port. */
+export type Outputs = Record<string, Item[]>;
+
+/** Runs a step once. Synchronous where the step is: nothing waits that need not. */
+export function attemptOnce(job: StepJob, execution: Execution, signal: AbortSignal): Outputs | Promise<Outputs> {
+  const { type } = job.planned;
+  if (type.runAll) return attemptAll(job, execution, signal);
+  if (type.run) return attemptEach(job, execution, signal);
+  throw new SluiceError(
+    'workflow.invalid',
+    `Step ${job.run.stepId} (${type.type}) starts runs; nothing can lead into it.`,
+    {
+      advice: 'Remove the edge into the trigger.',
+    },
+  );
+}
+
+function attemptEach(job: StepJob, execution: Execution, signal: AbortSignal): Outputs | Promise<Outputs> {
+  const { planned, run } = job;
+  const items = run.inputs.get('main')?.items ?? [];
+  const call = createCall(job, execution, signal);
+  const out: Item[] = [];
+  const failed: Item[] = [];
+
+  const accept = (result: Json | undefined, index: number) => {
+    for (const item of itemsFrom(result, index)) out.push(item);
+  };
+  const refuse = (thrown: unknown, index: number, item: Item) => {
+    if (thrown instanceof NeedsAttention || isControl(thrown) || signal.aborted) throw thrown;
+    const error = SluiceError.from(thrown);
+    // A failure that may pass is left to the retry loop, which repeats no recorded effect.
+    if (planned.step.onError === 'stop' || error.retry !== 'no') throw withItem(error, run.stepId, index, items.length);
+    takeFailure(planned, item, index, { ...error.toWire(), stepId: run.stepId }, out, failed);
+  };
+  const attemptItem = (item: Item, index: number): Json | undefined | Promise<Json | undefined> => {
+    call.at(item, index);
+    const config = planned.constant ?? checkConfig(run.stepId, planned.type, planned.config.resolve(call.scope));
+    return planned.type.run?.({ ...call.call(config), item, config });
+  };
+  const from = (start: number): Outputs | Promise<Outputs> => {
+    for (let index = start; index < items.length; index++) {
+      const item = items[index] as Item;
+      let result: Json | undefined | Promise<Json | undefined>;
+      try {
+        result = attemptItem(item, index);
+      } catch (thrown) {
+        refuse(thrown, index, item);
+        continue;
+      }
+      if (result instanceof Promise) {
+        return result.then(
+          (value) => {
+            accept(value, index);
+            return from(index + 1);
+          },
+          (thrown: unknown) => {
+            refuse(thrown, index, item);
+            return from(index + 1);
+          },
+        );
+      }
+      accept(result, index);
+    }
+    return failed.length > 0 ? { main: out, error: failed } : { main: out };
+  };
+  return from(0);
+}
+
+function attemptAll(job: StepJob, execution: Execution, signal: AbortSignal): Outputs | Promise<Outputs> {
+  const { planned, run } = job;
+  const inputs: Record<string, Item[]> = {};
+  for (const [port, pending] of run.inputs) inputs[port] = pending.items;
+  const items = inputs.main ?? Object.values(inputs)[0] ?? [];
+  const call = createCall(job, execution, signal);
+  const indexes = new Map(items.map((item, index) => [item, index]));
+  const configFor = (item: Item) => {
+    call.at(item, indexes.get(item) ?? 0);
+    return planned.constant ?? checkConfig(run.stepId, planned.type, planned.config.resolve(call.scope));
+  };
+  const config = configFor(items[0] ?? { json: {} });
+  const settle = (result: Outputs): Outputs => {
+    const outputs: Outputs = {};
+    for (const [port, list] of Object.entries(result)) outputs[port] = withLineage(list, items.length);
+    return takeFailures(planned, run.stepId, outputs, items);
+  };
+  const result = planned.type.runAll?.({ ...call.call(config), inputs, config, configFor });
+  if (result instanceof Promise) return result.then(settle);
+  return settle(result ?? {});
+}
+
+/** What a step of a whole list put on `error`, treated as `onError` says. */
+function takeFailures(planned: PlannedStep, stepId: string, outputs: Outputs, items: Item[]): Outputs {
+  const { error: failures, ...rest } = outputs;
+  if (!failures || failures.length === 0) return rest;
+  if (planned.step.onError === 'port') return outputs;
+  if (planned.step.onError === 'continue') return { ...rest, main: [...(rest.main ?? []), ...failures] };
+  const first = failures[0]?.json.error as StepError | undefined;
+  const index = typeof failures[0]?.from === 'number' ? failures[0].from : 0;
+  throw withItem(
+    SluiceError.fromWire(first ?? { code: 'internal', message: 'The step failed.' }),
+    stepId,
+    index,
+    items.length,
+  );
+}
+
+function takeFailure(
+  planned: PlannedStep,
+  item: Item,
+  index: number,
+  error: StepError,
+  out: Item[],
+  failed: Item[],
+): void {
+  const passed: Item = { ...item, json: { ...item.json, error: error as unknown as Json }, from: index };
+  if (planned.step.onError === 'port') failed.push(passed);
+  else out.push(passed);
+}
+
+/** The same error, saying which item met it. */
+function withItem(error: SluiceError, stepId: string, index: number, count: number): SluiceError {
+  const details = { ...error.details, stepId, ...(count > 1 ? { itemIndex: index } : {}) };
+  return new SluiceError(error.code, error.message, { details, advice: error.advice, cause: error.cause ?? error });
+}
+
+/** Failures of all items at once, when a whole attempt is given up and the step does not stop the run. */
+export function failAll(job: StepJob, error: SluiceError): Outputs {
+  const items = job.run.inputs.get('main')?.items ?? [...job.run.inputs.values()][0]?.items ?? [];
+  const wire = { ...error.toWire(), stepId: job.run.stepId } as unknown as Json;
+  const passed = items.map((item, index): Item => ({ ...item, json: { ...item.json, error: wire }, from: index }));
+  return job.planned.step.onError === 'port' ? { main: [], error: passed } : { main: passed };
+}
+
+/** The run is given back for a while: not a failure. */
+export class Suspension extends Error {
+  readonly untilMs: number | undefined;
+  /** The wait was written down by a sub-workflow already. */
+  readonly recorded: boolean;
+
+  constructor(untilMs: number | undefined, recorded = false) {
+    super('The run waits.');
+    this.untilMs = untilMs;
+    this.recorded = recorded;
+  }
+}
+
+function isControl(thrown: unknown): boolean {
+  return thrown instanceof Suspension;
+}
+
+export type { Call };

@@ -1,0 +1,178 @@
+import { z } from 'zod';
+import { SluiceError } from '#shared/error.ts';
+import { type CompiledConfig, compileConfig } from '#shared/expression/config.ts';
+import type { JsonObject } from '#shared/json.ts';
+import { parseEdge, type Step, type Tree, type Workflow } from '#shared/workflow/tree.ts';
+import { findStepType } from '../connectors/registry.ts';
+import type { StepType } from '../connectors/stepType.ts';
+
+export type PlannedEdge = { to: string; inPort: string };
+
+/** A step made ready to run: its config compiled to closures, its arrows looked up. */
+export type PlannedStep = {
+  id: string;
+  step: Step;
+  type: StepType;
+  config: CompiledConfig;
+  /** The config itself where nothing in it is an expression: checked once, at compile time. */
+  constant: JsonObject | undefined;
+  outputs: readonly string[];
+  /** Declared input ports that have at least one edge. */
+  connected: readonly string[];
+  next: ReadonlyMap<string, readonly PlannedEdge[]>;
+  /** Of one attempt; null: only the run's own time counts; undefined: the default. */
+  timeoutMs: number | null | undefined;
+};
+
+/** A workflow compiled once and run many times. */
+export type Plan = {
+  workflowId: string;
+  workflow: Workflow;
+  steps: ReadonlyMap<string, PlannedStep>;
+  triggers: readonly string[];
+  /** Whether something leaving a step can still come to a port of another. */
+  reaches(from: string, to: string, inPort: string): boolean;
+};
+
+/**
+ * Compiles one workflow of a tree.
+ *
+ * @throws SluiceError workflow.not_found, step.type_unknown, expression.syntax, workflow.invalid
+ */
+export function compilePlan(tree: Tree, workflowId: string): Plan {
+  const workflow = tree.workflows[workflowId];
+  if (!workflow) throw new SluiceError('workflow.not_found', `There is no workflow ${workflowId} in this project.`);
+  const edges = Object.keys(workflow.edges).map(parseEdge);
+  const steps = new Map<string, PlannedStep>();
+  for (const [id, step] of Object.entries(workflow.steps)) steps.set(id, planStep(id, step, edges));
+  for (const { from, to } of edges) {
+    const missing = [from, to].find((id) => !steps.has(id));
+    if (missing) {
+      throw new SluiceError(
+        'workflow.invalid',
+        `An edge of ${workflow.name} names the step ${missing}, which is not there.`,
+        {
+          advice: 'Remove the edge or add the step.',
+        },
+      );
+    }
+  }
+  const triggers = [...steps.values()].filter((step) => isTrigger(step.type)).map((step) => step.id);
+  return { workflowId, workflow, steps, triggers, reaches: reachability(steps) };
+}
+
+/** Whether a step type starts runs. */
+export function isTrigger(type: StepType): boolean {
+  return type.category === 'trigger';
+}
+
+function planStep(id: string, step: Step, edges: ReturnType<typeof parseEdge>[]): PlannedStep {
+  const type = findStepType(step.uses, step.version);
+  const compiled = compileStepConfig(id, step, type);
+  const declared = type.inputs ?? (isTrigger(type) ? [] : ['main']);
+  const next = new Map<string, PlannedEdge[]>();
+  for (const edge of edges) {
+    if (edge.from !== id) continue;
+    const targets = next.get(edge.outPort) ?? [];
+    targets.push({ to: edge.to, inPort: edge.inPort });
+    next.set(edge.outPort, targets);
+  }
+  for (const targets of next.values()) targets.sort((a, b) => (a.to < b.to ? -1 : a.to > b.to ? 1 : 0));
+  const constant = compiled.constant ? checkConfig(id, type, step.config) : undefined;
+  const ports = typeof type.outputs === 'function' ? type.outputs(step.config) : type.outputs;
+  return {
+    id,
+    step,
+    type,
+    config: compiled,
+    constant,
+    outputs: ports ?? ['main'],
+    connected: declared.filter((port) => edges.some((edge) => edge.to === id && edge.inPort === port)),
+    next,
+    timeoutMs: step.timeoutMs ?? type.timeoutMs,
+  };
+}
+
+function compileStepConfig(id: string, step: Step, type: StepType): CompiledConfig {
+  try {
+    return compileConfig(step.config, (path) => isLiteral(type.config, path));
+  } catch (thrown) {
+    if (!(thrown instanceof SluiceError)) throw thrown;
+    throw new SluiceError(thrown.code, `Step ${id}: ${thrown.message}`, {
+      details: { ...thrown.details, stepId: id },
+      advice: thrown.advice,
+    });
+  }
+}
+
+/** Whether the schema says `expression: false` for a field. */
+function isLiteral(schema: z.ZodType, path: readonly string[]): boolean {
+  let current: z.ZodType | undefined = schema;
+  for (const key of path) {
+    current = current && unwrap(current);
+    if (!(current instanceof z.ZodObject)) return false;
+    current = (current.shape as Record<string, z.ZodType>)[key];
+    if (current && isMarkedLiteral(current)) return true;
+  }
+  return false;
+}
+
+function isMarkedLiteral(schema: z.ZodType): boolean {
+  const meta = schema.meta();
+  if (meta?.expression === false) return true;
+  const inner = unwrap(schema);
+  return inner !== schema && inner.meta()?.expression === false;
+}
+
+function unwrap(schema: z.ZodType): z.ZodType {
+  let current = schema;
+  while (current instanceof z.ZodOptional || current instanceof z.ZodDefault || current instanceof z.ZodNullable) {
+    current = current.unwrap() as z.ZodType;
+  }
+  return current;
+}
+
+/**
+ * Checks a resolved config against its step type.
+ *
+ * @throws SluiceError config.invalid with the field
+ */
+export function checkConfig(stepId: string, type: StepType, config: JsonObject): JsonObject {
+  const result = type.config.safeParse(config);
+  if (result.success) return result.data as JsonObject;
+  const issue = result.error.issues[0];
+  const field = issue?.path.map(String).join('.') ?? '';
+  throw new SluiceError(
+    'config.invalid',
+    `Step ${stepId}: ${field || 'its config'} ${issue?.message ?? 'is not valid'}.`,
+    {
+      details: { stepId, field },
+      advice: `Correct ${field ? `the field ${field}` : 'the config'} of the step; the form of ${type.title} shows what it takes.`,
+    },
+  );
+}
+
+/** Every `step.port` that an arrow path from each step leads to, worked out once per step when first asked. */
+function reachability(steps: ReadonlyMap<string, PlannedStep>): Plan['reaches'] {
+  const known = new Map<string, Set<string>>();
+  const from = (start: string): Set<string> => {
+    const cached = known.get(start);
+    if (cached) return cached;
+    const found = new Set<string>();
+    const seen = new Set([start]);
+    const open = [start];
+    for (let id = open.pop(); id !== undefined; id = open.pop()) {
+      for (const targets of steps.get(id)?.next.values() ?? []) {
+        for (const { to, inPort } of targets) {
+          found.add(`${to}.${inPort}`);
+          if (seen.has(to)) continue;
+          seen.add(to);
+          open.push(to);
+        }
+      }
+    }
+    known.set(start, found);
+    return found;
+  };
+  return (start, to, inPort) => from(start).has(`${to}.${inPort}`);
+}

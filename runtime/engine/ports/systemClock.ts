@@ -1,0 +1,26 @@
+import type { Clock } from './ports.ts';
+
+/** The machine's own time. A sleep keeps no process alive by itself. */
+export const systemClock: Clock = { now: () => Date.now(), sleep, limit: sleep };
+
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(
+      () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      },
+      // Longer timers overflow to 1 ms.
+      Math.min(ms, 2_147_483_647),
+    );
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}

@@ -1,0 +1,198 @@
+import { z } from 'zod';
+import { SluiceError } from '#shared/error.ts';
+import { isJsonObject, Json, type JsonObject } from '#shared/json.ts';
+import type { EventOf, RunEvent } from '#shared/run/events.ts';
+import { fromTime } from '#shared/time.ts';
+import { execHash } from '#shared/workflow/hash.ts';
+import { type Case, type Item, Tree } from '#shared/workflow/tree.ts';
+import { nodeHashing } from '../agent/runPorts.ts';
+import type { HttpReply } from '../connectors/stepType.ts';
+import { executeRun } from './executeRun.ts';
+import { createJournal, memorySink } from './journal.ts';
+import { compilePlan } from './plan.ts';
+import { type Blobs, DEFAULT_LIMITS, type HttpPort, type RunPorts } from './ports/ports.ts';
+import { openProjectStore } from './ports/projectStore.ts';
+import type { Sandbox } from './ports/sandbox.ts';
+import { systemClock } from './ports/systemClock.ts';
+import { createVirtualClock } from './ports/virtualClock.ts';
+
+export const CaseInput = z.strictObject({
+  tree: Tree,
+  vars: z.record(z.string(), Json),
+  /** Ids of the cases to run; all without it. */
+  only: z.array(z.string()).optional(),
+});
+
+export type CaseResult = {
+  id: string;
+  name: string;
+  passed: boolean;
+  /** What was expected and what came, one entry per difference. */
+  differences: { where: string; expected: Json; actual: Json }[];
+};
+
+/** How often a case may wait before it counts as stuck. */
+const MOST_WAITS = 1_000;
+
+/**
+ * Runs one saved case: no network, no secrets, its own clock and empty tables. Outside effects are answered by the case;
+ * one that is needed and missing fails it.
+ */
+export async function runCase(
+  tree: Tree,
+  id: string,
+  saved: Case,
+  deps: { sandbox: Sandbox; vars: Record<string, Json> },
+): Promise<CaseResult> {
+  const plan = compilePlan(tree, saved.workflow);
+  const triggerStepId = saved.trigger ?? (plan.triggers.length === 1 ? plan.triggers[0] : undefined);
+  if (triggerStepId === undefined) {
+    throw new SluiceError('workflow.invalid', `The case ${id} does not say which trigger starts it.`, {
+      advice: `Add trigger: with one of ${plan.triggers.join(', ')}.`,
+    });
+  }
+  const clock = createVirtualClock(saved.now === undefined ? systemClock.now() : fromTime(saved.now));
+  const ports: RunPorts = {
+    clock,
+    blobs: memoryBlobs(),
+    http: answersOf(saved),
+    store: openProjectStore(':memory:', { now: clock.now }),
+    sandbox: deps.sandbox,
+    hashing: nodeHashing,
+  };
+  const sink = memorySink();
+  const runId = '00000000-0000-7000-8000-000000000001';
+  try {
+    for (let waits = 0; waits < MOST_WAITS; waits++) {
+      const journal = createJournal(
+        { runId, fence: waits, lastSeq: sink.events.length, durability: 'step', logLevel: 'info' },
+        { sink, clock },
+      );
+      const outcome = await executeRun(
+        {
+          runId,
+          workflowId: saved.workflow,
+          tree,
+          environment: { name: 'test', vars: deps.vars },
+          connections: placeholders(tree),
+          triggerStepId,
+          input: saved.items,
+          events: [...sink.events],
+          execHash: execHash(tree),
+          runtimeHash: nodeHashing.sha256('case'),
+          seed: `case:${id}`,
+        },
+        { ports, journal, limits: DEFAULT_LIMITS, signal: new AbortController().signal },
+      );
+      const until = sink.events.findLast((event) => event.type === 'run.waiting')?.until;
+      if (outcome.status !== 'waiting' || until === undefined) break;
+      await clock.sleep(Math.max(0, fromTime(until) - clock.now()));
+    }
+  } finally {
+    ports.store.close();
+  }
+  const differences = compareCase(saved, sink.events);
+  return { id, name: saved.name, passed: differences.length === 0, differences };
+}
+
+/** Steps may name connections; a case needs none of their secrets. */
+function placeholders(tree: Tree) {
+  const bound: Record<string, { connector: string; secret: JsonObject; hosts: string[] }> = {};
+  for (const [name, { connector }] of Object.entries(tree.connections))
+    bound[name] = { connector, secret: {}, hosts: [] };
+  return bound;
+}
+
+function answersOf(saved: Case): HttpPort {
+  const left = new Map(Object.entries(saved.effects ?? {}).map(([stepId, answers]) => [stepId, [...answers]]));
+  return {
+    async send(request, { stepId }) {
+      const answer = left.get(stepId)?.shift();
+      if (answer === undefined) {
+        throw new SluiceError(
+          'connector.rejected',
+          `The case has no answer for ${request.method} ${request.url} of step ${stepId}.`,
+          {
+            advice: `Add one to effects.${stepId} of the case.`,
+          },
+        );
+      }
+      const reply: HttpReply = {
+        status: typeof answer.status === 'number' ? answer.status : 200,
+        headers: (isJsonObject(answer.headers) ? answer.headers : {}) as Record<string, string>,
+        body: answer.body ?? null,
+      };
+      if (reply.status >= 400) {
+        throw new SluiceError(
+          reply.status >= 500 ? 'connector.unclear' : 'connector.rejected',
+          `${request.url} answered ${reply.status}.`,
+          {
+            details: { status: reply.status, body: reply.body },
+          },
+        );
+      }
+      return reply;
+    },
+  };
+}
+
+function memoryBlobs(): Blobs {
+  const kept = new Map<string, Uint8Array>();
+  return {
+    async put(bytes) {
+      const hash = nodeHashing.sha256(bytes);
+      kept.set(hash, bytes);
+      return hash;
+    },
+    async get(hash) {
+      const found = kept.get(hash);
+      if (!found) throw new SluiceError('blob.not_found', 'There is no such blob.');
+      return found;
+    },
+  };
+}
+
+function compareCase({ expect }: Case, events: readonly RunEvent[]): CaseResult['differences'] {
+  const differences: CaseResult['differences'] = [];
+  const check = (where: string, expected: Json | undefined, actual: Json | undefined) => {
+    if (expected !== undefined && !matches(expected, actual))
+      differences.push({ where, expected, actual: actual ?? null });
+  };
+  const ended = events.find((event) => event.type === 'run.ended');
+  check('status', expect.status, ended?.status ?? 'waiting');
+  check('error', expect.error, ended?.error as Json | undefined);
+  const answered = events.find((event) => event.type === 'run.answered');
+  check(
+    'answer',
+    expect.answer as Json | undefined,
+    answered && ({ status: answered.status, headers: answered.headers ?? {}, body: answered.body ?? null } as Json),
+  );
+  for (const [stepId, expected] of Object.entries(expect.steps ?? {})) {
+    check(`steps.${stepId}`, expected, itemsOf(events, stepId).map((item) => ({ json: item.json })) as Json);
+  }
+  for (const stepId of expect.notRun ?? []) {
+    const ran = events.some((event) => event.type === 'step.attempted' && event.stepId === stepId);
+    if (ran) differences.push({ where: `notRun.${stepId}`, expected: 'not run', actual: 'ran' });
+  }
+  return differences;
+}
+
+/** All items that left a step, run after run. */
+function itemsOf(events: readonly RunEvent[], stepId: string): Item[] {
+  return events
+    .filter((event): event is EventOf<'step.succeeded'> => event.type === 'step.succeeded' && event.stepId === stepId)
+    .flatMap((event) => Object.values(event.outputs).flatMap((payload) => ('items' in payload ? payload.items : [])));
+}
+
+/** Of objects the named fields must be equal; lists must be as long. */
+function matches(expected: Json, actual: Json | undefined): boolean {
+  if (Array.isArray(expected)) {
+    return (
+      Array.isArray(actual) &&
+      actual.length === expected.length &&
+      expected.every((entry, index) => matches(entry, actual[index]))
+    );
+  }
+  if (!isJsonObject(expected)) return expected === actual;
+  return isJsonObject(actual) && Object.entries(expected).every(([key, value]) => matches(value, actual[key]));
+}

@@ -1,0 +1,121 @@
+import type { Delivery } from '#shared/run/events.ts';
+import type { Item } from '#shared/workflow/tree.ts';
+
+/** Where work belongs: the run itself, or one batch of a loop. A batch ends when nothing of it is left. */
+export type WorkScope = {
+  parent: WorkScope | undefined;
+  depth: number;
+  loop: StepRun | undefined;
+  /** Deliveries waiting and step runs at work in it. */
+  live: number;
+};
+
+/** Items on their way into a port. */
+export type Pending = { to: string; ref: Delivery; items: Item[]; scope: WorkScope };
+
+/** One execution of a step. What it was given and gave stays for expressions and lineage. */
+export type StepRun = {
+  stepId: string;
+  iteration: number;
+  inputs: Map<string, Pending>;
+  outputs: Map<string, Item[]>;
+  scope: WorkScope;
+  /** Attempts recorded before this process took over. */
+  attempts: number;
+  failures: number;
+  /** When the first attempt began; `$now` of every attempt. */
+  startedAt: number | undefined;
+  loop: LoopState | undefined;
+};
+
+export type LoopState = {
+  batchSize: number;
+  /** The batch at work; -1 before the first. */
+  batch: number;
+  scope: WorkScope | undefined;
+  batches: Item[][];
+  gathered: { item: Item; ref: Delivery; index: number }[];
+};
+
+/** Every step run of a workflow execution so far, and the way from an item to those it came from. */
+export type RunState = {
+  root: WorkScope;
+  runs: Map<string, StepRun[]>;
+  add(run: StepRun): void;
+  latest(stepId: string): StepRun | undefined;
+  nextIteration(stepId: string): number;
+  /** The item of another step that an input item came from; undefined when the trail ends. */
+  origin(run: StepRun, port: string, index: number, stepId: string): Item | undefined;
+};
+
+export function createRunState(): RunState {
+  const runs = new Map<string, StepRun[]>();
+  const root: WorkScope = { parent: undefined, depth: 0, loop: undefined, live: 0 };
+
+  // Step runs are added in the order of their iteration.
+  const find = (stepId: string, iteration: number) => runs.get(stepId)?.[iteration];
+
+  function follow(ref: Delivery, index: number, stepId: string, depth: number): Item | undefined {
+    const source = find(ref.stepId, ref.iteration);
+    if (!source || depth > 10_000) return undefined;
+    const list = ref.batch === undefined ? source.outputs.get(ref.outPort) : source.loop?.batches[ref.batch];
+    const item = list?.[index];
+    if (!item || source.stepId === stepId) return item;
+    for (const [port, from] of origins(item)) {
+      if (port === 'next' && source.loop) {
+        const gathered = source.loop.gathered[from];
+        const found = gathered && follow(gathered.ref, gathered.index, stepId, depth + 1);
+        if (found) return found;
+        continue;
+      }
+      const input = source.inputs.get(port);
+      const found = input && follow(input.ref, from, stepId, depth + 1);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  return {
+    root,
+    runs,
+    add(run) {
+      const list = runs.get(run.stepId);
+      if (list) list.push(run);
+      else runs.set(run.stepId, [run]);
+    },
+    latest: (stepId) => runs.get(stepId)?.at(-1),
+    nextIteration: (stepId) => runs.get(stepId)?.length ?? 0,
+    origin(run, port, index, stepId) {
+      const input = run.inputs.get(port);
+      return input && follow(input.ref, index, stepId, 0);
+    },
+  };
+}
+
+function origins(item: Item): [string, number][] {
+  if (item.from === undefined) return [];
+  return typeof item.from === 'number' ? [['main', item.from]] : item.from;
+}
+
+/** A step run that has not begun. */
+export function newStepRun(stepId: string, iteration: number, inputs: Map<string, Pending>, scope: WorkScope): StepRun {
+  return {
+    stepId,
+    iteration,
+    inputs,
+    outputs: new Map(),
+    scope,
+    attempts: 0,
+    failures: 0,
+    startedAt: undefined,
+    loop: undefined,
+  };
+}
+
+/** Whether a scope is another or lies inside it. */
+export function isInside(scope: WorkScope, outer: WorkScope): boolean {
+  for (let current: WorkScope | undefined = scope; current; current = current.parent) {
+    if (current === outer) return true;
+  }
+  return false;
+}

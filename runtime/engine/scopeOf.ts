@@ -1,0 +1,43 @@
+import type { Scope, StepView } from '#shared/expression/expression.ts';
+import type { Item } from '#shared/workflow/tree.ts';
+import type { Execution } from './attempt.ts';
+import type { RunState, StepRun } from './runState.ts';
+import type { Seeded } from './seeded.ts';
+
+/** What the expressions of one step run see; `json` and `itemIndex` move from item to item. */
+export function createScopeOf(execution: Pick<Execution, 'plan' | 'surroundings' | 'timezone'>, state: RunState) {
+  const byName = new Map<string, string>();
+  for (const { id, step } of execution.plan.steps.values()) byName.set(step.name, id);
+  const idOf = (ref: string) => (execution.plan.steps.has(ref) ? ref : byName.get(ref));
+
+  return (run: StepRun, seeded: Seeded): Scope => {
+    const port = run.inputs.has('main') ? 'main' : (run.inputs.keys().next().value ?? 'main');
+    const scope: Scope = {
+      json: {},
+      itemIndex: 0,
+      items: run.inputs.get(port)?.items ?? [],
+      step(ref): StepView | undefined {
+        const id = idOf(ref);
+        if (id === undefined) return undefined;
+        return {
+          item: () => state.origin(run, port, scope.itemIndex, id),
+          all: () => mainItems(state.latest(id)),
+        };
+      },
+      ...execution.surroundings,
+      now: run.startedAt ?? 0,
+      timezone: execution.timezone,
+      uuid: seeded.uuid,
+      random: seeded.random,
+    };
+    return scope;
+  };
+}
+
+/** What left a step run by its first port that gave something. */
+function mainItems(run: StepRun | undefined): readonly Item[] {
+  if (!run) return [];
+  const main = run.outputs.get('main');
+  if (main) return main;
+  return [...run.outputs.values()].find((items) => items.length > 0) ?? [];
+}

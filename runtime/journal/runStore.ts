@@ -1,0 +1,251 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { RunSummary } from '#shared/contract/cloud/common.ts';
+import type { Json } from '#shared/json.ts';
+import type { Answer, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
+
+/** A run as the local control plane keeps it. `input` and what else a runtime needs stand in `assignment`. */
+export type StoredRun = {
+  runId: string;
+  projectId: string;
+  workflowId: string;
+  workflowName: string;
+  environment: string;
+  trigger: RunSummary['trigger'];
+  triggerStepId: string;
+  status: RunStatus;
+  fence: number;
+  leaseUntil: number | undefined;
+  dueAt: number | undefined;
+  cancel: boolean;
+  queuedAt: number;
+  startedAt: number | undefined;
+  finishedAt: number | undefined;
+  stepCount: number;
+  lastSeq: number;
+  treeHash: string;
+  assignment: Json;
+  wait: Json;
+  error: Json;
+  answer: Answer | undefined;
+};
+
+type Row = Record<string, string | number | null>;
+
+/**
+ * Runs, their journals and logs in one SQLite file: WAL with `synchronous=FULL`, so what `transaction` returned from has
+ * reached the disk. Several processes may open the same file.
+ */
+export type RunStore = ReturnType<typeof openRunStore>;
+
+export function openRunStore(file: string) {
+  const db = new DatabaseSync(file);
+  db.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON;',
+  );
+  db.exec(SCHEMA);
+  const statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
+  const sql = (text: string) => {
+    const known = statements.get(text);
+    if (known) return known;
+    const made = db.prepare(text);
+    statements.set(text, made);
+    return made;
+  };
+  const one = (text: string, ...values: (string | number | null)[]) => sql(text).get(...values) as Row | undefined;
+  const all = (text: string, ...values: (string | number | null)[]) => sql(text).all(...values) as Row[];
+  const run = (text: string, ...values: (string | number | null)[]) => sql(text).run(...values);
+
+  return {
+    /** Everything or nothing, and on the disk when it returns. */
+    transaction<T>(work: () => T): T {
+      db.exec('BEGIN IMMEDIATE');
+      try {
+        const result = work();
+        db.exec('COMMIT');
+        return result;
+      } catch (thrown) {
+        db.exec('ROLLBACK');
+        throw thrown;
+      }
+    },
+    insertRun(added: StoredRun): void {
+      run(
+        `INSERT INTO runs (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
+        ...COLUMNS.map((column) => toColumn(added[FIELDS[column] as keyof StoredRun])),
+      );
+    },
+    updateRun(runId: string, change: Partial<StoredRun>): void {
+      const columns = COLUMNS.filter((column) => Object.hasOwn(change, FIELDS[column] as string));
+      if (columns.length === 0) return;
+      const values = columns.map((column) => toColumn(change[FIELDS[column] as keyof StoredRun]));
+      run(`UPDATE runs SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE run_id = ?`, ...values, runId);
+    },
+    findRun(runId: string): StoredRun | undefined {
+      const row = one('SELECT * FROM runs WHERE run_id = ?', runId);
+      return row && fromRow(row);
+    },
+    /** Runs of a project that a runtime may take now: new, due again, or left behind by one that died. */
+    claimable(projectId: string, now: number, limit: number): StoredRun[] {
+      return all(
+        `SELECT * FROM runs WHERE project_id = ? AND status IN ('queued', 'running', 'waiting')
+           AND (lease_until IS NULL OR lease_until < ?) AND (status <> 'waiting' OR due_at <= ? OR cancel = 1)
+         ORDER BY queued_at, run_id LIMIT ?`,
+        projectId,
+        now,
+        now,
+        limit,
+      ).map(fromRow);
+    },
+    /** When the next waiting run or lease falls due; undefined when nothing waits. */
+    nextDue(projectId: string): number | undefined {
+      const row = one(
+        `SELECT MIN(CASE WHEN status = 'waiting' THEN due_at ELSE lease_until END) AS due FROM runs
+         WHERE project_id = ? AND status IN ('queued', 'running', 'waiting')`,
+        projectId,
+      );
+      return typeof row?.due === 'number' ? row.due : undefined;
+    },
+    releaseLeases(projectId: string): void {
+      run(
+        "UPDATE runs SET lease_until = NULL WHERE project_id = ? AND status IN ('queued', 'running', 'waiting')",
+        projectId,
+      );
+    },
+    listRuns(filter: { projectId: string; workflowId?: string; before?: string; limit: number }): StoredRun[] {
+      return all(
+        `SELECT * FROM runs WHERE project_id = ? AND (? IS NULL OR workflow_id = ?) AND (? IS NULL OR run_id < ?)
+         ORDER BY run_id DESC LIMIT ?`,
+        filter.projectId,
+        filter.workflowId ?? null,
+        filter.workflowId ?? null,
+        filter.before ?? null,
+        filter.before ?? null,
+        filter.limit,
+      ).map(fromRow);
+    },
+    appendEvents(events: readonly RunEvent[]): void {
+      for (const event of events) {
+        run(
+          'INSERT INTO run_events (run_id, seq, event) VALUES (?, ?, ?)',
+          event.runId,
+          event.seq,
+          JSON.stringify(event),
+        );
+      }
+    },
+    events(runId: string): RunEvent[] {
+      return all('SELECT event FROM run_events WHERE run_id = ? ORDER BY seq', runId).map(
+        (row) => JSON.parse(String(row.event)) as RunEvent,
+      );
+    },
+    appendLogs(lines: readonly RunLogLine[]): void {
+      for (const line of lines)
+        run('INSERT INTO run_logs (run_id, line) VALUES (?, ?)', line.runId, JSON.stringify(line));
+    },
+    logs(runId: string): RunLogLine[] {
+      return all('SELECT line FROM run_logs WHERE run_id = ? ORDER BY rowid', runId).map(
+        (row) => JSON.parse(String(row.line)) as RunLogLine,
+      );
+    },
+    putTree(hash: string, json: string): void {
+      run('INSERT OR IGNORE INTO trees (hash, tree) VALUES (?, ?)', hash, json);
+    },
+    tree(hash: string): string | undefined {
+      const row = one('SELECT tree FROM trees WHERE hash = ?', hash);
+      return row === undefined ? undefined : String(row.tree);
+    },
+    /** The run that a delivery started, if it came before. */
+    delivered(hook: string, deliveryId: string): string | undefined {
+      const row = one('SELECT run_id FROM deliveries WHERE hook = ? AND delivery_id = ?', hook, deliveryId);
+      return row === undefined ? undefined : String(row.run_id);
+    },
+    /** The greatest delivery id of a hook; a schedule's are times. */
+    lastDelivery(hook: string): string | undefined {
+      const row = one('SELECT MAX(delivery_id) AS last FROM deliveries WHERE hook = ?', hook);
+      return typeof row?.last === 'string' ? row.last : undefined;
+    },
+    recordDelivery(hook: string, deliveryId: string, runId: string): void {
+      run('INSERT INTO deliveries (hook, delivery_id, run_id) VALUES (?, ?, ?)', hook, deliveryId, runId);
+    },
+    /** Forgets ended runs that began before a time, and all but the newest of a project. */
+    prune(before: number, keepNewest: number): void {
+      run(
+        `DELETE FROM runs WHERE status IN ('succeeded', 'failed', 'cancelled', 'timed_out') AND (queued_at < ? OR run_id IN (
+           SELECT run_id FROM (SELECT run_id, ROW_NUMBER() OVER (PARTITION BY project_id ORDER BY run_id DESC) AS place FROM runs)
+           WHERE place > ?))`,
+        before,
+        keepNewest,
+      );
+    },
+    close: () => db.close(),
+  };
+}
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS trees (hash TEXT PRIMARY KEY, tree TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runs (
+  run_id TEXT PRIMARY KEY, project_id TEXT NOT NULL, workflow_id TEXT NOT NULL, workflow_name TEXT NOT NULL,
+  environment TEXT NOT NULL, trigger TEXT NOT NULL, trigger_step_id TEXT NOT NULL, status TEXT NOT NULL,
+  fence INTEGER NOT NULL, lease_until INTEGER, due_at INTEGER, cancel INTEGER NOT NULL, queued_at INTEGER NOT NULL,
+  started_at INTEGER, finished_at INTEGER, step_count INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+  tree_hash TEXT NOT NULL, assignment TEXT NOT NULL, wait TEXT, error TEXT, answer TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS runs_by_project ON runs (project_id, run_id);
+CREATE INDEX IF NOT EXISTS runs_open ON runs (project_id, status) WHERE status IN ('queued', 'running', 'waiting');
+CREATE TABLE IF NOT EXISTS run_events (
+  run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, seq INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (run_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS run_logs (run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, line TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS run_logs_by_run ON run_logs (run_id);
+CREATE TABLE IF NOT EXISTS deliveries (
+  hook TEXT NOT NULL, delivery_id TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (hook, delivery_id)
+) STRICT, WITHOUT ROWID;
+`;
+
+/** Column → field, in the order of the table. */
+const FIELDS: Record<string, keyof StoredRun> = {
+  run_id: 'runId',
+  project_id: 'projectId',
+  workflow_id: 'workflowId',
+  workflow_name: 'workflowName',
+  environment: 'environment',
+  trigger: 'trigger',
+  trigger_step_id: 'triggerStepId',
+  status: 'status',
+  fence: 'fence',
+  lease_until: 'leaseUntil',
+  due_at: 'dueAt',
+  cancel: 'cancel',
+  queued_at: 'queuedAt',
+  started_at: 'startedAt',
+  finished_at: 'finishedAt',
+  step_count: 'stepCount',
+  last_seq: 'lastSeq',
+  tree_hash: 'treeHash',
+  assignment: 'assignment',
+  wait: 'wait',
+  error: 'error',
+  answer: 'answer',
+};
+const COLUMNS = Object.keys(FIELDS);
+const JSON_FIELDS: readonly (keyof StoredRun)[] = ['assignment', 'wait', 'error', 'answer'];
+
+function toColumn(value: unknown): string | number | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (typeof value === 'string' || typeof value === 'number') return value;
+  return JSON.stringify(value);
+}
+
+function fromRow(row: Row): StoredRun {
+  const run: Record<string, unknown> = {};
+  for (const column of COLUMNS) {
+    const field = FIELDS[column] as keyof StoredRun;
+    const value = row[column];
+    if (JSON_FIELDS.includes(field))
+      run[field] = value === null || value === undefined ? undefined : JSON.parse(String(value));
+    else run[field] = value === null ? undefined : value;
+  }
+  run.cancel = run.cancel === 1;
+  return run as StoredRun;
+}

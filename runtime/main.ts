@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { SluiceError } from '#shared/error.ts';
+import { parse } from '#shared/parse.ts';
+import { stderrLogger } from './log.ts';
+
+/**
+ * The runtime package's one program. `agent` dials out to a control plane; `runner` asks the same of its parent over
+ * stdin and stdout; `serve` listens for a project's triggers itself; `case` runs saved cases; `sandbox` is one worker for
+ * people's scripts.
+ */
+const here = dirname(fileURLToPath(import.meta.url));
+const entry = fileURLToPath(import.meta.url);
+const log = stderrLogger({ pid: process.pid });
+
+const modes: Record<string, () => Promise<void>> = {
+  agent: runAgent,
+  runner: runRunner,
+  serve,
+  case: runCases,
+  sandbox,
+};
+
+async function main(): Promise<void> {
+  const mode = process.argv[2] ?? '';
+  const run = Object.hasOwn(modes, mode) ? modes[mode] : undefined;
+  if (!run)
+    throw new SluiceError(
+      'request.invalid',
+      `There is no mode ${mode || '(none)'}; there are ${Object.keys(modes).join(', ')}.`,
+    );
+  await run();
+}
+
+async function sandbox(): Promise<void> {
+  const { serveScripts } = await import('./sandbox/worker.ts');
+  await serveScripts(process.stdin, process.stdout);
+}
+
+async function openSandbox() {
+  const { createSandbox } = await import('./sandbox/sandbox.ts');
+  const onCrash = (message: string) => log.warn('A script worker ended.', { reason: message });
+  return createSandbox(entry.endsWith('.ts') ? { onCrash } : { entry, args: ['sandbox'], onCrash });
+}
+
+const AgentEnv = z.object({
+  SLUICE_AGENT_URL: z.url(),
+  SLUICE_BOOT_SECRET: z.string().min(16),
+  SLUICE_DATA_DIR: z.string().default('/data'),
+});
+
+async function runAgent(): Promise<void> {
+  const env = parse(AgentEnv, process.env, 'The environment of the agent', 'config.invalid');
+  // Nothing that runs here later needs it, and a child would inherit it.
+  delete process.env.SLUICE_BOOT_SECRET;
+  const { startAgent } = await import('./agent/agent.ts');
+  const { connectOverHttp } = await import('./agent/httpTransport.ts');
+  const { createRunPorts, remoteBlobs } = await import('./agent/runPorts.ts');
+  const { client, useToken } = connectOverHttp(env.SLUICE_AGENT_URL);
+  const ports = createRunPorts({
+    dataDir: env.SLUICE_DATA_DIR,
+    blobs: remoteBlobs(client),
+    sandbox: await openSandbox(),
+  });
+  const agent = startAgent({
+    client,
+    portsFor: ports.portsFor,
+    bootSecret: env.SLUICE_BOOT_SECRET,
+    runtimeHash: runtimeHash(),
+    runsAtOnce: 1,
+    log,
+    onToken: useToken,
+  });
+  onStop(() => agent.stop(10_000));
+  await agent.ended;
+  await ports.close();
+}
+
+async function runRunner(): Promise<void> {
+  const { startAgent } = await import('./agent/agent.ts');
+  const { connectOverStdio } = await import('./agent/stdio.ts');
+  const { createRunPorts, remoteBlobs } = await import('./agent/runPorts.ts');
+  const { client, closed } = connectOverStdio(process.stdin, process.stdout);
+  const dataDir = parse(
+    z.object({ SLUICE_DATA_DIR: z.string().min(1) }),
+    process.env,
+    'The environment of the runner',
+    'config.invalid',
+  );
+  const ports = createRunPorts({
+    dataDir: dataDir.SLUICE_DATA_DIR,
+    blobs: remoteBlobs(client),
+    sandbox: await openSandbox(),
+  });
+  const agent = startAgent({
+    client,
+    portsFor: ports.portsFor,
+    bootSecret: 'local',
+    runtimeHash: runtimeHash(),
+    runsAtOnce: 20,
+    log,
+  });
+  onStop(() => agent.stop(5_000));
+  // The host has gone: what is at work resumes from its journal under the next one.
+  await Promise.race([closed, agent.ended]);
+  await ports.close();
+  process.exit(0);
+}
+
+async function serve(): Promise<void> {
+  const { ServeConfig, serveProject } = await import('./agent/serve.ts');
+  const config = parse(ServeConfig, JSON.parse(await text(process.stdin)), 'The configuration', 'config.invalid');
+  const serving = await serveProject(config, { runtimeHash: runtimeHash(), sandbox: await openSandbox(), log });
+  process.stdout.write(`${JSON.stringify({ listening: { url: serving.url, triggers: serving.triggers } })}\n`);
+  await new Promise<void>((resolve) => onStop(async () => resolve()));
+  await serving.stop();
+  process.exit(0);
+}
+
+async function runCases(): Promise<void> {
+  const { CaseInput, runCase } = await import('./engine/runCase.ts');
+  const input = parse(CaseInput, JSON.parse(await text(process.stdin)), 'The cases', 'config.invalid');
+  const sandboxProcess = await openSandbox();
+  for (const [id, saved] of Object.entries(input.tree.tests)) {
+    if (input.only && !input.only.includes(id)) continue;
+    const result = await runCase(input.tree, id, saved, { sandbox: sandboxProcess, vars: input.vars });
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  }
+  await sandboxProcess.close();
+}
+
+/** The hash of this package, from the list of its files; from the sources it is that of a fixed text. */
+function runtimeHash(): string {
+  const file = join(here, 'runtime.lock.json');
+  if (!existsSync(file)) return createHash('sha256').update('from source').digest('hex');
+  return z.object({ hash: z.string() }).parse(JSON.parse(readFileSync(file, 'utf8'))).hash;
+}
+
+function onStop(stop: () => Promise<void>): void {
+  let asked = false;
+  const once = () => {
+    if (asked) return;
+    asked = true;
+    void stop();
+  };
+  process.on('SIGTERM', once);
+  process.on('SIGINT', once);
+}
+
+main().catch((thrown: unknown) => {
+  const error = SluiceError.from(thrown);
+  process.stdout.write(`${JSON.stringify({ error: error.toWire() })}\n`);
+  log.error(error.message, {
+    code: error.code,
+    cause: error.cause ? String((error.cause as Error).stack ?? error.cause) : undefined,
+  });
+  process.exitCode = 1;
+});
