@@ -5,7 +5,11 @@ BEGIN;
 -- jsonb refuses U+0000 and forgets the order of fields; a journal keeps what a run saw, a tree what a person wrote.
 ALTER TABLE "project_head" ALTER COLUMN "tree" TYPE JSON USING "tree"::json;
 ALTER TABLE "version" ALTER COLUMN "tree" TYPE JSON USING "tree"::json;
-ALTER TABLE "commit" ALTER COLUMN "ops" TYPE JSON USING "ops"::json;
+ALTER TABLE "commit" ALTER COLUMN "ops" TYPE JSON USING "ops"::json,
+  -- What the sender said the result would be; `hash` is the head's, which differs where the commit was rebased.
+  ADD COLUMN "result_hash" TEXT NOT NULL;
+ALTER TABLE "environment" ALTER COLUMN "vars" DROP DEFAULT;
+ALTER TABLE "environment" ALTER COLUMN "vars" TYPE JSON USING "vars"::json, ALTER COLUMN "vars" SET DEFAULT '{}';
 ALTER TABLE "run" ALTER COLUMN "input" TYPE JSON USING "input"::json,
   ALTER COLUMN "output" TYPE JSON USING "output"::json,
   ALTER COLUMN "answer" TYPE JSON USING "answer"::json,
