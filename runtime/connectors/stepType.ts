@@ -121,6 +121,8 @@ type Common<C extends z.ZodObject> = {
   inputs?: string[];
   /** Without `error`, which every step with an input has. Default `['main']`. */
   outputs?: string[] | ((config: z.infer<C>) => string[]);
+  /** Where `outputs` is a function: the list in the config that gives the ports, and the field that names one. */
+  outputsFrom?: { list: string; field: string };
   mode: 'each' | 'once';
   /** Fields whose meta says `expression: false` are taken literally. */
   config: C;

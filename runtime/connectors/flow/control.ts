@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import { SluiceError } from '#shared/error.ts';
+import type { Item } from '#shared/workflow/tree.ts';
+import { AnyJson, PassedOn } from '../fields.ts';
+import { defineStepType } from '../stepType.ts';
+
+const common = { version: 1, category: 'flow', effect: 'pure', mode: 'once', output: PassedOn } as const;
+
+export const loop = defineStepType({
+  ...common,
+  type: 'flow.loop',
+  title: 'Loop',
+  description: 'Works through the items in batches; what comes back to next leaves by done at the end.',
+  icon: 'repeat',
+  control: 'loop',
+  inputs: ['main', 'next'],
+  outputs: ['loop', 'done'],
+  // The steps of its batches have limits of their own.
+  timeoutMs: null,
+  config: z.strictObject({
+    batch: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(1)
+      .meta({ title: 'Items at a time', help: 'The next batch starts when this one has ended.' }),
+  }),
+});
+
+/** The longest that a run may wait for a time. */
+const MAX_WAIT_MS = 365 * 86_400_000;
+
+export const wait = defineStepType({
+  ...common,
+  type: 'flow.wait',
+  title: 'Wait',
+  description: 'Waits for a while or until a time; a waiting run holds no machine and survives a restart.',
+  icon: 'hourglass',
+  timeoutMs: null,
+  config: z
+    .strictObject({
+      forMs: z
+        .int()
+        .min(0)
+        .max(MAX_WAIT_MS)
+        .optional()
+        .meta({ title: 'For, in milliseconds', placeholder: '60000', order: 1 }),
+      until: z.string().max(64).optional().meta({
+        title: 'Until',
+        help: 'A time with its zone. One that has passed is not waited for.',
+        placeholder: '=$now.plus({ days: 1 }).toISO()',
+        order: 2,
+      }),
+    })
+    .refine(
+      ({ forMs, until }) => (forMs === undefined) !== (until === undefined),
+      'must have either a time span or a time',
+    ),
+  async runAll({ inputs, config, clock, run }) {
+    const { forMs, until } = config;
+    await run.waitUntil(until === undefined ? clock.now() + (forMs ?? 0) : timeOf(until, clock.now()));
+    return { main: passedOn(inputs.main) };
+  },
+});
+
+export const respond = defineStepType({
+  ...common,
+  type: 'flow.respond',
+  title: 'Respond',
+  description: 'Answers whoever called the webhook; the first answer counts, and the run goes on.',
+  icon: 'reply',
+  config: z.strictObject({
+    status: z.int().min(200).max(599).default(200).meta({ title: 'Status', order: 1 }),
+    headers: z.record(z.string(), z.string()).optional().meta({ title: 'Headers', widget: 'pairs', order: 2 }),
+    body: AnyJson.optional().meta({
+      title: 'Body',
+      help: 'JSON, or text as it is. Empty: no body.',
+      widget: 'json',
+      order: 3,
+    }),
+  }),
+  async runAll({ inputs, config: { status, headers, body }, run }) {
+    for (const [name, value] of Object.entries(headers ?? {})) {
+      if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name) || /[^\x20-\x7e\t]/.test(value)) {
+        throw new SluiceError('config.invalid', `The header '${name}' cannot be sent.`, {
+          advice: 'Use plain letters, digits and signs, without line breaks.',
+        });
+      }
+    }
+    await run.respond({ status, ...(headers ? { headers } : {}), ...(body === undefined ? {} : { body }) });
+    return { main: passedOn(inputs.main) };
+  },
+});
+
+export const runWorkflow = defineStepType({
+  ...common,
+  type: 'flow.runWorkflow',
+  title: 'Run a workflow',
+  description: 'Runs another workflow of this project with these items and goes on with what it gives.',
+  icon: 'workflow',
+  timeoutMs: null,
+  config: z.strictObject({
+    workflow: z.string().min(1).max(120).meta({ title: 'Workflow', widget: 'workflow', expression: false }),
+  }),
+  async runAll({ inputs, config, run }) {
+    const given = await run.runWorkflow(config.workflow, inputs.main ?? []);
+    // Its lineage points into lists of its own.
+    return { main: given.map(({ from: _, ...item }) => item) };
+  },
+});
+
+function timeOf(text: string, now: number): number {
+  // Without a zone a time would mean another moment on each machine.
+  const at = /(?:Z|[+-]\d\d:?\d\d)$/i.test(text.trim()) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) {
+    throw new SluiceError('config.invalid', `'${text}' is not a time with a zone.`, {
+      advice: 'Write it as 2026-11-20T07:00:00Z, or use $now.',
+    });
+  }
+  if (at - now > MAX_WAIT_MS) throw new SluiceError('limit.exceeded', `${text} is more than a year away.`);
+  return at;
+}
+
+function passedOn(items: Item[] | undefined): Item[] {
+  return (items ?? []).map((item, from) => ({ ...item, from }));
+}

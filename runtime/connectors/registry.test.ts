@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest';
+import { StepCatalog } from '#shared/workflow/catalog.ts';
+import { catalog, connectorCatalog, findStepType, stepTypes } from './registry.ts';
+import { schedule } from './trigger/trigger.ts';
+
+test('the step types of the first milestone are there, each once', () => {
+  expect(stepTypes.map(({ type }) => type).sort()).toEqual([
+    'code.javascript',
+    'code.typescript',
+    'flow.filter',
+    'flow.if',
+    'flow.loop',
+    'flow.merge',
+    'flow.respond',
+    'flow.runWorkflow',
+    'flow.stop',
+    'flow.switch',
+    'flow.wait',
+    'http.request',
+    'items.aggregate',
+    'items.limit',
+    'items.set',
+    'items.sort',
+    'items.splitOut',
+    'kv.get',
+    'kv.set',
+    'table.delete',
+    'table.insert',
+    'table.query',
+    'table.update',
+    'trigger.event',
+    'trigger.manual',
+    'trigger.schedule',
+    'trigger.webhook',
+  ]);
+});
+
+test('a type or a version that is not known is named', () => {
+  expect(findStepType('flow.if').title).toBe('If');
+  expect(() => findStepType('flow.maybe')).toThrow(expect.objectContaining({ code: 'step.type_unknown' }));
+  expect(() => findStepType('flow.if', 2)).toThrow(expect.objectContaining({ code: 'step.type_unknown' }));
+  expect(() => findStepType('constructor')).toThrow(expect.objectContaining({ code: 'step.type_unknown' }));
+});
+
+test('the catalog is plain data that its schema accepts', () => {
+  const plain = JSON.parse(JSON.stringify(catalog()));
+  expect(StepCatalog.parse(plain)).toEqual(catalog());
+  expect(catalog()['flow.switch']).toMatchObject({
+    outputs: ['else'],
+    outputsFrom: { list: 'cases', field: 'port' },
+    trigger: false,
+  });
+  expect(catalog()['trigger.webhook']).toMatchObject({ inputs: [], trigger: true, connector: 'webhook' });
+  expect(catalog()['http.request']?.connector).toBe('http');
+});
+
+test('what a form needs is on every field of every type', () => {
+  for (const { type, description, icon, configSchema } of Object.values(catalog())) {
+    expect(description, type).toMatch(/^[A-Z].*\.$/);
+    expect(icon, type).toMatch(/^[a-z0-9-]+$/);
+    expect(configSchema.additionalProperties, type).toBe(false);
+    for (const [name, field] of Object.entries(configSchema.properties ?? {})) {
+      expect((field as { title?: string }).title, `${type} ${name}`).toBeTruthy();
+    }
+  }
+});
+
+test('a field that must be given is required, although an expression may give nothing', () => {
+  expect(catalog()['flow.if']?.configSchema.required).toEqual(['when']);
+  expect(catalog()['table.insert']?.configSchema.required).toEqual(expect.arrayContaining(['table', 'key']));
+});
+
+test('strict configs refuse fields they do not know', () => {
+  for (const type of stepTypes) expect(type.config.safeParse({ surprise: 1 }).success, type.type).toBe(false);
+});
+
+test('secrets of a connection are marked, so that they are encrypted and never shown', () => {
+  const secrets = (name: string) =>
+    Object.entries(connectorCatalog()[name]?.schema.properties as Record<string, { widget?: string }>)
+      .filter(([, { widget }]) => widget === 'secret')
+      .map(([field]) => field);
+  expect([secrets('http'), secrets('webhook')]).toEqual([
+    ['password', 'token', 'value'],
+    ['secret', 'oldSecret'],
+  ]);
+});
+
+test('a schedule that never was one is refused', () => {
+  const cron = (text: string) => schedule.config.safeParse({ cron: text }).success;
+  expect([cron('0 7 * * 1-5'), cron('*/5 * * * *'), cron('61 * * * *'), cron('every day'), cron('')]).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+});

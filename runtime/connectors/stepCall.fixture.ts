@@ -1,0 +1,112 @@
+import type { z } from 'zod';
+import type { Json, JsonObject } from '#shared/json.ts';
+import type { Answer } from '#shared/run/events.ts';
+import type { Item } from '#shared/workflow/tree.ts';
+import { createHttpBroker } from '../engine/ports/http.ts';
+import { openProjectStore } from '../engine/ports/projectStore.ts';
+import type { Sandbox } from '../engine/ports/sandbox.ts';
+import { findConnector } from './registry.ts';
+import type { Call, StepType } from './stepType.ts';
+
+/** What a step under test did to its run. */
+export type Trace = { answers: Answer[]; waits: number[]; logs: [string, string][]; called: [string, Item[]][] };
+
+export type World = {
+  sandbox?: Sandbox;
+  scripts?: Record<string, string>;
+  mode?: 'each' | 'once';
+  /** What another workflow gives. */
+  workflow?(id: string, items: Item[]): Item[];
+};
+
+export const NOW = Date.UTC(2026, 10, 20, 7);
+
+/**
+ * Runs step types on a real store, a real broker and, where given, a real sandbox, with configs already resolved: what
+ * the engine does around a step is not repeated here.
+ */
+export function createWorld({ sandbox, scripts = {}, mode, workflow = (_, items) => items }: World = {}) {
+  const store = openProjectStore(':memory:', { now: () => NOW });
+  const broker = createHttpBroker({ findConnector });
+  const trace: Trace = { answers: [], waits: [], logs: [], called: [] };
+  const { signal } = new AbortController();
+  let effects = 0;
+  const effect = () => ({ effectKey: `effect-${++effects}` });
+
+  const callFor = (type: StepType): Call => ({
+    http: { send: (request) => broker.send(request, { signal, idempotencyKey: `effect-${++effects}` }) },
+    store: {
+      kvGet: async (key) => store.kvGet(key),
+      kvSet: async (key, value, ttlMs) => store.kvSet(key, value, { ...effect(), ttlMs }),
+      tableInsert: async (table, key, row) => store.tableInsert(table, key, row, effect()),
+      tableUpdate: async (table, where, set) => store.tableUpdate(table, where, set, effect()),
+      tableDelete: async (table, where) => store.tableDelete(table, where, effect()),
+      tableQuery: async (query) => store.tableQuery(query),
+    },
+    script(request) {
+      if (!sandbox) throw new TypeError('This world has no sandbox.');
+      const context = {
+        env: {},
+        run: {},
+        workflow: {},
+        trigger: null,
+        request: null,
+        now: NOW,
+        timezone: 'UTC',
+        seed: 's',
+        steps: {},
+      };
+      return sandbox.run({ ...request, context }, signal);
+    },
+    clock: { now: () => NOW },
+    random: () => 0.5,
+    ids: { uuid: () => '0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a55' },
+    log: (level, message) => void trace.logs.push([level, message]),
+    signal,
+    key: (n) => `key-${n}`,
+    run: {
+      respond: async (answer) => void trace.answers.push(answer),
+      waitUntil: async (atMs) => void trace.waits.push(atMs),
+      runWorkflow: async (id, items) => {
+        trace.called.push([id, items]);
+        return workflow(id, items);
+      },
+    },
+    readScript: (path) => scripts[path.replace(/^scripts\//, '')] ?? '',
+    stepId: 'step_a1b2',
+    mode: mode ?? type.mode,
+  });
+
+  /** The lists that leave by each port. A config may depend on the item, as one with expressions does. */
+  async function run<C extends z.ZodObject>(
+    declared: StepType<C>,
+    config: JsonObject | ((item: Item) => JsonObject),
+    items: Item[] | Record<string, Item[]>,
+  ): Promise<Record<string, Item[]>> {
+    const type = declared as unknown as StepType;
+    const configFor = (item: Item) => type.config.parse(typeof config === 'function' ? config(item) : config);
+    const inputs = Array.isArray(items) ? { main: items } : items;
+    const call = callFor(type);
+    const main = inputs.main ?? [];
+    if (type.runAll) return type.runAll({ ...call, inputs, config: configFor(main[0] ?? { json: {} }), configFor });
+    const out: Item[] = [];
+    for (const [from, item] of main.entries()) {
+      const given: Json | undefined = await type.run?.({ ...call, item, config: configFor(item) });
+      for (const one of Array.isArray(given) ? given : given === undefined ? [] : [given])
+        out.push({ json: one as JsonObject, from });
+    }
+    return { main: out };
+  }
+
+  return { run, store, trace, close: () => store.close() };
+}
+
+/** Items of the given objects. */
+export function itemsOf(...all: JsonObject[]): Item[] {
+  return all.map((json) => ({ json }));
+}
+
+/** The objects of a list of items. */
+export function jsonOf(items: Item[] | undefined): JsonObject[] {
+  return (items ?? []).map(({ json }) => json);
+}
