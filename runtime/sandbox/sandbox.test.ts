@@ -1,4 +1,7 @@
-import { afterAll, expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import type { Json } from '#shared/json.ts';
 import type { ScriptRequest } from '../engine/ports/sandbox.ts';
 import { createSandbox } from './sandbox.ts';
@@ -268,15 +271,80 @@ test('a cancelled call ends at once, and one behind it in the line still runs', 
   expect(await behind).toEqual([1, 2]);
 });
 
-test('a worker that cannot be started is named, and one that dies fails only its call', async () => {
-  const broken = createSandbox({ entry: import.meta.filename, args: [] });
-  await expect(
-    broken.run(
-      { language: 'javascript', source: 'return 1', kind: 'body', path: 'a', mode: 'once', items: [], limits, context },
-      new AbortController().signal,
-    ),
-  ).rejects.toMatchObject({ code: 'service.unavailable' });
+/** A sandbox whose worker says that it is ready and then does as told when it is asked. */
+function withWorker(thenDo: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'worker-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const entry = join(folder, 'worker.mjs');
+  const ready = `const send = (text) => { const size = Buffer.alloc(4); size.writeUInt32BE(Buffer.byteLength(text)); process.stdout.write(size); process.stdout.write(text); };`;
+  writeFileSync(entry, `${ready}\nsend('{}\\n');\nprocess.stdin.on('data', async () => { ${thenDo} });\n`);
+  const made = createSandbox({ entry, readable: [folder] });
+  onTestFinished(() => made.close());
+  const ask = () =>
+    made
+      .run(
+        {
+          language: 'javascript',
+          source: 'return 1',
+          kind: 'body',
+          path: 'a',
+          mode: 'once',
+          items: [],
+          limits: { ...limits, wallMs: 200 },
+          context,
+        },
+        new AbortController().signal,
+      )
+      .then(
+        (result) => expect.fail(JSON.stringify(result)),
+        (error: { code: string; message: string }) => error,
+      );
+  return ask;
+}
+
+test.each([
+  ['hangs', 'for (;;);', 'code.timed_out'],
+  ['dies', 'process.exit(3);', 'code.failed'],
+  ['is killed', 'process.kill(process.pid, "SIGKILL");', 'code.memory_exceeded'],
+  ['aborts', 'process.abort();', 'code.memory_exceeded'],
+  ['answers rubbish', 'process.stdout.write("rubbish that is no message");', 'code.failed'],
+  ['claims a huge answer', 'process.stdout.write(Buffer.from([255, 255, 255, 255]));', 'code.failed'],
+  ['answers another call', 'send(\'{"id":99,"logs":[]}\\n[1]\');', 'code.failed'],
+  ['answers in another shape', 'send(\'{"id":1,"logs":"none"}\\n[1]\');', 'code.failed'],
+])('a worker that %s fails its call, and the next call gets another worker', async (_, thenDo, code) => {
+  const ask = withWorker(thenDo);
+  expect([(await ask()).code, (await ask()).code]).toEqual([code, code]);
+});
+
+test('a worker that cannot be started is named', async () => {
+  const crashes: string[] = [];
+  const broken = createSandbox({ entry: import.meta.filename, onCrash: (message) => crashes.push(message) });
+  const request: ScriptRequest = {
+    language: 'javascript',
+    source: 'return 1',
+    kind: 'body',
+    path: 'a',
+    mode: 'once',
+    items: [],
+    limits,
+    context,
+  };
+  await expect(broken.run(request, new AbortController().signal)).rejects.toMatchObject({
+    code: 'service.unavailable',
+  });
+  expect(crashes).toHaveLength(1);
   await broken.close();
+  await expect(broken.run(request, new AbortController().signal)).rejects.toMatchObject({ code: 'service.draining' });
+});
+
+test('a worker inherits no environment and may not read our files', async () => {
+  process.env.SLUICE_CANARY = 'canary';
+  onTestFinished(() => void delete process.env.SLUICE_CANARY);
+  const probe = `const { readFileSync, writeFileSync } = await import('node:fs'); const { spawnSync } = await import('node:child_process');
+    const tried = [() => readFileSync('/etc/passwd'), () => writeFileSync('/tmp/x', ''), () => spawnSync('ls').error && (() => { throw new Error(); })(), () => process.env.SLUICE_CANARY ?? (() => { throw new Error(); })(), () => eval('1')];
+    const failed = tried.filter((one) => { try { one(); return false; } catch { return true; } }).length;
+    send('{"id":1,"logs":[],"failure":{"code":"code.failed","message":"' + failed + ' of ' + tried.length + ', proto ' + ({}).__proto__ + '"}}\\n[]');`;
+  expect((await withWorker(probe)()).message).toBe('5 of 5, proto undefined');
 });
 
 test('a thousand items are one message', async () => {

@@ -27,7 +27,7 @@ type Worker = {
   child: ChildProcessByStdio<Writable, Readable, Readable>;
   ready: Promise<void>;
   /** Resolves with how it ended. */
-  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; unreadable?: boolean }>;
   onFrame: (frame: Frame<unknown>) => void;
 };
 
@@ -88,7 +88,9 @@ export function createSandbox(deps: SandboxDeps = {}): Sandbox {
     const onAbort = () => reject(abortError(signal));
     signal.addEventListener('abort', onAbort, { once: true });
     let timer: NodeJS.Timeout | undefined;
-    current.ended.then(({ code, signal: by }) => reject(crashError(code, by, limits.memoryMb)));
+    current.ended.then(({ code, signal: by, unreadable: lost }) =>
+      reject(lost ? unreadable() : crashError(code, by, limits.memoryMb)),
+    );
     try {
       await Promise.race([current.ready, promise]);
       timer = setTimeout(() => reject(timeoutError(limits.wallMs)), limits.wallMs + GRACE_MS);
@@ -152,6 +154,7 @@ function start({ node = process.execPath, entry, args = [], readable, onCrash }:
   ready.catch(() => {});
   let words = '';
   let started = false;
+  let lost = false;
   const timer = setTimeout(() => {
     isNotReady(new SluiceError('service.unavailable', `The script worker did not start within ${START_MS} ms.`));
     child.kill('SIGKILL');
@@ -166,6 +169,7 @@ function start({ node = process.execPath, entry, args = [], readable, onCrash }:
     try {
       read(bytes);
     } catch {
+      lost = true;
       child.kill('SIGKILL');
     }
   });
@@ -189,7 +193,7 @@ function start({ node = process.execPath, entry, args = [], readable, onCrash }:
         ),
       );
     if (signal !== 'SIGKILL') onCrash?.(`The script worker ended with ${code ?? signal}. ${words.trim()}`);
-    hasEnded({ code, signal });
+    hasEnded({ code, signal, unreadable: lost });
   });
   hold(self, false);
   return self;
