@@ -7,7 +7,7 @@ import { compileBinary, compileLogical, compileUnary } from './compileOperator.t
 import type { Evaluation } from './evaluation.ts';
 import { FUNCTIONS, GROUPS } from './functions.ts';
 import { nearest } from './nearest.ts';
-import type { ParsedCode } from './parse.ts';
+import { type ParsedCode, tooDeep } from './parse.ts';
 import { canonicalName, staticPath } from './paths.ts';
 import { syntaxError } from './problems.ts';
 import { makeRegex, type Regex } from './regex.ts';
@@ -34,7 +34,7 @@ export type Compiler = {
   /** Compiled pieces by node, so that an error can look at the piece before the one that failed. */
   readonly codes: Map<Node, Code>;
   nesting: number;
-  length: number;
+  links: number;
 };
 
 /**
@@ -44,7 +44,7 @@ export type Compiler = {
 export type Place = { spine?: boolean; inner?: boolean; prefix?: boolean };
 
 const MAX_NESTING = 64;
-const MAX_LENGTH = 256;
+const MAX_LINKS = 256;
 
 /** Compiles one parsed expression into a closure, and notes what it refers to. */
 export function compileCode(
@@ -59,9 +59,13 @@ export function compileCode(
     code: parsed.code,
     codes: new Map(),
     nesting: 0,
-    length: 0,
+    links: 0,
   };
-  return compileNode(compiler, parsed.tree, null);
+  try {
+    return compileNode(compiler, parsed.tree, null);
+  } catch (thrown) {
+    throw thrown instanceof RangeError ? tooDeep(source, parsed.start) : thrown;
+  }
 }
 
 /** An `expression.syntax` error at a node. */
@@ -76,9 +80,9 @@ export function compileNode(
   locals: Locals,
   place: Place = {},
 ): Code {
-  compiler.length++;
+  compiler.links++;
   if (place.spine !== true) compiler.nesting++;
-  if (compiler.nesting > MAX_NESTING || compiler.length > MAX_LENGTH)
+  if (compiler.nesting > MAX_NESTING || compiler.links > MAX_LINKS)
     throw refuse(
       compiler,
       node,
@@ -86,7 +90,7 @@ export function compileNode(
       'Flatten it, or use a code step.',
     );
   const code = compileKind(compiler, node as Expression, locals, place);
-  compiler.length--;
+  compiler.links--;
   if (place.spine !== true) compiler.nesting--;
   compiler.codes.set(node, code);
   return code;

@@ -27,7 +27,7 @@ export function compileArrow(compiler: Compiler, node: ArrowFunctionExpression, 
   const binders = simple ? [] : node.params.map((param) => compileBinder(compiler, param, inside));
   const rest = node.params.findIndex((param) => param.type === 'RestElement');
   const body = compileNode(compiler, node.body, inside);
-  const cost = 2 + compiler.codes.size - before;
+  const cost = 1 + (compiler.codes.size - before) / 4;
 
   return (evaluation, outer) => {
     return (...args: unknown[]) => {

@@ -95,7 +95,7 @@ function memberOptions(before: string, scope: CompletionScope): CompletionOption
     const constants = Object.keys(CONSTANTS[object] ?? {});
     return [...entries(group, 'function'), ...constants.map((label): CompletionOption => ({ label, kind: 'field' }))];
   }
-  const value = valueOf(object, scope) ?? valueOf(withElement(object, before), scope);
+  const value = valueBefore(object, scope) ?? valueBefore(withElement(object, before), scope);
   if (value === undefined || value === null) return [];
   const kind = kindOf(value);
   const own = kind === 'object' ? fieldOptions(value as Fields) : [];
@@ -135,7 +135,7 @@ function withElement(object: string, before: string): string {
   return `((${name}) => ${object})((${list.slice(chainStart(list))})[0])`;
 }
 
-function valueOf(code: string, partial: CompletionScope): unknown {
+function valueBefore(code: string, partial: CompletionScope): unknown {
   const scope: Scope = {
     json: {},
     itemIndex: 0,

@@ -10,13 +10,8 @@ export function valid<T extends DateTime | Duration>(evaluation: Evaluation, val
   charge(evaluation, 10);
   if (value.isValid) return value;
   const why = value.invalidExplanation ?? value.invalidReason ?? 'unknown reason';
-  throw failure(
-    evaluation,
-    `${what} is not a date: ${why.slice(0, 160)}.`.replace(
-      'is not a date',
-      value instanceof Duration ? 'is not a length of time' : 'is not a date',
-    ),
-  );
+  const kind = value instanceof Duration ? 'a length of time' : 'a date';
+  throw failure(evaluation, `${what} is not ${kind}: ${why.slice(0, 160)}.`);
 }
 
 /** A time zone by its IANA name, `utc` or an offset such as `UTC+2`. */
@@ -28,13 +23,23 @@ export function zoneOf(evaluation: Evaluation, name: unknown): Zone {
     if (name.toLowerCase() === 'local') return currentTime(evaluation).zone;
     const fixed = FixedOffsetZone.parseSpecifier(name);
     if (fixed !== null) return fixed;
-    if (IANAZone.isValidZone(name)) return IANAZone.create(name);
+    const known = canonicalZone(name);
+    if (known !== undefined) return IANAZone.create(known);
   }
   throw failure(
     evaluation,
     `The time zone "${String(name).slice(0, 60)}" is not known.`,
     'Write one such as Europe/Berlin.',
   );
+}
+
+/** The one spelling of a zone's name: the library keeps every spelling it meets for good. */
+function canonicalZone(name: string): string | undefined {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The `zone` of an options object. */

@@ -176,15 +176,14 @@ function arrayFrom(evaluation: Evaluation, args: Args): unknown[] {
 
 function jsonText(evaluation: Evaluation, args: Args): string | undefined {
   const [value, keys, indent] = args;
-  if (keys !== undefined && keys !== null)
+  if (Array.isArray(keys) || typeof keys === 'function')
     throw failure(
       evaluation,
       'JSON.stringify takes no list or function here.',
       'Pick the fields first, then stringify.',
     );
-  const width =
-    typeof indent === 'number' ? Math.min(10, Math.max(0, Math.trunc(indent) || 0)) : indent === undefined ? 0 : 2;
-  return stringify(evaluation, value, width);
+  const width = typeof indent === 'number' ? Math.min(10, Math.max(0, Math.trunc(indent) || 0)) : 0;
+  return stringify(evaluation, value, typeof indent === 'string' ? Math.min(10, indent.length) : width);
 }
 
 function dateTable(): Table<FunctionEntry> {

@@ -84,6 +84,7 @@ function missingMember(evaluation: Evaluation, value: unknown, key: string | num
   const kind = kindOf(value);
   const property = PROPERTIES[kind]?.[key] as PropertyEntry<unknown> | undefined;
   if (property !== undefined) {
+    charge(evaluation, 5);
     const result = property.get(value);
     if (kind === 'step' && result === undefined) throw noLineage(evaluation, value as StepSource);
     return result;

@@ -54,7 +54,7 @@ export function parseCode(source: string, start: number, close: '}}' | ''): { pa
       allowAwaitOutsideFunction: true,
     });
   } catch (thrown) {
-    throw cut && !(thrown instanceof RangeError) ? tooLong(source, start) : unreadable(source, start, thrown);
+    throw cut ? tooLong(source, start) : unreadable(source, start, thrown);
   }
   const after = skipBlank(code, tree.end);
   if (close === '' ? after < code.length : !code.startsWith(close, after)) {
@@ -70,6 +70,13 @@ export function parseCode(source: string, start: number, close: '}}' | ''): { pa
 function tooLong(source: string, start: number): Error {
   const message = `An expression may have at most ${MAX_CODE.toLocaleString('en-US')} characters.`;
   return syntaxError(source, start, message, { advice: 'Use a code step for longer programs.' });
+}
+
+/** The error for code so deep that even reading it runs out of stack. */
+export function tooDeep(source: string, start: number): Error {
+  return syntaxError(source, start, 'The expression is nested too deeply.', {
+    advice: 'Flatten it, or use a code step.',
+  });
 }
 
 const STATEMENTS: ReadonlySet<string> = new Set([
@@ -92,8 +99,7 @@ function unexpected(source: string, offset: number): Error {
 }
 
 function unreadable(source: string, start: number, thrown: unknown): Error {
-  if (thrown instanceof RangeError)
-    return syntaxError(source, start, 'The expression is nested too deeply.', { advice: 'Use a code step.' });
+  if (thrown instanceof RangeError || String(thrown).includes('stack space')) return tooDeep(source, start);
   const problem = thrown as { message?: unknown; raisedAt?: unknown; pos?: unknown };
   if (typeof problem.pos !== 'number') throw thrown;
   const offset = start + problem.pos;

@@ -77,6 +77,15 @@ class MeteredText {
 
 const MAX_PATTERN = 2_000;
 const MAX_PROGRAM = 20_000;
+// A counted repeat is written out when the pattern is compiled.
+const MAX_REPEATED = 200_000;
+
+function repeats(source: string): number {
+  let sum = 0;
+  for (const [, least, most] of source.matchAll(/\{(\d{1,6})(?:,(\d{0,6}))?\}/g))
+    sum += Math.max(Number(least), Number(most ?? 0));
+  return sum;
+}
 
 /** Builds a regular expression. Errors: `expression.failed` for what the linear-time engine does not do. */
 export function makeRegex(evaluation: Evaluation, source: string, flags: string): Regex {
@@ -84,7 +93,7 @@ export function makeRegex(evaluation: Evaluation, source: string, flags: string)
   const unknown = /[^gimsu]/.exec(flags)?.[0];
   if (unknown !== undefined)
     throw failure(evaluation, `The regular expression flag "${unknown}" is not supported.`, 'Use g, i, m, s or u.');
-  if (source.length > MAX_PATTERN) throw tooLarge(evaluation);
+  if (source.length > MAX_PATTERN || source.length * repeats(source) > MAX_REPEATED) throw tooLarge(evaluation);
   const translated = translatePattern(source);
   if (typeof translated !== 'string') throw unsupported(evaluation, translated.unsupported);
   let bits = 0;

@@ -34,7 +34,13 @@ export function readSource(text: string): Source {
     throw syntaxError(text, 0, 'The text is longer than 1 MB.', { advice: 'Keep long texts in a file or a table.' });
   if (text.startsWith('=') && !/^=\s*\{\{/.test(text))
     return { kind: 'expression', parsed: parseCode(text, 1, '').parsed };
-  return { kind: 'template', parts: readTemplate(text, text.startsWith('=') ? 1 : 0) };
+  const start = text.startsWith('=') ? text.indexOf('{{') : 0;
+  const parts = readTemplate(text, start);
+  const [first, last] = parts;
+  // After `=` blanks around a single {{ … }} mean nothing.
+  if (start > 0 && parts.length === 2 && typeof first !== 'string' && typeof last === 'string' && last.trim() === '')
+    parts.pop();
+  return { kind: 'template', parts };
 }
 
 function readTemplate(text: string, from: number): (string | ParsedCode)[] {
@@ -57,10 +63,7 @@ function readTemplate(text: string, from: number): (string | ParsedCode)[] {
     at = end;
   }
   literal += text.slice(at);
-  const blankRest = from === 1 && parts.length === 1 && typeof parts[0] !== 'string' && literal.trim() === '';
-  if (literal !== '' && !blankRest) parts.push(literal);
-  if (from === 0 && typeof parts[0] === 'string' && parts[0].startsWith('\\=')) parts[0] = parts[0].slice(1);
-  const first = parts[0];
-  if (from === 1 && typeof first === 'string' && first.trim() === '') parts.shift();
+  if (literal !== '') parts.push(literal);
+  if (typeof parts[0] === 'string' && from === 0 && parts[0].startsWith('\\=')) parts[0] = parts[0].slice(1);
   return parts;
 }

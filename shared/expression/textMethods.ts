@@ -76,17 +76,14 @@ export const TEXT_METHODS: Table<Entry> = table<Entry>({
   endsWith: method('(text)', 'Whether it ends with a text.', (e, s, a) =>
     s.endsWith(textArg(e, a, 0), optionalNumber(e, a, 1)),
   ),
-  extractEmail: method('()', 'The first e-mail address in it, or undefined.', (e, s) => {
-    charge(e, s.length / 4);
-    return firstEmail(s);
-  }),
+  extractEmail: method('()', 'The first e-mail address in it, or undefined.', (e, s) => firstEmail(e, s)),
   includes: method('(text)', 'Whether it holds a text.', (e, s, a) =>
     s.includes(textArg(e, a, 0), optionalNumber(e, a, 1)),
   ),
   indexOf: method('(text)', 'Where a text first stands in it, or -1.', (e, s, a) =>
     s.indexOf(textArg(e, a, 0), optionalNumber(e, a, 1)),
   ),
-  isEmail: method('()', 'Whether all of it is an e-mail address.', (_e, s) => s.length <= 320 && firstEmail(s) === s),
+  isEmail: method('()', 'Whether all of it is an e-mail address.', (e, s) => s.length <= 320 && firstEmail(e, s) === s),
   isEmpty: method('()', 'Whether it has no characters.', (_e, s) => s.length === 0),
   isNotEmpty: method('()', 'Whether it has any characters.', (_e, s) => s.length > 0),
   isNumeric: method('()', 'Whether it reads as a number.', (_e, s) => s.trim() !== '' && Number.isFinite(Number(s))),
@@ -161,8 +158,9 @@ export const TEXT_METHODS: Table<Entry> = table<Entry>({
 });
 
 /** Looks only around each `@`, so that the pattern never runs over a long text. */
-function firstEmail(text: string): string | undefined {
+function firstEmail(evaluation: Evaluation, text: string): string | undefined {
   for (let at = text.indexOf('@'); at !== -1; at = text.indexOf('@', at + 1)) {
+    charge(evaluation, 300);
     const found = EMAIL.exec(text.slice(Math.max(0, at - 64), at + 600))?.[0];
     if (found !== undefined) return found.replace(/[.-]+$/, '');
   }
