@@ -149,3 +149,14 @@ export function isTaken(thrown: unknown): boolean {
   if (thrown instanceof Prisma.PrismaClientKnownRequestError) return thrown.code === 'P2002';
   return typeof thrown === 'object' && thrown !== null && 'code' in thrown && thrown.code === '23505';
 }
+
+/** The same transaction as plain SQL, for code that serves both kinds. */
+export function asSql(tx: Tx | Sql): Sql {
+  if ('query' in tx) return tx;
+  return {
+    async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) {
+      const rows = await tx.$queryRawUnsafe<Row[]>(text, ...values);
+      return { rows, rowCount: rows.length };
+    },
+  };
+}

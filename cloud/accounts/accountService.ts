@@ -1,0 +1,143 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { cloudApi } from '#shared/contract/cloudApi.ts';
+import { SluiceError } from '#shared/error.ts';
+import type { Logger } from '#shared/log.ts';
+import type { Clock } from '../platform/clock.ts';
+import { type Database, isTaken } from '../platform/database.ts';
+import type { Mail } from '../platform/mail.ts';
+import type { Secrets } from '../platform/secrets.ts';
+import { hashToken, newToken } from '../platform/tokens.ts';
+import type { Caller } from '../server/actor.ts';
+import type { MountedService } from '../server/mount.ts';
+import { insertWorkspace, listWorkspaces } from '../workspaces/workspaceStore.ts';
+import * as store from './accountStore.ts';
+import type { FailedSignIns } from './failedSignIns.ts';
+import { existingLetter, verificationLetter } from './letters.ts';
+import { hashPassword, passwordMatches, requireUncommon } from './passwords.ts';
+import type { SessionService } from './sessionService.ts';
+import { revokeAllOf } from './sessionStore.ts';
+
+export type AccountDeps = {
+  db: Database;
+  clock: Clock;
+  mail: Mail;
+  secrets: Secrets;
+  logger: Logger;
+  publicUrl: string;
+  sessions: SessionService;
+  failed: FailedSignIns;
+};
+
+export type AccountService = MountedService<typeof cloudApi.auth> & {
+  /** @throws SluiceError sign_in.failed with details `{ triesLeft }`, rate.exceeded while this address may not try this account */
+  checkPassword(email: string, password: string, caller: Caller): Promise<string>;
+};
+
+const VERIFICATION_MS = 24 * 3_600_000;
+const DONE = { done: true } as const;
+
+/** Accounts. What it answers, and how much work that is, does not tell whether an address has an account. */
+export function createAccountService(deps: AccountDeps): AccountService {
+  const { db, clock, mail, secrets, logger, publicUrl, sessions, failed } = deps;
+
+  async function newVerification(): Promise<{ row: { tokenHash: string; expiresAt: Date }; url: string }> {
+    const token = newToken('slv');
+    const expiresAt = new Date(clock.now().getTime() + VERIFICATION_MS);
+    return { row: { tokenHash: hashToken(token), expiresAt }, url: `${publicUrl}/verify?token=${token}` };
+  }
+
+  async function checkPassword(email: string, password: string, caller: Caller): Promise<string> {
+    await failed.check(email, caller.ip);
+    const user = await store.findUserByEmail(db, email);
+    if ((await passwordMatches(user?.passwordHash, password)) && user) {
+      await failed.clear(email, caller.ip);
+      return user.id;
+    }
+    const triesLeft = await failed.count(email, caller.ip);
+    if (user) {
+      const record = {
+        action: 'auth.login_failed',
+        outcome: 'failed' as const,
+        ip: caller.ip,
+        userAgent: caller.userAgent,
+      };
+      // Beside the answer, so that the answer takes as long for an address that nobody has.
+      db.withUser(user.id, (tx) => store.recordAccountEvent(tx, user.id, record, clock.now())).catch((error: unknown) =>
+        logger.error('A failed sign-in could not be recorded.', { error: String(error) }),
+      );
+    }
+    const advice =
+      triesLeft > 0 ? `${triesLeft} ${triesLeft === 1 ? 'try' : 'tries'} left.` : 'Wait 15 minutes and try again.';
+    throw new SluiceError('sign_in.failed', 'E-mail and password do not match.', { advice, details: { triesLeft } });
+  }
+
+  return {
+    checkPassword,
+
+    async register({ email, password, name }, caller) {
+      requireUncommon(password, email);
+      const [passwordHash, existing] = await Promise.all([hashPassword(password), store.findUserByEmail(db, email)]);
+      const { row, url } = await newVerification();
+      if (existing?.emailVerifiedAt) {
+        await mail.send(existingLetter({ to: email, url: `${publicUrl}/sign-in` }));
+        return DONE;
+      }
+      if (existing) {
+        await db.withUser(existing.id, async (tx) => {
+          await store.replaceUnverified(tx, existing.id, name, passwordHash, clock.now());
+          await revokeAllOf(tx, existing.id, clock.now());
+          await store.insertVerification(tx, { userId: existing.id, ...row });
+        });
+      } else {
+        const id = uuidv7();
+        const founder = { userId: id, name, ip: caller.ip, userAgent: caller.userAgent, requestId: caller.requestId };
+        try {
+          await insertWorkspace(db, secrets, founder, `${name}’s workspace`.slice(0, 120), async (tx) => {
+            await store.insertUser(tx, { id, email, name, passwordHash });
+            await store.insertVerification(tx, { userId: id, ...row });
+          });
+        } catch (thrown) {
+          // Two at the same moment: the other one sends the mail.
+          if (isTaken(thrown)) return DONE;
+          throw thrown;
+        }
+        const record = { action: 'auth.register', ip: caller.ip, userAgent: caller.userAgent };
+        await db.withUser(id, (tx) => store.recordAccountEvent(tx, id, record, clock.now()));
+      }
+      await mail.send(verificationLetter({ to: email, name, url }));
+      return DONE;
+    },
+
+    async verifyEmail({ token }) {
+      if (!(await store.confirmEmail(db, hashToken(token), clock.now()))) {
+        throw new SluiceError(
+          'token.invalid',
+          'This link is not good any more: it was used, or it is older than a day.',
+          {
+            advice: 'Sign in if your address is confirmed already, or sign up again to get another link.',
+          },
+        );
+      }
+      return DONE;
+    },
+
+    async signIn({ email, password, deviceName }, caller) {
+      return sessions.signInDevice(await checkPassword(email, password, caller), deviceName, caller);
+    },
+
+    token: (input, caller) =>
+      input.grantType === 'authorization_code'
+        ? sessions.redeemCode(input, caller)
+        : sessions.refresh(input.refreshToken, caller),
+
+    async signOut(_input, caller) {
+      await sessions.end(caller.session, caller);
+      return DONE;
+    },
+
+    async whoami(_input, { session }) {
+      const { userId, email, name, emailVerified } = session;
+      return { user: { id: userId, email, name, emailVerified }, workspaces: await listWorkspaces(db, userId) };
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { JsonObject } from '#shared/json.ts';
+import { CHAIN_START, chainHash } from '../audit/chain.ts';
+import type { Database, Tx } from '../platform/database.ts';
+
+export function findUserByEmail(db: Database, email: string) {
+  return db.withoutTenant((tx) => tx.user.findFirst({ where: { email, deletedAt: null } }));
+}
+
+export async function insertUser(
+  tx: Tx,
+  user: { id: string; email: string; name: string; passwordHash: string },
+): Promise<void> {
+  await tx.user.create({ data: user });
+}
+
+/** Somebody signs up again with an address that was never confirmed: what counts is what the last mail confirms. */
+export async function replaceUnverified(
+  tx: Tx,
+  userId: string,
+  name: string,
+  passwordHash: string,
+  now: Date,
+): Promise<void> {
+  await tx.user.update({ where: { id: userId }, data: { name, passwordHash } });
+  await tx.verificationToken.updateMany({ where: { userId, usedAt: null }, data: { usedAt: now } });
+}
+
+export async function insertVerification(
+  tx: Tx,
+  token: { userId: string; tokenHash: string; expiresAt: Date },
+): Promise<void> {
+  await tx.verificationToken.create({ data: { id: uuidv7(), kind: 'email', ...token } });
+}
+
+/** Uses the token up and confirms its address. @returns the user's id, undefined where the token is unknown, used or too old */
+export function confirmEmail(db: Database, tokenHash: string, now: Date): Promise<string | undefined> {
+  return db.withoutTenant(async (tx) => {
+    const { count } = await tx.verificationToken.updateMany({
+      where: { tokenHash, kind: 'email', usedAt: null, expiresAt: { gt: now } },
+      data: { usedAt: now },
+    });
+    if (count === 0) return undefined;
+    const { userId } = await tx.verificationToken.findUniqueOrThrow({ where: { tokenHash } });
+    await tx.user.updateMany({ where: { id: userId, emailVerifiedAt: null }, data: { emailVerifiedAt: now } });
+    return userId;
+  });
+}
+
+export async function markSignedIn(tx: Tx, userId: string, now: Date): Promise<void> {
+  await tx.user.update({ where: { id: userId }, data: { lastLoginAt: now } });
+}
+
+export type AccountEventRecord = {
+  /** `auth.login`, `auth.refresh_reuse`, … (domain.md 9). */
+  action: string;
+  outcome?: 'ok' | 'denied' | 'failed';
+  metadata?: JsonObject;
+  ip?: string;
+  userAgent?: string;
+};
+
+/** Adds an entry to the user's own log, in a transaction opened with `withUser`. */
+export async function recordAccountEvent(tx: Tx, userId: string, record: AccountEventRecord, at: Date): Promise<void> {
+  await tx.$queryRaw`select pg_advisory_xact_lock(hashtextextended('account:' || ${userId}::text, 0))::text as locked`;
+  const last = await tx.accountEvent.findFirst({ where: { userId }, orderBy: { seq: 'desc' } });
+  const prevHash = last?.hash ?? CHAIN_START;
+  const { action, outcome = 'ok', metadata = {}, ip, userAgent } = record;
+  const entry = {
+    id: uuidv7(),
+    userId,
+    seq: (last?.seq ?? 0) + 1,
+    action,
+    outcome,
+    metadata,
+    ip: ip ?? null,
+    userAgent: userAgent ?? null,
+  };
+  const hash = chainHash(prevHash, { ...entry, at: at.toISOString() });
+  await tx.accountEvent.create({ data: { ...entry, at, prevHash, hash } });
+}

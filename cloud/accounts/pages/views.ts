@@ -1,0 +1,139 @@
+import { type Html, html } from './html.ts';
+
+const LOGO = html`<svg width="36" height="36" viewBox="0 0 20 20" role="img" aria-label="Sluice"><rect width="20" height="20" rx="5.5" fill="var(--accent)"/><path d="M5.5 4.6v10.8M14.5 4.6v10.8" stroke="var(--on-accent)" stroke-width="1.7" stroke-linecap="round"/><path d="M5.6 6.2h8.8v3.4H5.6z" fill="var(--on-accent)"/><path d="M7.6 12.1c1-.8 1.7-.8 2.4 0s1.5.8 2.4 0M7.6 14.8c1-.8 1.7-.8 2.4 0s1.5.8 2.4 0" fill="none" stroke="var(--on-accent)" stroke-width="1.25" stroke-linecap="round"/></svg>`;
+
+export type Page = { title: string; lead?: string; body: Html; below?: Html };
+
+export type Problem = { message: string; advice?: string };
+
+/** The frame of every page: one card, no script. */
+export function document({ title, lead, body, below }: Page): string {
+  return `<!doctype html>\n${
+    html`<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title} · Sluice</title>
+<link rel="stylesheet" href="/assets/pages.css">
+</head>
+<body>
+<main>
+<div class="card">
+<header>${LOGO}<div><h1>${title}</h1>${lead !== undefined && html`<p class="lead">${lead}</p>`}</div></header>
+${body}
+</div>
+${below !== undefined && html`<div class="below">${below}</div>`}
+</main>
+</body>
+</html>
+`.markup
+  }`;
+}
+
+/** What is being connected: the name the device gave itself, and where its browser will be sent. */
+export function deviceCard(device: string, redirectUri: string): Html {
+  return html`<div class="device">
+<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M18 5a2 2 0 0 1 2 2v8.526a2 2 0 0 0 .212.897l1.068 2.127a1 1 0 0 1-.9 1.45H3.62a1 1 0 0 1-.9-1.45l1.068-2.127A2 2 0 0 0 4 15.526V7a2 2 0 0 1 2-2z"/><path d="M20.054 15.987H3.946"/></svg>
+<div><strong>${device}</strong><span>on this computer, at ${new URL(redirectUri).host}</span></div>
+</div>`;
+}
+
+export function problemNote(problem: Problem | undefined): Html | undefined {
+  if (!problem) return undefined;
+  return html`<p class="note" role="alert">${problem.message}${problem.advice !== undefined && html` ${problem.advice}`}</p>`;
+}
+
+type SignInView = { email: string; next: string; problem?: Problem; device?: Html };
+
+export function signInPage({ email, next, problem, device }: SignInView): Page {
+  return {
+    title: 'Sign in to Sluice',
+    lead: device ? 'to connect the desktop app on this computer' : undefined,
+    body: html`${device}
+<form method="post" action="/sign-in">
+<input type="hidden" name="next" value="${next}">
+<div class="field"><label for="email">E-mail</label><input id="email" name="email" type="email" autocomplete="username" required maxlength="254" value="${email}"${!email && html` autofocus`}></div>
+<div class="field"><label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required maxlength="200"${!!email && html` autofocus`}></div>
+${problemNote(problem)}
+<button type="submit">${device ? 'Sign in and connect this device' : 'Sign in'}</button>
+</form>`,
+    below: html`<span>No account? <a href="/sign-up?next=${encodeURIComponent(next)}">Create one</a></span><span>Building and running on your own machine needs no account.</span>`,
+  };
+}
+
+type SignUpView = { name: string; email: string; next: string; problem?: Problem };
+
+export function signUpPage({ name, email, next, problem }: SignUpView): Page {
+  return {
+    title: 'Create an account',
+    lead: 'to sync projects and to publish workflows',
+    body: html`<form method="post" action="/sign-up">
+<input type="hidden" name="next" value="${next}">
+<div class="field"><label for="name">Name</label><input id="name" name="name" autocomplete="name" required maxlength="120" value="${name}"${!name && html` autofocus`}></div>
+<div class="field"><label for="email">E-mail</label><input id="email" name="email" type="email" autocomplete="username" required maxlength="254" value="${email}"></div>
+<div class="field"><label for="password">Password</label><input id="password" name="password" type="password" autocomplete="new-password" required minlength="8" maxlength="200" aria-describedby="hint"><span id="hint" class="hint">At least 8 characters, and not one that everybody tries.</span></div>
+${problemNote(problem)}
+<button type="submit">Create the account</button>
+</form>`,
+    below: html`<span>You have one? <a href="/sign-in?next=${encodeURIComponent(next)}">Sign in</a></span>`,
+  };
+}
+
+export function checkMailPage(email: string, next: string): Page {
+  return {
+    title: 'Look into your mail',
+    body: html`<p>We sent a letter to <strong>${email}</strong>. The link in it confirms the address, which publishing needs.</p>
+<a class="button" href="/sign-in?next=${encodeURIComponent(next)}">Continue to sign in</a>`,
+  };
+}
+
+export function verifyPage(token: string, problem?: Problem): Page {
+  return {
+    title: 'Confirm your e-mail address',
+    body: html`<form method="post" action="/verify">
+<input type="hidden" name="token" value="${token}">
+${problemNote(problem)}
+<button type="submit" autofocus>Confirm the address</button>
+</form>`,
+  };
+}
+
+export function verifiedPage(): Page {
+  return {
+    title: 'Your address is confirmed',
+    body: html`<p>You may publish now. Go back to the app, or sign in here.</p><a class="button" href="/sign-in">Sign in</a>`,
+  };
+}
+
+type ConnectView = { email: string; query: string; device: Html };
+
+export function connectPage({ email, query, device }: ConnectView): Page {
+  return {
+    title: 'Connect this device',
+    lead: `signed in as ${email}`,
+    body: html`${device}
+<p>It will be able to read and change what you can in your workspaces, until you sign it out.</p>
+<form method="post" action="/authorize?${query}">
+<button type="submit" name="decision" value="allow" autofocus>Connect this device</button>
+<button type="submit" name="decision" value="deny" class="quiet">Cancel</button>
+</form>`,
+    below: html`<form method="post" action="/sign-out"><span>Not you? <button type="submit" class="link">Sign out</button></span></form>`,
+  };
+}
+
+export function signedInPage(name: string, email: string): Page {
+  return {
+    title: `Hello, ${name}`,
+    lead: `signed in as ${email}`,
+    body: html`<p>You can close this page and go back to the app.</p>
+<form method="post" action="/sign-out"><button type="submit" class="quiet">Sign out here</button></form>`,
+  };
+}
+
+export function problemPage(problem: Problem): Page {
+  return {
+    title: 'This did not work',
+    body: html`${problemNote(problem)}<a class="button quiet" href="/sign-in">To the sign-in page</a>`,
+  };
+}

@@ -1,0 +1,174 @@
+import { join } from 'node:path';
+import { SluiceError } from '#shared/error.ts';
+import type { Logger } from '#shared/log.ts';
+import { createIdentities } from './accounts/identities.ts';
+import { createBlobs } from './platform/blobs.ts';
+import { systemClock } from './platform/clock.ts';
+import { type Config, loadConfig } from './platform/config.ts';
+import { openDatabase } from './platform/database.ts';
+import { type ConnectionInfo, startEmbeddedPostgres } from './platform/embeddedPostgres.ts';
+import { createLogger } from './platform/logger.ts';
+import { createMail } from './platform/mail.ts';
+import { createMetrics } from './platform/metrics.ts';
+import { applyMigrations, type LoginRole, setRolePasswords } from './platform/migrate.ts';
+import { createRunQueue } from './platform/queue.ts';
+import { createSecrets, loadMasterKey, type MasterKey } from './platform/secrets.ts';
+import { createAuthenticator } from './server/authenticate.ts';
+import { createIdempotency } from './server/idempotency.ts';
+import { listen, startServer } from './server/main.ts';
+import type { Platform } from './server/platform.ts';
+import { createRateLimits, RATE_LIMITS } from './server/rateLimits.ts';
+import { createRoutes } from './server/routes.ts';
+
+export type Cloud = {
+  url: string;
+  agentUrl: string;
+  /** Drains and stops everything, the built-in Postgres last. Again gives the same promise. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Starts the whole control plane in this process; without settings, on a Postgres of its own.
+ *
+ * @param env variables of config.ts
+ * @throws SluiceError config.invalid, port.in_use, store.failed, each with what to do
+ */
+export async function startCloud(env: Record<string, string | undefined>, logger?: Logger): Promise<Cloud> {
+  const config = loadConfig(env);
+  const log = logger ?? createLogger(config.logLevel);
+  /** What to undo, in the order it was done. */
+  const undo: (() => unknown)[] = [];
+  const unwind = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const open = await listen(config.host, config.port);
+    undo.push(() => open.server.close());
+    const agents = await listen(config.agentHost, config.agentPort);
+    undo.push(() => agents.server.close());
+    const master = loadMasterKey(config.dataDir, config.masterKey);
+    const owner = await prepareDatabase(config, master, undo);
+    const platform = await createPlatform(config, log, master, owner, undo, {
+      publicUrl: config.publicUrl ?? open.url,
+      agentUrl: agents.url,
+    });
+    const server = await startServer(platform, open, agents);
+    undo.push(() => server.stop());
+    log.info('The control plane is ready.', { url: platform.publicUrl });
+    let stopping: Promise<void> | undefined;
+    const stop = () => {
+      stopping ??= unwind();
+      return stopping;
+    };
+    return { url: platform.publicUrl, agentUrl: agents.url, stop };
+  } catch (thrown) {
+    await unwind().catch((error: unknown) =>
+      log.error('Stopping after a failed start failed too.', { error: String(error) }),
+    );
+    throw thrown;
+  }
+}
+
+const passwordsOf = (master: MasterKey) => (role: LoginRole) => master.derive(`postgres:${role}`);
+
+/** A database that is up to date, and how its owner reaches it. */
+async function prepareDatabase(config: Config, master: MasterKey, undo: (() => unknown)[]): Promise<ConnectionInfo> {
+  let owner: ConnectionInfo;
+  if (config.databaseUrl) owner = connectionOf(config.databaseUrl);
+  else {
+    const embedded = await startEmbeddedPostgres({
+      dataDir: config.dataDir,
+      ownerPassword: master.derive('postgres:owner'),
+    });
+    undo.push(() => embedded.stop());
+    owner = embedded.connection;
+  }
+  await applyMigrations(owner);
+  await setRolePasswords(owner, passwordsOf(master));
+  return owner;
+}
+
+async function createPlatform(
+  config: Config,
+  logger: Logger,
+  master: MasterKey,
+  owner: ConnectionInfo,
+  undo: (() => unknown)[],
+  urls: { publicUrl: string; agentUrl: string },
+): Promise<Platform> {
+  const clock = systemClock;
+  const passwordOf = passwordsOf(master);
+  const as = (role: LoginRole): ConnectionInfo => ({ ...owner, user: role, password: passwordOf(role) });
+  const onError = (what: string) => (error: Error) => logger.warn(`${what} had a problem.`, { error: error.message });
+
+  const db = openDatabase({ connection: owner, passwordOf, onError: onError('A database connection') });
+  undo.push(() => db.close());
+  const queueOptions = config.redisUrl ? { redisUrl: config.redisUrl } : { owner, connection: as('sluice_queue') };
+  const queue = await createRunQueue({ ...queueOptions, onError: onError('The queue') });
+  undo.push(() => queue.close());
+  const mail = createMail({ folder: join(config.dataDir, 'mail'), ...config.mail });
+  undo.push(() => mail.close());
+
+  const perMinute = { points: config.requestsPerMinute, seconds: 60 };
+  const limits = createRateLimits({
+    read: perMinute,
+    write: perMinute,
+    sign_up: { ...RATE_LIMITS.sign_up, points: config.signUpsPerHour },
+  });
+  return {
+    ...urls,
+    config,
+    logger,
+    clock,
+    db,
+    queue,
+    mail,
+    limits,
+    master,
+    secrets: createSecrets(master),
+    blobs: createBlobs(join(config.dataDir, 'blobs')),
+    metrics: createMetrics(),
+    connection: as('sluice_app'),
+    routes: createRoutes(),
+    authenticate: createAuthenticator(createIdentities({ db, clock })),
+    idempotency: createIdempotency({ db, clock }),
+  };
+}
+
+function connectionOf(databaseUrl: string): ConnectionInfo {
+  const url = new URL(databaseUrl);
+  return {
+    host: url.hostname,
+    port: Number(url.port || 5432),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: decodeURIComponent(url.pathname.slice(1)),
+  };
+}
+
+/** Started by itself: in the foreground, until it is told to stop. */
+async function runInForeground(): Promise<void> {
+  try {
+    const cloud = await startCloud(process.env);
+    console.log(`Control plane  ${cloud.url}`);
+    const stop = () => {
+      // Within 30 s, whatever hangs.
+      setTimeout(() => process.exit(1), 30_000).unref();
+      cloud.stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          console.error(error);
+          process.exit(1);
+        },
+      );
+    };
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+  } catch (thrown) {
+    const error = SluiceError.from(thrown);
+    console.error(error.code === 'internal' ? thrown : `${error.message}${error.advice ? `\n${error.advice}` : ''}`);
+    process.exit(1);
+  }
+}
+
+if (import.meta.main) await runInForeground();

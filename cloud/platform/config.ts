@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { SluiceError } from '#shared/error.ts';
+import { Secret } from '#shared/log.ts';
+
+const Flag = z.enum(['true', 'false', '1', '0', '']).transform((value) => value === 'true' || value === '1');
+const Port = z.coerce.number().int().min(0).max(65_535);
+const List = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean),
+);
+const Hidden = z
+  .string()
+  .min(1)
+  .transform((value) => new Secret(value));
+
+const Environment = z.object({
+  /** Where everything is kept that is not in somebody else's database. */
+  SLUICE_DATA: z.string().min(1).optional(),
+  /** A Postgres of your own, as its owner; absent: a built-in one below SLUICE_DATA. */
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  /** Doorbells over Redis in place of Postgres. */
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: Port.default(4400),
+  /** What people type; links in mails and webhook addresses begin with it. */
+  PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  AGENT_HOST: z.string().optional(),
+  AGENT_PORT: Port.default(0),
+  /** How many proxies stand in front of us and say who asks. */
+  TRUST_PROXY: z.coerce.number().int().min(0).max(10).default(0),
+  SMTP_URL: z
+    .url({ protocol: /^smtps?$/ })
+    .transform((value) => new Secret(value))
+    .optional(),
+  MAIL_FROM: z.string().default('Sluice <no-reply@localhost>'),
+  STRIPE_SECRET_KEY: Hidden.optional(),
+  STRIPE_WEBHOOK_SECRET: Hidden.optional(),
+  STRIPE_API_URL: z.url({ protocol: /^https?$/ }).optional(),
+  STRIPE_PRICE_STARTER: z.string().optional(),
+  STRIPE_PRICE_PRO: z.string().optional(),
+  STRIPE_PRICE_BUSINESS: z.string().optional(),
+  STRIPE_PRICE_STARTER_YEAR: z.string().optional(),
+  STRIPE_PRICE_PRO_YEAR: z.string().optional(),
+  STRIPE_PRICE_BUSINESS_YEAR: z.string().optional(),
+  /** 32 bytes as 64 hex digits or base64; absent: a file below SLUICE_DATA, made at the first start. */
+  SLUICE_MASTER_KEY: Hidden.optional(),
+  CONTAINER_DRIVER: z.enum(['auto', 'docker', 'process']).default('auto'),
+  /** `host:port` entries a workflow may reach although their address is private. */
+  EGRESS_ALLOW_PRIVATE: List.default([]),
+  SIGN_UPS_PER_HOUR: z.coerce.number().int().min(1).default(3),
+  REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).default(100),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  METRICS_PUBLIC: Flag.default(false),
+});
+
+export type StripePrices = Record<'starter' | 'pro' | 'business', { month?: string; year?: string }>;
+
+export type Config = {
+  dataDir: string;
+  databaseUrl?: string;
+  redisUrl?: string;
+  host: string;
+  /** 0: any free one. */
+  port: number;
+  /** Absent: the address we listen on. */
+  publicUrl?: string;
+  agentHost: string;
+  agentPort: number;
+  trustProxy: number;
+  mail: { smtpUrl?: Secret<string>; from: string };
+  stripe?: { secretKey: Secret<string>; webhookSecret?: Secret<string>; apiUrl?: string; prices: StripePrices };
+  masterKey?: Secret<string>;
+  containerDriver: 'auto' | 'docker' | 'process';
+  egressAllowPrivate: string[];
+  signUpsPerHour: number;
+  requestsPerMinute: number;
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Whether /metrics answers others than this computer. */
+  metricsPublic: boolean;
+};
+
+/** Settings from the environment. @throws SluiceError config.invalid naming every variable that is wrong, never its value */
+export function loadConfig(env: Record<string, string | undefined>): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const result = Environment.safeParse(set);
+  if (!result.success) {
+    const wrong = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('. ');
+    throw new SluiceError('config.invalid', `The settings cannot be used. ${wrong}.`, {
+      advice: 'Correct these environment variables and start again.',
+    });
+  }
+  const values = result.data;
+  return {
+    dataDir: resolve(values.SLUICE_DATA ?? defaultDataDir()),
+    databaseUrl: values.DATABASE_URL,
+    redisUrl: values.REDIS_URL,
+    host: values.HOST,
+    port: values.PORT,
+    publicUrl: values.PUBLIC_URL?.replace(/\/+$/, ''),
+    agentHost: values.AGENT_HOST ?? values.HOST,
+    agentPort: values.AGENT_PORT,
+    trustProxy: values.TRUST_PROXY,
+    mail: { smtpUrl: values.SMTP_URL, from: values.MAIL_FROM },
+    stripe: values.STRIPE_SECRET_KEY && {
+      secretKey: values.STRIPE_SECRET_KEY,
+      webhookSecret: values.STRIPE_WEBHOOK_SECRET,
+      apiUrl: values.STRIPE_API_URL,
+      prices: {
+        starter: { month: values.STRIPE_PRICE_STARTER, year: values.STRIPE_PRICE_STARTER_YEAR },
+        pro: { month: values.STRIPE_PRICE_PRO, year: values.STRIPE_PRICE_PRO_YEAR },
+        business: { month: values.STRIPE_PRICE_BUSINESS, year: values.STRIPE_PRICE_BUSINESS_YEAR },
+      },
+    },
+    masterKey: values.SLUICE_MASTER_KEY,
+    containerDriver: values.CONTAINER_DRIVER,
+    egressAllowPrivate: values.EGRESS_ALLOW_PRIVATE,
+    signUpsPerHour: values.SIGN_UPS_PER_HOUR,
+    requestsPerMinute: values.REQUESTS_PER_MINUTE,
+    logLevel: values.LOG_LEVEL,
+    metricsPublic: values.METRICS_PUBLIC,
+  };
+}
+
+/** `.data/` of a checkout, else the place for data of this user. */
+function defaultDataDir(): string {
+  if (existsSync('package.json') && existsSync('prisma/schema.prisma')) return '.data';
+  return join(homedir(), '.local', 'share', 'sluice');
+}

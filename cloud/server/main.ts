@@ -1,0 +1,123 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SluiceError } from '#shared/error.ts';
+import { createApp } from './app.ts';
+import { type Capability, createCapabilities } from './capabilities.ts';
+import { healthRouter } from './health.ts';
+import type { Platform } from './platform.ts';
+
+export type Listener = { server: Server; url: string };
+
+export type RunningServer = {
+  /** Not ready, stop claiming, hand leases back, answer what was asked, close. At most 20 s. */
+  stop(): Promise<void>;
+};
+
+const LAST_ANSWERS_MS = 10_000;
+
+/** Opens a port before anything else is made, because addresses that are given out hold its number. @throws SluiceError port.in_use */
+export async function listen(host: string, port: number): Promise<Listener> {
+  const server = createServer();
+  server.requestTimeout = 30_000;
+  server.headersTimeout = 15_000;
+  server.keepAliveTimeout = 10_000;
+  const starting = (_req: unknown, res: { writeHead(status: number, headers: object): { end(): void } }) =>
+    res.writeHead(503, { 'Retry-After': '1' }).end();
+  server.on('request', starting);
+  await new Promise<void>((done, fail) => {
+    server.once('error', (thrown: NodeJS.ErrnoException) => {
+      if (thrown.code !== 'EADDRINUSE' && thrown.code !== 'EACCES') return fail(thrown);
+      const why = thrown.code === 'EACCES' ? 'may not be opened by this user' : 'is taken by another program';
+      fail(
+        new SluiceError('port.in_use', `Port ${port} on ${host} ${why}.`, {
+          advice: 'Set PORT to another number.',
+          cause: thrown,
+        }),
+      );
+    });
+    server.listen(port, host, done);
+  });
+  const address = server.address();
+  if (typeof address !== 'object' || !address) throw new Error('The server has no address.');
+  return { server, url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}` };
+}
+
+/** Serves every capability on two listeners: people and programs on one, containers on the other. */
+export async function startServer(platform: Platform, open: Listener, agents: Listener): Promise<RunningServer> {
+  const { config, db, limits, logger, metrics, routes } = platform;
+  let draining = false;
+  const isDraining = () => draining;
+  const capabilities = await createCapabilities(platform);
+  const common = {
+    routes,
+    limits,
+    logger,
+    metrics,
+    trustProxy: config.trustProxy,
+    https: platform.publicUrl.startsWith('https:'),
+    isDraining,
+  };
+  const health = healthRouter({ ...platform, db, metrics, metricsPublic: config.metricsPublic, isDraining });
+  const routers = [health, ...capabilities.flatMap((capability) => capability.routers ?? [])];
+  const agentRouters = capabilities.flatMap((capability) => capability.agentRouters ?? []);
+
+  serve(open.server, createApp({ ...common, routers, unmetered: ['/v1/hooks/', '/livez', '/readyz'] }));
+  serve(agents.server, createApp({ ...common, routers: agentRouters, unmetered: ['/agent/'] }));
+  serveUpgrades(open.server, capabilities, isDraining);
+  for (const capability of capabilities) await capability.start?.();
+
+  let stopping: Promise<void> | undefined;
+  return {
+    stop: () => {
+      stopping ??= (async () => {
+        draining = true;
+        await settle(
+          capabilities.map((capability) => capability.drain?.()),
+          platform,
+        );
+        await platform.queue.stopWork();
+        await Promise.all([close(open.server), close(agents.server)]);
+        await settle(
+          capabilities.map((capability) => capability.stop?.()),
+          platform,
+        );
+      })();
+      return stopping;
+    },
+  };
+}
+
+function serve(server: Server, app: RequestListener): void {
+  server.removeAllListeners('request');
+  server.on('request', app);
+}
+
+function serveUpgrades(server: Server, capabilities: Capability[], isDraining: () => boolean): void {
+  const upgrades = capabilities.flatMap((capability) => capability.upgrades ?? []);
+  server.on('upgrade', (req, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    const path = (req.url ?? '').split('?')[0];
+    const upgrade = upgrades.find((entry) => entry.path === path);
+    if (upgrade && !isDraining()) return upgrade.handle(req, socket, head);
+    socket.end(
+      `HTTP/1.1 ${upgrade ? '503 Service Unavailable' : '404 Not Found'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+    );
+  });
+}
+
+/** One part that fails to stop keeps no other from stopping. */
+async function settle(work: (Promise<void> | undefined)[], { logger }: Platform): Promise<void> {
+  for (const outcome of await Promise.allSettled(work)) {
+    if (outcome.status === 'rejected') logger.error('A part did not stop well.', { error: String(outcome.reason) });
+  }
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = new Promise<void>((done) => server.close(() => done()));
+  const timer = new AbortController();
+  await Promise.race([closed, sleep(LAST_ANSWERS_MS, undefined, { signal: timer.signal }).catch(() => undefined)]);
+  timer.abort();
+  server.closeAllConnections();
+  await closed;
+}
