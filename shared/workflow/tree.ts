@@ -78,10 +78,7 @@ export type Environment = z.infer<typeof Environment>;
 export const Item = z.strictObject({
   json: JsonObject,
   binary: z
-    .record(
-      z.string(),
-      z.strictObject({ blob: Hash, bytes: z.int(), mime: z.string(), name: z.string().optional() }),
-    )
+    .record(z.string(), z.strictObject({ blob: Hash, bytes: z.int(), mime: z.string(), name: z.string().optional() }))
     .optional(),
   /** Which input item it came from: an index on `main`, or `[port, index]` pairs. */
   from: z.union([z.int(), z.array(z.tuple([PortName, z.int()]))]).optional(),
@@ -101,7 +98,9 @@ export const Case = z.strictObject({
   effects: z.record(StepId, z.array(JsonObject)).optional(),
   expect: z.strictObject({
     status: z.enum(['succeeded', 'failed', 'cancelled', 'timed_out']).optional(),
-    answer: z.strictObject({ status: z.int().optional(), headers: JsonObject.optional(), body: Json.optional() }).optional(),
+    answer: z
+      .strictObject({ status: z.int().optional(), headers: JsonObject.optional(), body: Json.optional() })
+      .optional(),
     steps: z.record(StepId, z.array(Json)).optional(),
     notRun: z.array(StepId).optional(),
     error: JsonObject.optional(),

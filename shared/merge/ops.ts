@@ -1,0 +1,258 @@
+import { z } from 'zod';
+import { SluiceError } from '../error.ts';
+import { references } from '../expression/references.ts';
+import { Hash, Uuid } from '../ids.ts';
+import { isJsonObject, Json } from '../json.ts';
+import { merkleHash } from '../workflow/hash.ts';
+import { dataFault, getIn, setIn } from '../workflow/plainData.ts';
+import { Case, Environment, parseEdge, TREE_FORMAT, Tree, Workflow } from '../workflow/tree.ts';
+import { checkFormat } from '../workflow/upgrades.ts';
+import { applyHunks, diffLines, Hunk } from './textHunks.ts';
+
+export const TreePath = z.array(z.string().min(1).max(1000)).min(2).max(64);
+export type TreePath = z.infer<typeof TreePath>;
+
+/** One change of the tree. `was` is the Merkle hash of what stood there; null: nothing did. */
+export const Op = z.discriminatedUnion('op', [
+  z.strictObject({ op: z.literal('set'), path: TreePath, value: Json, was: Hash.nullable() }),
+  z.strictObject({ op: z.literal('del'), path: TreePath, was: Hash }),
+  /** Changed lines of a script. */
+  z.strictObject({ op: z.literal('text'), path: TreePath, was: Hash, hunks: z.array(Hunk).min(1) }),
+]);
+export type Op = z.infer<typeof Op>;
+
+export const Origin = z.enum(['canvas', 'file', 'git', 'merge', 'restore', 'import']);
+export type Origin = z.infer<typeof Origin>;
+
+/** What a device sends: the changes that lead from one revision of a project to the next (formats.md 11). */
+export const Commit = z.strictObject({
+  commitId: Uuid,
+  deviceId: Uuid,
+  format: z.int().min(1),
+  /** The revision that `ops` were made against. */
+  baseRevision: z.int().min(0),
+  origin: Origin,
+  message: z.string().max(500).nullable().default(null),
+  ops: z.array(Op).max(20_000),
+  /** Paths of steps that new edges and expressions point to. */
+  mustExist: z.array(TreePath).max(20_000),
+  /** Merkle hash of the tree after `ops`, where nothing was rebased. */
+  resultHash: Hash,
+});
+export type Commit = z.infer<typeof Commit>;
+
+/** The changes from one tree to another, and the steps that must still be there for them to make sense. */
+export function diffTrees(base: Tree, next: Tree): { ops: Op[]; mustExist: TreePath[] } {
+  const ops: Op[] = [];
+  diff(base, next, [], ops);
+  return { ops, mustExist: pointedAt(base, next, ops) };
+}
+
+function diff(base: unknown, next: unknown, path: string[], ops: Op[]): void {
+  if (base === next) return;
+  if (isJsonObject(base) && isJsonObject(next)) {
+    if (merkleHash(base) === merkleHash(next)) return;
+    for (const key of Object.keys(base)) if (next[key] === undefined) diff(base[key], undefined, [...path, key], ops);
+    for (const key of Object.keys(next)) diff(base[key], next[key], [...path, key], ops);
+    return;
+  }
+  if (base === undefined) {
+    if (next !== undefined) ops.push({ op: 'set', path, value: next as Json, was: null });
+    return;
+  }
+  const was = merkleHash(base);
+  if (next === undefined) ops.push({ op: 'del', path, was });
+  else if (was !== merkleHash(next)) {
+    const hunks =
+      path[0] === 'scripts' && typeof base === 'string' && typeof next === 'string' ? diffLines(base, next) : [];
+    const size = hunks.reduce((sum, [, , lines]) => sum + 20 + lines.join('\n').length, 0);
+    if (hunks.length > 0 && size < (next as string).length) ops.push({ op: 'text', path, was, hunks });
+    else ops.push({ op: 'set', path, value: next as Json, was });
+  }
+}
+
+/** The steps of `base` that what the ops put in refers to: ends of edges, names in expressions. */
+function pointedAt(base: Tree, next: Tree, ops: Op[]): TreePath[] {
+  const found = new Map<string, TreePath>();
+  const point = (workflowId: string, stepId: string) => {
+    const there = base.workflows[workflowId]?.steps;
+    if (!there || !Object.hasOwn(there, stepId) || next.workflows[workflowId]?.steps[stepId] === undefined) return;
+    found.set(`${workflowId}/${stepId}`, ['workflows', workflowId, 'steps', stepId]);
+  };
+  for (const op of ops) {
+    const [kind, workflowId, section, id] = op.path;
+    if (op.op !== 'set' || kind !== 'workflows' || workflowId === undefined || !base.workflows[workflowId]) continue;
+    if (section === 'edges' && id !== undefined) {
+      const { from, to } = parseEdge(id);
+      point(workflowId, from);
+      point(workflowId, to);
+    } else if (section === 'steps') for (const stepId of stepsNamedIn(op.value)) point(workflowId, stepId);
+  }
+  return [...found.values()];
+}
+
+/** The ids of steps that the expressions in a value name. */
+export function stepsNamedIn(value: Json): Set<string> {
+  const found = new Set<string>();
+  const visit = (one: Json) => {
+    if (typeof one === 'string') {
+      if (one.includes('$(')) for (const stepId of references(one).steps) found.add(stepId);
+    } else if (Array.isArray(one)) one.forEach(visit);
+    else if (isJsonObject(one)) Object.values(one).forEach(visit);
+  };
+  visit(value);
+  return found;
+}
+
+/**
+ * The tree after the ops, in order, all or none. A change that is already there is fine: two people who draw the same
+ * edge make one edge.
+ *
+ * @throws SluiceError project.rebase_required with `details.paths` where something else stands than `was` says
+ */
+export function applyOps(tree: Tree, ops: readonly Op[]): Tree {
+  let next = tree;
+  const clashes: string[][] = [];
+  for (const op of ops) {
+    const now = getIn(next, op.path);
+    const hash = now === undefined ? null : merkleHash(now);
+    if (op.op === 'del' ? now === undefined : op.op === 'set' && hash === merkleHash(op.value)) continue;
+    const value =
+      op.op === 'text'
+        ? typeof now === 'string'
+          ? applyHunks(now, op.hunks)
+          : undefined
+        : op.op === 'set'
+          ? op.value
+          : undefined;
+    const changed =
+      hash === op.was && (op.op === 'del' || value !== undefined) ? setIn(next, op.path, value) : undefined;
+    if (changed === undefined) clashes.push(op.path);
+    else next = changed;
+  }
+  if (clashes.length > 0) throw rebaseRequired(clashes);
+  return next;
+}
+
+function rebaseRequired(paths: string[][]): SluiceError {
+  const advice = 'Fetch the newest revision, merge, and send the change again.';
+  return new SluiceError('project.rebase_required', 'Somebody else changed the same things.', {
+    advice,
+    details: { paths },
+  });
+}
+
+/**
+ * What the server does with a commit whose base is no longer the head: it takes it if everything it touches is still as
+ * it was, the steps it points to are there, and nothing new points to a step that it takes away.
+ *
+ * @throws SluiceError project.rebase_required, project.invalid, client.upgrade_required
+ */
+export function rebase(headTree: Tree, commit: Commit): Tree {
+  const missing = commit.mustExist.filter((path) => getIn(headTree, path) === undefined);
+  if (missing.length > 0) throw rebaseRequired(missing);
+  const next = applyOps(headTree, commit.ops);
+  const left = commit.ops.flatMap((op) => (op.op === 'del' ? stillPointingAt(next, op.path) : []));
+  if (left.length > 0) throw rebaseRequired(left);
+  checkTouched(next, commit.ops);
+  return next;
+}
+
+/** The edges and steps that still point at a step that is gone. */
+function stillPointingAt(
+  tree: Tree,
+  [kind, workflowId = '', section, stepId = '', ...deeper]: readonly string[],
+): string[][] {
+  const workflow = tree.workflows[workflowId];
+  if (kind !== 'workflows' || section !== 'steps' || deeper.length > 0 || !workflow) return [];
+  const edges = Object.keys(workflow.edges).filter((key) => {
+    const { from, to } = parseEdge(key);
+    return from === stepId || to === stepId;
+  });
+  const steps = Object.entries(workflow.steps).filter(([, step]) => stepsNamedIn(step.config).has(stepId));
+  return [
+    ...edges.map((key) => ['workflows', workflowId, 'edges', key]),
+    ...steps.map(([id]) => ['workflows', workflowId, 'steps', id]),
+  ];
+}
+
+/**
+ * Takes a commit into a head: as it is where it was made against it, else rebased.
+ *
+ * @throws SluiceError project.rebase_required; project.invalid where the result is not a project or not the one that
+ *   was meant; client.upgrade_required
+ */
+export function applyCommit(head: { revision: number; tree: Tree }, commit: Commit): { tree: Tree; rebased: boolean } {
+  checkFormat(commit.format);
+  if (commit.baseRevision > head.revision) {
+    const advice = 'Fetch the project again.';
+    throw new SluiceError('project.rebase_required', 'The change was made against a revision that is not there.', {
+      advice,
+      details: { paths: [] },
+    });
+  }
+  if (commit.baseRevision !== head.revision) return { tree: rebase(head.tree, commit), rebased: true };
+  const tree = applyOps(head.tree, commit.ops);
+  checkTouched(tree, commit.ops);
+  if (merkleHash(tree) !== commit.resultHash) {
+    const advice = 'Fetch the project again; the local copy had changed unnoticed.';
+    throw new SluiceError('project.invalid', 'The change does not give the result it says.', { advice });
+  }
+  return { tree, rebased: false };
+}
+
+const RECORDS = {
+  workflows: Workflow,
+  scripts: Tree.shape.scripts.valueType,
+  machines: Tree.shape.machines.valueType,
+  environments: Environment,
+  connections: Tree.shape.connections.valueType,
+  tests: Case,
+  pins: Tree.shape.pins.valueType,
+} as const;
+
+/** Checks every record that ops touched against its schema. */
+function checkTouched(tree: Tree, ops: readonly Op[]): void {
+  const touched = new Map(ops.map(({ path }) => [`${path[0]}/${path[1]}`, path]));
+  for (const [kind = '', id = ''] of touched.values()) {
+    if (kind === 'project') {
+      if (id !== 'name') throw notAProject(['project', id], 'only its name can change');
+      refuseFaults(Tree.shape.project, tree.project, ['project']);
+    } else if (Object.hasOwn(RECORDS, kind)) {
+      const record = getIn(tree, [kind, id]);
+      const name = kind as keyof typeof RECORDS;
+      if (record !== undefined)
+        refuseFaults(z.record(Tree.shape[name].keyType, RECORDS[name] as z.ZodType), { [id]: record }, [kind]);
+    } else throw notAProject([kind, id], 'a project has no such part');
+  }
+}
+
+function refuseFaults(schema: z.ZodType, value: Json | object, path: string[]): void {
+  const fault = dataFault(value);
+  if (fault !== undefined) throw notAProject(path, fault);
+  const outcome = schema.safeParse(value);
+  const issue = outcome.success ? undefined : outcome.error.issues[0];
+  if (issue) throw notAProject([...path, ...issue.path.map(String)], issue.message);
+}
+
+function notAProject(path: string[], reason: string): SluiceError {
+  return new SluiceError(
+    'project.invalid',
+    `The change leaves something that is not right at ${path.join('/')}: ${reason}.`,
+    {
+      advice: 'Nothing was changed. Update Sluice if it made this change, and try again.',
+      details: { path },
+    },
+  );
+}
+
+/** The commit that leads from one tree to another. */
+export function commitOf(
+  base: Tree,
+  next: Tree,
+  about: { commitId: string; deviceId: string; baseRevision: number; origin: Origin; message?: string },
+): Commit {
+  const { ops, mustExist } = diffTrees(base, next);
+  const { message = null, ...rest } = about;
+  return { ...rest, format: TREE_FORMAT, message, ops, mustExist, resultHash: merkleHash(next) };
+}

@@ -1,0 +1,123 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import canonicalize from 'canonicalize';
+import { isExpression } from '../expression/source.ts';
+import type { Hash } from '../ids.ts';
+import { isJsonObject, type Json } from '../json.ts';
+import type { Step, Tree, Workflow } from './tree.ts';
+
+/** SHA-256 of bytes, or of a text's UTF-8, as 64 lower-case hex digits. */
+export function sha256Hex(data: Uint8Array | string): Hash {
+  return bytesToHex(sha256(typeof data === 'string' ? utf8ToBytes(data) : data));
+}
+
+/** The RFC 8785 text of a value: one text for one value, whatever the order of its fields. Absent fields are left out. */
+export function canonicalText(value: unknown): string {
+  const text = canonicalize(value);
+  if (text === undefined) throw new TypeError('Only JSON has a canonical text.');
+  return text;
+}
+
+/** SHA-256 over the RFC 8785 text. */
+export function flatHash(value: unknown): Hash {
+  return sha256Hex(canonicalText(value));
+}
+
+const merkleCache = new WeakMap<object, Hash>();
+
+/**
+ * The hash that `was`, a head and `resultHash` use: an object hashes its children's hashes, anything else its RFC 8785
+ * text. Remembered per object, so values must not be changed after they were hashed; a copy that shares its unchanged
+ * parts costs only what changed.
+ */
+export function merkleHash(value: unknown): Hash {
+  if (!isJsonObject(value)) return flatHash(value);
+  const known = merkleCache.get(value);
+  if (known !== undefined) return known;
+  const fields = Object.keys(value)
+    .filter((key) => value[key] !== undefined)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${merkleHash(value[key])}`);
+  const hash = sha256Hex(`{${fields.join(',')}}`);
+  merkleCache.set(value, hash);
+  return hash;
+}
+
+/** Covers everything in the tree. Two equal hashes are one version. */
+export function contentHash(tree: Tree): Hash {
+  return flatHash(tree);
+}
+
+/**
+ * Covers what can change a run: no layout, notes, tests or pins, and no name of a step, workflow or project unless
+ * something refers to it.
+ */
+export function execHash(tree: Tree): Hash {
+  return flatHash(execTree(tree));
+}
+
+/** What `execHash` covers; also the tree that a tape carries. */
+export function execTree(tree: Tree): Json {
+  const workflows = Object.values(tree.workflows);
+  const texts = workflows.flatMap((workflow) => expressionsOf(workflow));
+  const computed = texts.some((text) => /\$\(\s*(?:[^'"`\s]|`[^`]*\$\{)/.test(text));
+  const mentioned = (name: string) =>
+    computed || texts.some((text) => [`'${name}'`, `"${name}"`, `\`${name}\``].some((quoted) => text.includes(quoted)));
+  const readsWorkflowName = texts.some((text) => text.includes('$workflow'));
+  const kept: Record<string, unknown> = {};
+  for (const [id, workflow] of Object.entries(tree.workflows)) {
+    const { layout, slug, name, steps, ...rest } = workflow;
+    const bare: Record<string, unknown> = { ...rest, steps: {} };
+    if (readsWorkflowName) bare.name = name;
+    if (workflows.some((other) => refersToSlug(other, slug))) bare.slug = slug;
+    const bareSteps = bare.steps as Record<string, unknown>;
+    for (const [stepId, step] of Object.entries(steps)) {
+      const { notes, name: stepName, ...runs } = step;
+      bareSteps[stepId] = mentioned(stepName) && stepName !== stepId ? { ...runs, name: stepName } : runs;
+    }
+    kept[id] = bare;
+  }
+  const { scripts, machines, environments, connections, project } = tree;
+  return {
+    project: { id: project.id, format: project.format },
+    workflows: kept,
+    scripts,
+    machines,
+    environments,
+    connections,
+  } as unknown as Json;
+}
+
+/** A workflow's own texts that may refer to a name: `$('New issue?')`. */
+function expressionsOf(workflow: Workflow): string[] {
+  const found: string[] = [];
+  for (const step of Object.values(workflow.steps)) collect(step.config, found);
+  if (workflow.settings.concurrencyKey !== undefined) found.push(workflow.settings.concurrencyKey);
+  return found;
+}
+
+function collect(value: Json, into: string[]): void {
+  if (typeof value === 'string') {
+    // Code has the same names as an expression, so its text counts as well.
+    if (isExpression(value) || value.includes('$')) into.push(value);
+  } else if (Array.isArray(value)) for (const one of value) collect(one, into);
+  else if (isJsonObject(value)) for (const one of Object.values(value)) collect(one, into);
+}
+
+function refersToSlug(workflow: Workflow, slug: string): boolean {
+  return Object.values(workflow.steps).some((step: Step) => Object.values(step.config).includes(slug));
+}
+
+/**
+ * The id of a record that a file did not name: the same on every machine.
+ *
+ * @param path the file's path below the project's folder, with `/`
+ * @returns a UUID of version 8
+ */
+export function derivedId(projectId: string, path: string): string {
+  const digest = sha256(utf8ToBytes(`${projectId}\n${path}`)).slice(0, 16);
+  digest[6] = ((digest[6] as number) & 0x0f) | 0x80;
+  digest[8] = ((digest[8] as number) & 0x3f) | 0x80;
+  const hex = bytesToHex(digest);
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
