@@ -102,12 +102,12 @@ export function createIsolateHost() {
     let context: Context | undefined;
     try {
       context = warm.context(/\$now|\$today|DateTime|Duration|Interval/.test(head.source));
-      const harness = (await warm.harness.run(context, { reference: true })) as Reference<Record<string, unknown>>;
-      const prepare = await harness.get('prepare', { reference: true });
-      await prepare.apply(undefined, [input]);
+      // Our own part is done at once; what the code itself does runs beside us, so that it can be watched.
+      const harness = warm.harness.runSync(context, { reference: true }) as Reference<Record<string, unknown>>;
+      harness.getSync('prepare', { reference: true }).applySync(undefined, [input]);
       const fn = await load(isolate, context, head, compiled.code);
       if ('failure' in fn) return fail(fn.failure);
-      const runAll = await harness.get('run', { reference: true });
+      const runAll = harness.getSync('run', { reference: true });
       const text: unknown = await runAll.apply(undefined, [fn.reference.derefInto()], {
         result: { promise: true, copy: true },
       });
@@ -141,12 +141,12 @@ async function load(
   code: string,
 ): Promise<{ reference: Reference<unknown> } | { failure: ScriptFailure }> {
   if (kind === 'body') {
-    const script = await isolate.compileScript(code, { filename: path });
+    const script = isolate.compileScriptSync(code, { filename: path });
     const reference = (await script.run(context, { reference: true })) as Reference<unknown>;
     script.release();
     return { reference };
   }
-  const module = await isolate.compileModule(code, { filename: path });
+  const module = isolate.compileModuleSync(code, { filename: path });
   const wanted = module.dependencySpecifiers[0];
   if (wanted !== undefined) {
     return {
@@ -157,11 +157,11 @@ async function load(
       },
     };
   }
-  await module.instantiate(context, () => {
+  module.instantiateSync(context, () => {
     throw new Error('Scripts cannot import.');
   });
   await module.evaluate();
-  const reference = (await module.namespace.get('default', { reference: true })) as Reference<unknown>;
+  const reference = module.namespace.getSync('default', { reference: true }) as Reference<unknown>;
   if (reference.typeof === 'function') return { reference };
   return {
     failure: {

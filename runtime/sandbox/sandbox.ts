@@ -23,12 +23,15 @@ export type SandboxDeps = {
   onCrash?: (message: string) => void;
 };
 
+type End = { code: number | null; signal: NodeJS.Signals | null; unreadable?: boolean };
 type Worker = {
   child: ChildProcessByStdio<Writable, Readable, Readable>;
   ready: Promise<void>;
   /** Resolves with how it ended. */
-  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; unreadable?: boolean }>;
+  ended: Promise<End>;
+  /** What the call at hand is told. Set anew by each call: a promise kept as long as the worker would remember them all. */
   onFrame: (frame: Frame<unknown>) => void;
+  onEnd: (end: End) => void;
 };
 
 /** The worker stops itself at the limits; this much later it is stopped from outside. */
@@ -88,9 +91,7 @@ export function createSandbox(deps: SandboxDeps = {}): Sandbox {
     const onAbort = () => reject(abortError(signal));
     signal.addEventListener('abort', onAbort, { once: true });
     let timer: NodeJS.Timeout | undefined;
-    current.ended.then(({ code, signal: by, unreadable: lost }) =>
-      reject(lost ? unreadable() : crashError(code, by, limits.memoryMb)),
-    );
+    current.onEnd = (end) => reject(end.unreadable ? unreadable() : crashError(end, limits.memoryMb));
     try {
       await Promise.race([current.ready, promise]);
       timer = setTimeout(() => reject(timeoutError(limits.wallMs)), limits.wallMs + GRACE_MS);
@@ -111,7 +112,12 @@ export function createSandbox(deps: SandboxDeps = {}): Sandbox {
     run(request, signal) {
       const mine = last.then(() => call(request, signal));
       last = mine.catch(() => {});
-      return mine;
+      // Who is cancelled while others are at work need not wait for them.
+      const { promise, resolve, reject } = Promise.withResolvers<ScriptResult>();
+      const onAbort = () => reject(abortError(signal));
+      signal.addEventListener('abort', onAbort, { once: true });
+      mine.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+      return promise;
     },
 
     async close() {
@@ -149,8 +155,8 @@ function start({ node = process.execPath, entry, args = [], readable, onCrash }:
     { env: { TZ: 'UTC' }, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true },
   );
   const { promise: ready, resolve: isReady, reject: isNotReady } = Promise.withResolvers<void>();
-  const { promise: ended, resolve: hasEnded } = Promise.withResolvers<Awaited<Worker['ended']>>();
-  const self: Worker = { child, ready, ended, onFrame: () => {} };
+  const { promise: ended, resolve: hasEnded } = Promise.withResolvers<End>();
+  const self: Worker = { child, ready, ended, onFrame: () => {}, onEnd: () => {} };
   ready.catch(() => {});
   let words = '';
   let started = false;
@@ -193,7 +199,8 @@ function start({ node = process.execPath, entry, args = [], readable, onCrash }:
         ),
       );
     if (signal !== 'SIGKILL') onCrash?.(`The script worker ended with ${code ?? signal}. ${words.trim()}`);
-    hasEnded({ code, signal, unreadable: lost });
+    self.onEnd({ code, signal, unreadable: lost });
+    hasEnded({ code, signal });
   });
   hold(self, false);
   return self;
@@ -265,7 +272,7 @@ function timeoutError(wallMs: number): SluiceError {
   });
 }
 
-function crashError(code: number | null, signal: NodeJS.Signals | null, memoryMb: number): SluiceError {
+function crashError({ code, signal }: End, memoryMb: number): SluiceError {
   // Node aborts where V8 cannot get memory; a container's limit kills.
   if (signal === 'SIGABRT' || signal === 'SIGKILL' || code === 134 || code === 137) {
     return new SluiceError(

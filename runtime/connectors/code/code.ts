@@ -85,8 +85,10 @@ async function runCode(call: CodeCall, language: 'javascript' | 'typescript'): P
       limits: { ...SCRIPT_LIMITS },
     });
   } catch (thrown) {
-    logAll(call, thrown instanceof SluiceError ? thrown.details?.logs : undefined);
-    throw thrown;
+    if (!(thrown instanceof SluiceError) || !thrown.details?.logs) throw thrown;
+    const { logs, ...details } = thrown.details;
+    logAll(call, logs);
+    throw new SluiceError(thrown.code, thrown.message, { details, advice: thrown.advice, cause: thrown });
   }
   logAll(call, result.logs);
   const blobs = new Set(items.flatMap(({ binary }) => Object.values(binary ?? {}).map(({ blob }) => blob)));
