@@ -1,12 +1,7 @@
 import type { Plan } from '#shared/plan.ts';
+import type { Sql } from '../platform/database.ts';
 
-/** One open transaction in one workspace: what `withWorkspaceSql` hands to its function. */
-export type Sql = {
-  query<R extends object = Record<string, unknown>>(
-    text: string,
-    values?: unknown[],
-  ): Promise<{ rows: R[]; rowCount: number | null }>;
-};
+export type { Sql };
 
 /** What hosted use is held to. Each function runs inside the caller's transaction, so use and cause commit together. */
 export type Allowances = {

@@ -1,0 +1,90 @@
+import { v7 as newId } from 'uuid';
+import type { cloudApi } from '#shared/contract/cloudApi.ts';
+import type { Service } from '#shared/contract/contract.ts';
+import { SluiceError } from '#shared/error.ts';
+import { recordAudit } from '../audit/recordAudit.ts';
+import { type Database, isTaken } from '../platform/database.ts';
+import type { Allowances } from '../runs/ports.ts';
+import type { Actor } from '../server/actor.ts';
+import { type ConnectorInfo, checkHosts, checkSecret, ensureRoom } from './connectionPolicy.ts';
+import {
+  countConnections,
+  deleteConnection,
+  findConnection,
+  listConnections,
+  lockConnections,
+  writeConnection,
+} from './connectionStore.ts';
+import type { Vault } from './vault.ts';
+
+export type ConnectionDeps = {
+  database: Database;
+  vault: Vault;
+  allowances: Pick<Allowances, 'planOf'>;
+  connectorNamed(name: string): ConnectorInfo | undefined;
+};
+
+const noConnection = (name: string) =>
+  new SluiceError('connection.not_found', `There is no connection named ${name} in this workspace.`);
+
+/** The workspace's named settings for connectors. A secret goes in and never comes out again. */
+export function createConnectionService(deps: ConnectionDeps): Service<typeof cloudApi.connections, Actor> {
+  const { database, vault, allowances, connectorNamed } = deps;
+  return {
+    list: (_input, actor) => database.withWorkspaceSql(actor, (sql) => listConnections(sql, actor.workspaceId)),
+
+    async set({ name, connector, secret, hosts }, actor) {
+      const { workspaceId, userId } = actor;
+      const checked = checkSecret(connector, connectorNamed(connector), secret);
+      checkHosts(hosts);
+      const before = await database.withWorkspaceSql(actor, (sql) => findConnection(sql, workspaceId, name));
+      // The place of a sealed value is part of what it is sealed with, so the id comes first.
+      const id = before?.id ?? newId();
+      const { ciphertext, keyVersion } = await vault.seal(workspaceId, id, checked);
+      try {
+        return await database.withWorkspaceSql(actor, async (sql) => {
+          await lockConnections(sql, workspaceId);
+          if (!before) {
+            ensureRoom(await allowances.planOf(sql, workspaceId), await countConnections(sql, workspaceId));
+          }
+          await writeConnection(sql, workspaceId, {
+            id,
+            name,
+            connector,
+            hosts,
+            ciphertext: Buffer.from(ciphertext),
+            keyVersion,
+            createdById: userId,
+          });
+          await recordAudit(sql, actor, {
+            action: before ? 'connection.update' : 'connection.create',
+            resource: 'connection',
+            resourceId: id,
+            metadata: { name, connector },
+          });
+          const connection = await findConnection(sql, workspaceId, name);
+          if (!connection) throw noConnection(name);
+          return connection;
+        });
+      } catch (thrown) {
+        if (!isTaken(thrown)) throw thrown;
+        throw new SluiceError('project.changed', `Somebody else made a connection named ${name} just now.`, {
+          advice: 'Look at it, then set it again if it should be yours.',
+        });
+      }
+    },
+
+    remove: ({ name }, actor) =>
+      database.withWorkspaceSql(actor, async (sql) => {
+        const id = await deleteConnection(sql, actor.workspaceId, name);
+        if (id === undefined) throw noConnection(name);
+        await recordAudit(sql, actor, {
+          action: 'connection.delete',
+          resource: 'connection',
+          resourceId: id,
+          metadata: { name },
+        });
+        return { done: true as const };
+      }),
+  };
+}

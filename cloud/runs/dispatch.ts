@@ -1,0 +1,28 @@
+import type { Logger } from '#shared/log.ts';
+import type { RunQueue } from '../platform/queue.ts';
+import type { Signals } from './signals.ts';
+
+/** Tells whoever can execute it that a run was accepted. Call it after the commit; losing it costs seconds. */
+export type Ringer = (run: { workspaceId: string; projectId: string; runId: string; priority: number }) => void;
+
+/**
+ * A runtime that waits is woken at once; the doorbell in the queue makes sure that there is one. Nobody waits for the
+ * queue: what it loses, the reconciler finds.
+ */
+export function createRinger({
+  signals,
+  queue,
+  logger,
+}: {
+  signals: Signals;
+  queue: RunQueue;
+  logger: Logger;
+}): Ringer {
+  return ({ workspaceId, projectId, runId, priority }) => {
+    signals.publish({ kind: 'work', workspaceId });
+    signals.publish({ kind: 'run', workspaceId, projectId, runId, changed: true });
+    queue.ring(runId, workspaceId, { priority }).catch((error: Error) => {
+      logger.warn('A doorbell did not ring; the reconciler will find the run.', { runId, error: error.message });
+    });
+  };
+}

@@ -1,0 +1,158 @@
+import { SluiceError } from '#shared/error.ts';
+import type { Json } from '#shared/json.ts';
+import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Database } from '../platform/database.ts';
+import { findReleased, type LeasedRun, releaseClaim, renewLease, wakeFollowers } from './claimStore.ts';
+import { answerOfEnd, endUnheldRun } from './endRun.ts';
+import { answerHook } from './hookAnswerStore.ts';
+import { appendEvents, appendLogs, type Lease, readOpenWaits, updateRun } from './journalStore.ts';
+import type { Allowances, Sql } from './ports.ts';
+import { hasEnded, projectEvents, type RunChange } from './projectEvents.ts';
+import type { Signals } from './signals.ts';
+
+export type Report = {
+  workspaceId: string;
+  runId: string;
+  fence: number;
+  events: RunEvent[];
+  logs?: RunLogLine[];
+  done?: boolean;
+};
+
+export type IngestDeps = {
+  database: Database;
+  allowances: Pick<Allowances, 'countRun' | 'countSteps' | 'releaseRun'>;
+  signals: Signals;
+  clock: Clock;
+  leaseMs: number;
+};
+
+const fenced = () =>
+  new SluiceError('run.fenced', 'This run is no longer held by this runtime.', {
+    advice: 'Stop executing it and discard what was not acknowledged.',
+  });
+
+/**
+ * Stores what a runtime reports, in one transaction: the lease is renewed, new events join the journal, the run's row,
+ * usage and the webhook's answer follow, and a run that is done is let go. Events that are known are ignored, so a
+ * report may come twice.
+ *
+ * @throws SluiceError run.fenced, run.gap with `details.expected`
+ */
+export async function ingestReport(
+  report: Report,
+  { database, allowances, signals, clock, leaseMs }: IngestDeps,
+): Promise<{ ack: number; cancel?: boolean }> {
+  const { workspaceId, runId } = report;
+  const stored = await database.withWorkspaceSql({ workspaceId }, async (sql) => {
+    const run = await renewLease(sql, { ...report, leaseMs });
+    if (!run) return { ack: await ackOfRepeat(sql, report) };
+    const events = newEvents(report, run.lastSeq);
+    const change = projectEvents({ runId, status: run.status }, events);
+    if (events.length > 0) await store(sql, report, run, change, events, { allowances, clock });
+    if (report.logs?.length) await appendLogs(sql, report, report.logs);
+    if (report.done) await letGo(sql, report, run, change, allowances);
+    return { ack: events.at(-1)?.seq ?? run.lastSeq, run, change, fresh: events.length > 0 };
+  });
+  if (!stored.run) return { ack: stored.ack };
+  const { run, change, fresh } = stored;
+  const changed = change.status !== run.status || (report.done ?? false);
+  if (fresh || changed) signals.publish({ kind: 'run', workspaceId, projectId: run.projectId, runId, changed });
+  if (change.answer || change.ended) signals.publish({ kind: 'answer', workspaceId, runId });
+  // Room for the next one, or a run that was handed back.
+  if (report.done) signals.publish({ kind: 'work', workspaceId });
+  return { ack: stored.ack, ...(run.cancelRequested && !change.ended ? { cancel: true } : {}) };
+}
+
+/** The answer to a report that had done its work before its answer was lost. */
+async function ackOfRepeat(sql: Sql, report: Report): Promise<number> {
+  const lastSeq = await findReleased(sql, report);
+  const highest = report.events.at(-1)?.seq ?? 0;
+  if (lastSeq === undefined || !report.done || highest > lastSeq) throw fenced();
+  return lastSeq;
+}
+
+/** Those that are not stored yet. @throws SluiceError run.gap, request.invalid */
+function newEvents(report: Report, lastSeq: number): RunEvent[] {
+  const events = report.events.filter(({ seq }) => seq > lastSeq);
+  for (const [index, event] of events.entries()) {
+    const expected = lastSeq + 1 + index;
+    if (event.seq !== expected) {
+      throw new SluiceError('run.gap', `Event ${expected} of this run is missing; ${event.seq} came.`, {
+        details: { expected },
+        advice: `Send again from event ${expected}.`,
+      });
+    }
+    if (event.runId !== report.runId || event.fence !== report.fence) {
+      throw new SluiceError('request.invalid', `Event ${event.seq} is not of this run under this lease.`, {
+        advice: 'Report each run under the fence it was handed out with.',
+      });
+    }
+  }
+  return events;
+}
+
+async function store(
+  sql: Sql,
+  lease: Lease,
+  run: LeasedRun,
+  change: RunChange,
+  events: RunEvent[],
+  { allowances, clock }: Pick<IngestDeps, 'allowances' | 'clock'>,
+): Promise<void> {
+  const { workspaceId, runId } = lease;
+  if (!(await appendEvents(sql, lease, events))) throw fenced();
+  const { started, ended, answer } = change;
+  const updated = await updateRun(sql, lease, {
+    status: change.status,
+    lastSeq: events.at(-1)?.seq ?? run.lastSeq,
+    endedSteps: change.endedSteps.length,
+    startedAt: started?.at,
+    finishedAt: ended?.at,
+    wait: change.waited && change.status === 'waiting' ? waitOf(events) : undefined,
+    error: ended?.error,
+    output: ended?.output as Json | undefined,
+    answer,
+  });
+  if (!updated) throw fenced();
+  if (started) await allowances.countRun(sql, workspaceId, runId, run.queuedAt);
+  else if (ended && !run.startedAt) await allowances.releaseRun(sql, workspaceId, run.queuedAt);
+  // The month is ours to say: a container's clock may be off.
+  if (change.endedSteps.length > 0) await allowances.countSteps(sql, workspaceId, change.endedSteps, clock.now());
+  if (run.trigger !== 'webhook') return;
+  if (answer) await answerHook(sql, workspaceId, runId, answer);
+  if (ended) await answerHook(sql, workspaceId, runId, answerOfEnd(runId, ended.status));
+}
+
+function waitOf(events: RunEvent[]): Json | undefined {
+  const waits = events.filter((event) => event.type === 'run.waiting');
+  const first = waits.at(-1);
+  if (!first) return undefined;
+  return { reason: first.reason, stepId: first.stepId, ...(first.until === undefined ? {} : { until: first.until }) };
+}
+
+/** The runtime gives the run back: it ended, it waits, or somebody else shall go on with it. */
+async function letGo(
+  sql: Sql,
+  lease: Lease,
+  run: LeasedRun,
+  change: RunChange,
+  allowances: IngestDeps['allowances'],
+): Promise<void> {
+  const { workspaceId, runId } = lease;
+  if (hasEnded(change.status)) {
+    await releaseClaim(sql, lease, { status: 'done' });
+    await wakeFollowers(sql, workspaceId, runId);
+    return;
+  }
+  const waits = change.status === 'waiting' ? await readOpenWaits(sql, workspaceId, runId) : [];
+  if (waits.length === 0 || run.cancelRequested) {
+    await releaseClaim(sql, lease, { status: 'ready' });
+    // A run that is to be cancelled is not left to sleep.
+    if (run.cancelRequested) await endUnheldRun(sql, lease, { status: 'cancelled' }, allowances);
+    return;
+  }
+  const times = waits.flatMap(({ until }) => (until === undefined ? [] : [until])).sort();
+  await releaseClaim(sql, lease, { status: 'waiting', until: times[0] });
+}

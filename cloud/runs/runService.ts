@@ -1,0 +1,144 @@
+import { v7 as newId } from 'uuid';
+import type { RunSummary } from '#shared/contract/cloud/common.ts';
+import type { cloudApi } from '#shared/contract/cloudApi.ts';
+import type { Service } from '#shared/contract/contract.ts';
+import { SluiceError } from '#shared/error.ts';
+import { recordAudit } from '../audit/recordAudit.ts';
+import { type DeploymentRow, findActive } from '../deployments/deploymentStore.ts';
+import { startingStep } from '../deployments/triggers.ts';
+import type { Database } from '../platform/database.ts';
+import { noProject } from '../projects/projectService.ts';
+import { findProject } from '../projects/projectStore.ts';
+import type { Actor } from '../server/actor.ts';
+import { idCursor, toPage } from '../server/paging.ts';
+import type { VersionTrees } from '../versions/versionTrees.ts';
+import { acceptRun } from './acceptRun.ts';
+import type { Ringer } from './dispatch.ts';
+import { cancelRun } from './endRun.ts';
+import { readEvents, readLogs } from './journalStore.ts';
+import type { Allowances, Sql } from './ports.ts';
+import { findRun, listRuns } from './runStore.ts';
+import type { Signals } from './signals.ts';
+
+export type RunDeps = {
+  database: Database;
+  signals: Signals;
+  ring: Ringer;
+  versionTrees: VersionTrees;
+  allowances: Allowances;
+};
+
+const noRun = () => new SluiceError('run.not_found', 'There is no such run in this workspace.');
+
+/** The deployment that takes an environment's traffic. @throws SluiceError project.not_found, deployment.not_found */
+export async function activeDeployment(
+  sql: Sql,
+  workspaceId: string,
+  projectId: string,
+  environment: string,
+): Promise<DeploymentRow> {
+  const active = await findActive(sql, workspaceId, { projectId, environment });
+  if (active) return active;
+  if (!(await findProject(sql, workspaceId, projectId))) throw noProject();
+  throw new SluiceError('deployment.not_found', `Nothing is deployed in the environment ${environment}.`, {
+    advice: 'Publish a version there first.',
+  });
+}
+
+/** Hosted runs: what happened, starting one by hand, stopping one. */
+export function createRunService(deps: RunDeps): Service<typeof cloudApi.runs, Actor> {
+  const { database, signals, ring, versionTrees, allowances } = deps;
+
+  async function mustFind(sql: Sql, actor: Actor, runId: string): Promise<RunSummary> {
+    const run = await findRun(sql, actor.workspaceId, runId);
+    if (!run) throw noRun();
+    return run;
+  }
+
+  return {
+    list: ({ limit, cursor, ...filter }, actor) =>
+      database.withWorkspaceSql(actor, async (sql) => {
+        const rows = await listRuns(sql, actor.workspaceId, { ...filter, limit, before: idCursor(cursor) });
+        return toPage(rows, limit);
+      }),
+
+    get: ({ runId }, actor) => database.withWorkspaceSql(actor, (sql) => mustFind(sql, actor, runId)),
+
+    events: ({ runId, after }, actor) =>
+      database.withWorkspaceSql(actor, async (sql) => {
+        await mustFind(sql, actor, runId);
+        return { events: await readEvents(sql, actor.workspaceId, runId, after, EVENTS_AT_ONCE) };
+      }),
+
+    logs: ({ runId }, actor) =>
+      database.withWorkspaceSql(actor, async (sql) => {
+        await mustFind(sql, actor, runId);
+        return readLogs(sql, actor.workspaceId, runId);
+      }),
+
+    async start({ projectId, environment, workflowId, triggerStepId, items }, actor) {
+      const { workspaceId, userId } = actor;
+      const run = await database.withWorkspaceSql(actor, async (sql) => {
+        const active = await activeDeployment(sql, workspaceId, projectId, environment);
+        const { tree } = await versionTrees.read(sql, workspaceId, active.versionId);
+        const workflow = Object.hasOwn(tree.workflows, workflowId) ? tree.workflows[workflowId] : undefined;
+        if (!workflow) {
+          throw new SluiceError('workflow.not_found', `Version ${active.versionNumber} has no such workflow.`, {
+            advice: 'Publish a version that has it.',
+          });
+        }
+        const stepId = startingStep(workflow, triggerStepId);
+        if (stepId === undefined) {
+          throw new SluiceError('step.not_found', `The workflow ${workflow.name} has no such trigger.`, {
+            advice: 'Name one of its triggers in triggerStepId.',
+          });
+        }
+        const id = newId();
+        const { queuePriority } = await allowances.planOf(sql, workspaceId);
+        const accepted = {
+          id,
+          workspaceId,
+          projectId,
+          workflowId,
+          workflowName: workflow.name,
+          versionId: active.versionId,
+          deploymentId: active.id,
+          environment,
+          trigger: 'manual' as const,
+          triggerStepId: stepId,
+          triggeredBy: userId,
+          items,
+          priority: queuePriority,
+        };
+        await acceptRun(sql, accepted, allowances);
+        await recordAudit(sql, actor, { action: 'run.start', resource: 'run', resourceId: id });
+        return { summary: await mustFind(sql, actor, id), priority: queuePriority };
+      });
+      ring({ workspaceId, projectId, runId: run.summary.id, priority: run.priority });
+      return run.summary;
+    },
+
+    async cancel({ runId }, actor) {
+      const { workspaceId } = actor;
+      const { run, outcome } = await database.withWorkspaceSql(actor, async (sql) => {
+        await mustFind(sql, actor, runId);
+        const done = await cancelRun(sql, { workspaceId, runId }, allowances);
+        const audited = { action: 'run.cancel', resource: 'run', resourceId: runId };
+        if (done !== 'over') await recordAudit(sql, actor, audited);
+        return { run: await mustFind(sql, actor, runId), outcome: done };
+      });
+      if (outcome === 'over') {
+        throw new SluiceError('run.finished', `This run has ended already: it ${run.status.replace('_', ' ')}.`);
+      }
+      if (outcome === 'ended') {
+        signals.publish({ kind: 'run', workspaceId, projectId: run.projectId, runId, changed: true });
+        signals.publish({ kind: 'answer', workspaceId, runId });
+        signals.publish({ kind: 'work', workspaceId });
+      }
+      return run;
+    },
+  };
+}
+
+/** The rest comes with the next call, after the last one's sequence number. */
+const EVENTS_AT_ONCE = 2_000;

@@ -1,0 +1,185 @@
+import type { RunSummary } from '#shared/contract/cloud/common.ts';
+import type { Answer, RunStatus, StepError } from '#shared/run/events.ts';
+import type { Item } from '#shared/workflow/tree.ts';
+import type { Sql } from './ports.ts';
+
+export type RunTrigger = RunSummary['trigger'];
+
+/** Everything that is known of a run when it is accepted. */
+export type NewRun = {
+  id: string;
+  workspaceId: string;
+  projectId: string;
+  workflowId: string;
+  workflowName: string;
+  versionId: string;
+  deploymentId: string;
+  environment: string;
+  trigger: RunTrigger;
+  triggerStepId: string;
+  /** A user, a schedule or a hook. */
+  triggeredBy?: string;
+  items: Item[];
+  /** 1 is served first. */
+  priority: number;
+  /** It starts only when this run has ended. */
+  afterRunId?: string;
+};
+
+/** Writes the run and its claim. The claim is `ready`, or `waiting` behind another run. @returns when it was queued */
+export async function insertRun(sql: Sql, run: NewRun): Promise<Date> {
+  const { rows } = await sql.query<{ queued_at: Date }>(
+    `with accepted as (
+       insert into run (workspace_id, id, project_id, workflow_id, workflow_name, version_id, deployment_id, environment,
+                        trigger, trigger_step_id, triggered_by, input, priority)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9::run_trigger, $10, $11, $12::json, $13)
+       returning queued_at
+     ), claimed as (
+       insert into run_claim (workspace_id, run_id, status, priority, due_at, after_run_id)
+       values ($1, $2, case when $14::uuid is null then 'ready' else 'waiting' end::claim_status, $13,
+               case when $14::uuid is null then now() end, $14)
+     )
+     select queued_at from accepted`,
+    [
+      run.workspaceId,
+      run.id,
+      run.projectId,
+      run.workflowId,
+      run.workflowName,
+      run.versionId,
+      run.deploymentId,
+      run.environment,
+      run.trigger,
+      run.triggerStepId,
+      run.triggeredBy ?? null,
+      JSON.stringify({ items: run.items }),
+      run.priority,
+      run.afterRunId ?? null,
+    ],
+  );
+  return rows[0]?.queued_at as Date;
+}
+
+/** How many runs wait for their turn, counted no further than `upTo`. */
+export async function countWaiting(sql: Sql, workspaceId: string, upTo: number): Promise<number> {
+  const { rows } = await sql.query<{ n: number }>(
+    `select count(*)::int as n from (
+       select 1 from run_claim where workspace_id = $1 and status = 'ready' limit $2) waiting`,
+    [workspaceId, upTo],
+  );
+  return rows[0]?.n ?? 0;
+}
+
+type SummaryRow = {
+  id: string;
+  project_id: string;
+  workflow_id: string;
+  workflow_name: string;
+  version_number: number | null;
+  environment: string;
+  trigger: RunTrigger;
+  trigger_step_id: string;
+  status: RunStatus;
+  wait: RunSummary['wait'] | null;
+  error: StepError | null;
+  attempt: number;
+  queued_at: Date;
+  started_at: Date | null;
+  finished_at: Date | null;
+  duration_ms: number | null;
+  step_count: number;
+};
+
+const SUMMARY = `select r.id, r.project_id, r.workflow_id, r.workflow_name, v.number as version_number, r.environment,
+    r.trigger, r.trigger_step_id, r.status, r.wait, r.error, r.attempt, r.queued_at, r.started_at, r.finished_at,
+    r.duration_ms, r.step_count
+  from run r left join version v on v.workspace_id = r.workspace_id and v.id = r.version_id`;
+
+function toSummary(row: SummaryRow): RunSummary {
+  return {
+    id: row.id,
+    projectId: row.project_id,
+    workflowId: row.workflow_id,
+    workflowName: row.workflow_name,
+    versionNumber: row.version_number ?? undefined,
+    environment: row.environment,
+    trigger: row.trigger,
+    triggerStepId: row.trigger_step_id,
+    status: row.status,
+    wait: (row.status === 'waiting' && row.wait) || undefined,
+    error: row.error ?? undefined,
+    attempt: row.attempt,
+    queuedAt: row.queued_at.toISOString(),
+    startedAt: row.started_at?.toISOString(),
+    finishedAt: row.finished_at?.toISOString(),
+    durationMs: row.duration_ms ?? undefined,
+    stepCount: row.step_count,
+  };
+}
+
+export async function findRun(sql: Sql, workspaceId: string, runId: string): Promise<RunSummary | undefined> {
+  const { rows } = await sql.query<SummaryRow>(`${SUMMARY} where r.workspace_id = $1 and r.id = $2`, [
+    workspaceId,
+    runId,
+  ]);
+  return rows[0] && toSummary(rows[0]);
+}
+
+export type RunFilter = {
+  projectId?: string;
+  workflowId?: string;
+  status?: RunStatus;
+  limit: number;
+  /** The id of the last run of the page before. */
+  before?: string;
+};
+
+/** Newest first: ids of version 7 are in order of time. One more than `limit` where there is a next page. */
+export async function listRuns(sql: Sql, workspaceId: string, filter: RunFilter): Promise<RunSummary[]> {
+  const { rows } = await sql.query<SummaryRow>(
+    `${SUMMARY} where r.workspace_id = $1
+       and ($2::uuid is null or r.project_id = $2) and ($3::uuid is null or r.workflow_id = $3)
+       and ($4::run_status is null or r.status = $4::run_status) and ($5::uuid is null or r.id < $5)
+     order by r.id desc limit $6`,
+    [
+      workspaceId,
+      filter.projectId ?? null,
+      filter.workflowId ?? null,
+      filter.status ?? null,
+      filter.before ?? null,
+      filter.limit + 1,
+    ],
+  );
+  return rows.map(toSummary);
+}
+
+/** Where a run is found in the project and how far its journal goes. */
+export async function findRunPlace(
+  sql: Sql,
+  workspaceId: string,
+  runId: string,
+): Promise<{ projectId: string; lastSeq: number; status: RunStatus; answer: Answer | undefined } | undefined> {
+  const { rows } = await sql.query<{ project_id: string; last_seq: number; status: RunStatus; answer: Answer | null }>(
+    'select project_id, last_seq, status, answer from run where workspace_id = $1 and id = $2',
+    [workspaceId, runId],
+  );
+  const row = rows[0];
+  return (
+    row && { projectId: row.project_id, lastSeq: row.last_seq, status: row.status, answer: row.answer ?? undefined }
+  );
+}
+
+/** Runs of one trigger that have not ended, oldest first. Across deployments, since a schedule outlives them. */
+export async function findOpenRuns(
+  sql: Sql,
+  place: { workspaceId: string; projectId: string; environment: string; workflowId: string; triggerStepId: string },
+): Promise<{ id: string; status: RunStatus }[]> {
+  const { rows } = await sql.query<{ id: string; status: RunStatus }>(
+    `select id, status from run
+      where workspace_id = $1 and workflow_id = $2 and status in ('queued', 'running', 'waiting')
+        and project_id = $3 and environment = $4 and trigger_step_id = $5
+      order by id`,
+    [place.workspaceId, place.workflowId, place.projectId, place.environment, place.triggerStepId],
+  );
+  return rows;
+}
