@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, test } from 'vitest';
 import { http } from '#runtime/connectors/http/connector.ts';
@@ -322,6 +324,30 @@ test('a refusal of egress is what the step is told', async () => {
   await expect(broker({ egress }).send({ method: 'GET', url: 'http://10.0.0.1/' })).rejects.toMatchObject({
     code: 'egress.refused',
   });
+});
+
+test('a proxy that lets nothing through is a refusal of egress, and one that cannot reach the host did not send it', async () => {
+  const proxy = createServer();
+  let status = '403 Forbidden';
+  proxy.on('connect', (_, socket) => void socket.end(`HTTP/1.1 ${status}\r\n\r\n`));
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  open.push(proxy);
+  const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const program = `import { createHttpBroker } from './http.ts';
+    const broker = createHttpBroker({ findConnector: () => undefined });
+    for (const url of ['http://a.example/', 'https://a.example/'])
+      await broker.send({ method: 'POST', url }).catch((error) => console.log(error.code));`;
+  const codes = async () => {
+    const env = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: address, HTTPS_PROXY: address };
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+      env,
+      cwd: import.meta.dirname,
+    });
+    return stdout.trim().split('\n');
+  };
+  expect(await codes()).toEqual(['egress.refused', 'egress.refused']);
+  status = '502 Bad Gateway';
+  expect(await codes()).toEqual(['connector.unavailable', 'connector.unavailable']);
 });
 
 test('a redacted request holds no secret in any usual encoding', () => {
