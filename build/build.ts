@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './paths.ts';
+import { forget, hashOf, isFresh, remember } from './stamp.ts';
+
+type Target = { name: string; inputs: string[]; needs: string; make(): Promise<unknown> };
+
+const shared = ['shared/**/*.ts', 'package-lock.json', 'build/*.ts'];
+
+/** What there is to build, in the order in which one needs another. `needs` says whether the sources are there. */
+const TARGETS: Target[] = [
+  {
+    name: 'runtime',
+    inputs: [...shared, 'runtime/**/*.ts'],
+    needs: 'runtime/main.ts',
+    make: async () => (await import('./bundleRuntime.ts')).bundleRuntime(),
+  },
+  {
+    name: 'prisma',
+    inputs: ['prisma/schema.prisma', 'prisma.config.ts', 'package-lock.json'],
+    needs: 'build/generate.ts',
+    make: async () => (await import('./generate.ts')).generate(),
+  },
+  {
+    name: 'cloud',
+    inputs: [...shared, 'runtime/**/*.ts', 'cloud/**/*', 'prisma/**/*'],
+    needs: 'cloud/main.ts',
+    make: async () => (await import('./bundlePrograms.ts')).bundleCloud(),
+  },
+  {
+    name: 'host',
+    inputs: [...shared, 'runtime/**/*.ts', 'electron/**/*'],
+    needs: 'electron/cli/main.ts',
+    make: async () => (await import('./bundlePrograms.ts')).bundleHost(),
+  },
+  {
+    name: 'shell',
+    inputs: [...shared, 'electron/shell/**/*'],
+    needs: 'electron/shell/main.ts',
+    make: async () => (await import('./bundlePrograms.ts')).bundleShell(),
+  },
+  {
+    name: 'renderer',
+    inputs: [...shared, 'renderer/**/*'],
+    needs: 'renderer/app/main.tsx',
+    make: async () => {
+      const { build } = await import('vite');
+      await build({ configFile: join(root, 'renderer/vite.config.ts'), root: join(root, 'renderer'), logLevel: 'warn' });
+    },
+  },
+];
+
+/**
+ * Builds what changed since it was last built, and says so as it goes.
+ *
+ * @param only names of targets; all without it
+ */
+export async function buildAll(only?: string[]): Promise<void> {
+  for (const target of TARGETS) {
+    if (only && !only.includes(target.name)) continue;
+    if (!existsSync(join(root, target.needs))) continue;
+    const inputs = hashOf(target.inputs);
+    if (isFresh(target.name, inputs)) continue;
+    const started = performance.now();
+    process.stderr.write(`Building ${target.name} … `);
+    forget(target.name);
+    await target.make();
+    remember(target.name, inputs);
+    process.stderr.write(`${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+  }
+}
+
+if (import.meta.main) await buildAll(process.argv.length > 2 ? process.argv.slice(2) : undefined);
