@@ -45,7 +45,11 @@ const TARGETS: Target[] = [
     needs: 'renderer/app/main.tsx',
     make: async () => {
       const { build } = await import('vite');
-      await build({ configFile: join(root, 'renderer/vite.config.ts'), root: join(root, 'renderer'), logLevel: 'warn' });
+      await build({
+        configFile: join(root, 'renderer/vite.config.ts'),
+        root: join(root, 'renderer'),
+        logLevel: 'warn',
+      });
     },
   },
 ];

@@ -13,7 +13,9 @@ const common: BuildOptions = {
     {
       name: 'packages-stay-outside',
       setup(plugins) {
-        plugins.onResolve({ filter: /^[^.#/]/ }, ({ path, kind }) => (kind === 'entry-point' ? undefined : { path, external: true }));
+        plugins.onResolve({ filter: /^[^.#/]/ }, ({ path, kind }) =>
+          kind === 'entry-point' ? undefined : { path, external: true },
+        );
       },
     },
   ],
@@ -25,7 +27,13 @@ const common: BuildOptions = {
 export async function bundleCloud(): Promise<void> {
   const dir = join(out, 'cloud');
   rmSync(dir, { recursive: true, force: true });
-  await build({ ...common, entryPoints: { main: join(root, 'cloud/main.ts') }, outdir: dir, format: 'esm', splitting: true });
+  await build({
+    ...common,
+    entryPoints: { main: join(root, 'cloud/main.ts') },
+    outdir: dir,
+    format: 'esm',
+    splitting: true,
+  });
   copyBeside('cloud/accounts/pages', dir, 'pages');
   copyBeside('prisma/migrations', dir, 'migrations');
 }
@@ -63,5 +71,9 @@ export async function bundleShell(): Promise<void> {
 }
 
 function copyBeside(from: string, dir: string, to: string): void {
-  if (existsSync(join(root, from))) cpSync(join(root, from), join(dir, to), { recursive: true, filter: (file) => !/\.ts$/.test(file) || from.includes('templates') });
+  if (existsSync(join(root, from)))
+    cpSync(join(root, from), join(dir, to), {
+      recursive: true,
+      filter: (file) => !/\.ts$/.test(file) || from.includes('templates'),
+    });
 }

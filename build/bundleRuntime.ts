@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { flatHash } from '#shared/workflow/hash.ts';
 import { stepTypes } from '#runtime/connectors/registry.ts';
+import { flatHash } from '#shared/workflow/hash.ts';
 import { out, root } from './paths.ts';
 
 type Lock = { packages: Record<string, { version?: string; integrity?: string }> };
@@ -31,11 +31,15 @@ export async function bundleRuntime(): Promise<string> {
     legalComments: 'none',
     logLevel: 'error',
     // Bundled CommonJS packages ask for Node's own modules with require.
-    banner: { js: "import { createRequire as nodeRequire } from 'node:module';\nconst require = nodeRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as nodeRequire } from 'node:module';\nconst require = nodeRequire(import.meta.url);",
+    },
   });
   writeFileSync(join(dir, 'package.json'), '{ "type": "module" }\n');
   copyNative(dir, 'isolated-vm', ['package.json', 'isolated-vm.js', 'LICENSE', 'prebuilds/**']);
   copyNative(dir, 'node-gyp-build', ['package.json', '*.js', 'LICENSE']);
+  // Scripts get their dates from it, inside the isolate, as text.
+  cpSync(join(root, 'node_modules/luxon/build/global/luxon.min.js'), join(dir, 'luxon.min.js'));
 
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Lock;
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
@@ -64,7 +68,18 @@ function copyNative(dir: string, name: string, patterns: string[]): void {
 function filesOf(dir: string): Record<string, string> {
   const files = globSync('**/*', { cwd: dir, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1).replaceAll('\\', '/'))
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(dir.length + 1)
+        .replaceAll('\\', '/'),
+    )
     .sort();
-  return Object.fromEntries(files.map((file) => [file, createHash('sha256').update(readFileSync(join(dir, file))).digest('hex')]));
+  return Object.fromEntries(
+    files.map((file) => [
+      file,
+      createHash('sha256')
+        .update(readFileSync(join(dir, file)))
+        .digest('hex'),
+    ]),
+  );
 }

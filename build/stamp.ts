@@ -9,7 +9,11 @@ export function hashOf(patterns: string[]): string {
     .filter((file) => !/\.test\.tsx?$/.test(file) && /\.[a-z0-9]+$/i.test(file))
     .sort();
   const hash = createHash('sha256');
-  for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(root, file))).update('\0');
+  for (const file of files)
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(root, file)))
+      .update('\0');
   return hash.digest('hex');
 }
 

@@ -30,7 +30,11 @@ export type Execution = {
   scripts: Readonly<Record<string, string>>;
   /** What an expression sees besides items. */
   surroundings: { trigger: Json; request: Json; env: JsonObject; run: JsonObject; workflow: JsonObject };
+  /** Secrets of the run's connections by `name#field`, to be kept out of journal, log and data. */
+  secrets: Readonly<Record<string, string>>;
   scopeOf(run: StepRun, seeded: Seeded): Scope;
+  /** For each item that came into a step run, the item of another step that it came from. */
+  originsOf(run: StepRun, ref: string): (Item | undefined)[];
   respond(stepId: string, answer: Answer): Promise<void>;
   runWorkflow(caller: StepRun, workflowId: string, items: Item[]): Promise<Item[]>;
 };
@@ -63,7 +67,7 @@ function attemptEach(job: StepJob, execution: Execution, signal: AbortSignal): O
   const failed: Item[] = [];
 
   const accept = (result: Json | undefined, index: number) => {
-    for (const item of itemsFrom(result, index)) out.push(item);
+    for (const item of itemsFrom(result, index, items[index])) out.push(item);
   };
   const refuse = (thrown: unknown, index: number, item: Item) => {
     if (thrown instanceof NeedsAttention || isControl(thrown) || signal.aborted) throw thrown;

@@ -7,6 +7,8 @@ import type { Call, Effect, HttpReply, StepHttp, StepStore } from '../connectors
 import { type Execution, type StepJob, Suspension } from './attempt.ts';
 import { doEffect, effectKey } from './effects.ts';
 import type { Hashing } from './ports/ports.ts';
+import { redactRequest, redactSecrets } from './ports/redact.ts';
+import type { StepRun } from './runState.ts';
 import { createSeeded, type Seeded } from './seeded.ts';
 
 /** A wait this short is slept through; a longer one gives the run back. */
@@ -29,6 +31,7 @@ export function createCall(job: StepJob, execution: Execution, signal: AbortSign
   const seeded = lazySeeded(() => `${execution.seed}|${path.join('/')}|${run.stepId}|${run.iteration}`, ports.hashing);
   const scope = execution.scopeOf(run, seeded);
   const startedAt = run.startedAt ?? ports.clock.now();
+  const hasSecrets = Object.keys(execution.secrets).length > 0;
   let itemIndex = 0;
   let effects = 0;
   let effect: Effect = 'pure';
@@ -62,9 +65,18 @@ export function createCall(job: StepJob, execution: Execution, signal: AbortSign
         planned.step.connection === undefined
           ? undefined
           : boundConnection(execution, planned.step.connection, run.stepId);
-      return perform('http', request as unknown as Json, effect, async (idempotencyKey) => {
-        const options = { stepId: run.stepId, connection, hosts: type.connector?.hosts, signal, idempotencyKey };
-        return (await ports.http.send(request, options)) as unknown as Json;
+      const shown = redactRequest(request, execution.secrets);
+      return perform('http', shown, effect, async (idempotencyKey) => {
+        const options = {
+          stepId: run.stepId,
+          connection,
+          hosts: type.connector?.hosts,
+          signal,
+          idempotencyKey,
+        };
+        const reply = (await ports.http.send(request, options)) as unknown as Json;
+        // A service may send back what it was sent: a secret never becomes data.
+        return hasSecrets ? redactSecrets(reply, execution.secrets) : reply;
       }) as unknown as Promise<HttpReply>;
     },
   };
@@ -101,20 +113,11 @@ export function createCall(job: StepJob, execution: Execution, signal: AbortSign
   const base: Call = {
     http,
     store: projectStore,
-    script: (request) =>
-      ports.sandbox.run(
-        {
-          ...request,
-          context: scriptContext(
-            execution,
-            scope,
-            request.source,
-            startedAt,
-            `${execution.seed}|${run.stepId}|${run.iteration}`,
-          ),
-        },
-        signal,
-      ),
+    script: (request) => {
+      const seed = `${execution.seed}|${path.join('/')}|${run.stepId}|${run.iteration}`;
+      const context = scriptContext(execution, scope, run, request.source, startedAt, seed);
+      return ports.sandbox.run({ ...request, context }, signal);
+    },
     clock: { now: () => startedAt },
     random: seeded.random,
     ids: { uuid: seeded.uuid },
@@ -186,11 +189,17 @@ function readScript(execution: Execution, stepId: string, file: string): string 
 /** Steps a script names; only their items cross into the sandbox. */
 const STEP_NAME = /(?:\$|\bstep)\(\s*(['"`])([^'"`]{1,120})\1\s*\)/g;
 
-function scriptContext(execution: Execution, scope: Scope, source: string, now: number, seed: string) {
+function scriptContext(execution: Execution, scope: Scope, run: StepRun, source: string, now: number, seed: string) {
   const steps: Record<string, Item[]> = {};
+  const lineage: Record<string, (number | null)[]> = {};
   for (const [, , ref = ''] of source.matchAll(STEP_NAME)) {
     const view = scope.step(ref);
-    if (view) steps[ref] = [...view.all()];
+    if (!view) continue;
+    const items = [...view.all()];
+    const places = new Map(items.map((item, index) => [item, index]));
+    const origins = execution.originsOf(run, ref);
+    steps[ref] = items;
+    lineage[ref] = origins.map((origin) => (origin && places.get(origin)) ?? null);
   }
-  return { ...execution.surroundings, now, timezone: execution.timezone, seed, steps };
+  return { ...execution.surroundings, now, timezone: execution.timezone, seed, steps, lineage };
 }

@@ -11,7 +11,7 @@ import { fromPayload, toPayload } from './payload.ts';
 import { compilePlan, type Plan } from './plan.ts';
 import type { Journal, RunLimits, RunPorts } from './ports/ports.ts';
 import { createRunState, type StepRun } from './runState.ts';
-import { createScopeOf } from './scopeOf.ts';
+import { createScopes } from './scopes.ts';
 
 export type RunJob = Pick<
   Assignment,
@@ -96,6 +96,7 @@ async function run(job: RunJob, deps: RunDeps, seed: string, startedAt: string):
   const memory = createEffectMemory(job.events);
   let answered = job.events.some((event) => event.type === 'run.answered');
   const trigger: Json = job.input[0]?.json ?? {};
+  const secrets = secretsOf(job.connections);
 
   const execute = async (
     workflowId: string,
@@ -125,7 +126,9 @@ async function run(job: RunJob, deps: RunDeps, seed: string, startedAt: string):
         run: { id: job.runId, mode: job.versionId ? 'hosted' : 'local', startedAt },
         workflow: { id: workflowId, name: plan.workflow.name },
       },
-      scopeOf: (stepRun, seeded) => scopeOf(stepRun, seeded),
+      secrets,
+      scopeOf: (stepRun, seeded) => scopes.scopeOf(stepRun, seeded),
+      originsOf: (stepRun, ref) => scopes.originsOf(stepRun, ref),
       async respond(stepId, answer) {
         if (answered) return;
         answered = true;
@@ -134,7 +137,7 @@ async function run(job: RunJob, deps: RunDeps, seed: string, startedAt: string):
       },
       runWorkflow: (caller, id, items) => callWorkflow(caller, id, items, path),
     };
-    const scopeOf = createScopeOf(execution, state);
+    const scopes = createScopes(execution, state);
     return executeGraph(
       {
         triggerStepId: triggerStepId ?? entryOf(plan),
@@ -206,6 +209,16 @@ type PlainGraphEvent = EventOf<'step.attempted' | 'step.failed' | 'step.skipped'
 
 function isGraphEvent(event: RunEvent): event is PlainGraphEvent {
   return ['step.attempted', 'step.failed', 'step.skipped', 'run.waiting', 'run.resumed'].includes(event.type);
+}
+
+/** Every text of the connections' secrets, by `name#field`. */
+function secretsOf(connections: RunJob['connections']): Record<string, string> {
+  const secrets: Record<string, string> = {};
+  for (const [name, { secret }] of Object.entries(connections)) {
+    for (const [field, value] of Object.entries(secret))
+      if (typeof value === 'string') secrets[`${name}#${field}`] = value;
+  }
+  return secrets;
 }
 
 function requestOf(trigger: Json): JsonObject {

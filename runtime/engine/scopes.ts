@@ -4,14 +4,16 @@ import type { Execution } from './attempt.ts';
 import type { RunState, StepRun } from './runState.ts';
 import type { Seeded } from './seeded.ts';
 
-/** What the expressions of one step run see; `json` and `itemIndex` move from item to item. */
-export function createScopeOf(execution: Pick<Execution, 'plan' | 'surroundings' | 'timezone'>, state: RunState) {
+/** What the expressions and scripts of a step run see; `json` and `itemIndex` move from item to item. */
+export function createScopes(execution: Pick<Execution, 'plan' | 'surroundings' | 'timezone'>, state: RunState) {
   const byName = new Map<string, string>();
   for (const { id, step } of execution.plan.steps.values()) byName.set(step.name, id);
   const idOf = (ref: string) => (execution.plan.steps.has(ref) ? ref : byName.get(ref));
 
-  return (run: StepRun, seeded: Seeded): Scope => {
-    const port = run.inputs.has('main') ? 'main' : (run.inputs.keys().next().value ?? 'main');
+  const portOf = (run: StepRun) => (run.inputs.has('main') ? 'main' : (run.inputs.keys().next().value ?? 'main'));
+
+  const scopeOf = (run: StepRun, seeded: Seeded): Scope => {
+    const port = portOf(run);
     const scope: Scope = {
       json: {},
       itemIndex: 0,
@@ -32,6 +34,15 @@ export function createScopeOf(execution: Pick<Execution, 'plan' | 'surroundings'
     };
     return scope;
   };
+
+  const originsOf = (run: StepRun, ref: string) => {
+    const port = portOf(run);
+    const id = idOf(ref);
+    const items = run.inputs.get(port)?.items ?? [];
+    return items.map((_item, index) => (id === undefined ? undefined : state.origin(run, port, index, id)));
+  };
+
+  return { scopeOf, originsOf };
 }
 
 /** What left a step run by its first port that gave something. */
