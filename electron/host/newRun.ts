@@ -16,27 +16,25 @@ export type RunWish = {
 };
 
 export type NewRunDeps = {
-  /** The secret of a connection record. */
-  secret(record: string): BoundConnection | undefined;
   /** The items pinned to a step; none where nothing is pinned. */
   pinned(workflowId: string, stepId: string): Item[];
   runs: Pick<LocalControl, 'get' | 'items'>;
 };
 
 /**
- * Puts together a run on this computer: its trigger, its variables, its connections, and for a part of a workflow what
+ * Puts together a run on this computer: its trigger, its variables, and for a part of a workflow what
  * earlier steps gave before.
  *
  * @throws SluiceError workflow.not_found, step.not_found, environment.not_found, run.not_found, request.invalid
  */
-export function newRun(tree: Tree, wish: RunWish, deps: NewRunDeps): NewRun {
+export async function newRun(tree: Tree, wish: RunWish, deps: NewRunDeps): Promise<NewRun> {
   const { workflowId, fromStepId, stopAfterStepId } = wish;
   const workflow = Object.hasOwn(tree.workflows, workflowId) ? tree.workflows[workflowId] : undefined;
   if (!workflow) throw new SluiceError('workflow.not_found', 'There is no such workflow in the project.');
   for (const stepId of [wish.triggerStepId, fromStepId, stopAfterStepId])
     if (stepId !== undefined) stepOf(workflow, stepId);
 
-  const earlier = wish.basedOn === undefined ? undefined : earlierRun(wish.basedOn, workflowId, deps);
+  const earlier = wish.basedOn === undefined ? undefined : await earlierRun(wish.basedOn, workflowId, deps);
   const triggerStepId = wish.triggerStepId ?? earlier?.triggerStepId ?? defaultTrigger(workflow);
   const given = pinnedOutputs(tree, workflowId, deps);
   if (fromStepId !== undefined) {
@@ -53,7 +51,6 @@ export function newRun(tree: Tree, wish: RunWish, deps: NewRunDeps): NewRun {
     workflowName: workflow.name,
     tree,
     environment: environmentOf(tree, wish.environment),
-    connections: connectionsOf(tree, workflow, wish.environment, deps.secret),
     triggerStepId,
     trigger: 'manual',
     items: wish.items ?? earlier?.items ?? [{ json: {} }],
@@ -104,18 +101,17 @@ export function environmentOf(tree: Tree, name: string): NewRun['environment'] {
   });
 }
 
-/** The connections that steps of a workflow use and that are set up here, by the name the project uses. */
+/** The connections of a project that are set up here, by the name the project uses. */
 export function connectionsOf(
   tree: Tree,
-  workflow: Workflow,
+  names: string[],
   environment: string,
-  secret: NewRunDeps['secret'],
+  secret: (record: string) => BoundConnection | undefined,
 ): Record<string, BoundConnection> {
   const found: Record<string, BoundConnection> = {};
-  for (const { connection } of Object.values(workflow.steps)) {
-    if (connection === undefined) continue;
-    const bound = secret(recordName(tree, connection, environment));
-    if (bound) found[connection] = bound;
+  for (const name of names) {
+    const bound = secret(recordName(tree, name, environment));
+    if (bound) found[name] = bound;
   }
   return found;
 }
@@ -127,24 +123,23 @@ export function recordName(tree: Tree, connection: string, environment: string):
 
 type Outputs = Record<string, Record<string, Item[]>>;
 
-function earlierRun(runId: string, workflowId: string, { runs }: NewRunDeps) {
+async function earlierRun(runId: string, workflowId: string, { runs }: NewRunDeps) {
   const found = runs.get(runId);
   if (!found || found.run.workflowId !== workflowId) {
     throw new SluiceError('run.not_found', 'The run to go on from is not there any more.', {
       advice: 'Run the workflow from its start once.',
     });
   }
-  const itemsOf = (payload: Payload) => ('items' in payload ? payload.items : runs.items(payload.blob));
+  const itemsOf = async (payload: Payload) => ('items' in payload ? payload.items : runs.items(payload.blob));
   const outputs: Outputs = {};
   let items: Item[] = [];
   for (const event of found.events) {
     if (event.path?.length) continue;
-    if (event.type === 'run.started') items = itemsOf(event.input);
-    if (event.type === 'step.succeeded') {
-      outputs[event.stepId] = Object.fromEntries(
-        Object.entries(event.outputs).map(([port, payload]) => [port, itemsOf(payload)]),
-      );
-    }
+    if (event.type === 'run.started') items = await itemsOf(event.input);
+    if (event.type !== 'step.succeeded') continue;
+    const ports: Record<string, Item[]> = {};
+    for (const [port, payload] of Object.entries(event.outputs)) ports[port] = await itemsOf(payload);
+    outputs[event.stepId] = ports;
   }
   return { triggerStepId: found.run.triggerStepId, items, outputs };
 }

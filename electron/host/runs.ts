@@ -1,0 +1,58 @@
+import type { LocalControl } from '#runtime/agent/localControl.ts';
+import type { Service } from '#shared/contract/contract.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
+import { SluiceError } from '#shared/error.ts';
+import type { Runners } from '../runner/runner.ts';
+import { newRun, refuseInvalid } from './newRun.ts';
+import type { ProjectSet } from './projects.ts';
+
+const MAX_ITEMS = 1_000;
+
+export type RunCallsDeps = {
+  projects: Pick<ProjectSet, 'get' | 'isTrusted'>;
+  runners: Pick<Runners, 'start'>;
+  control: LocalControl;
+};
+
+/** Runs on this computer: only of projects that somebody trusted. */
+export function runCalls({ projects, runners, control }: RunCallsDeps): Service<HostApi['runs']> {
+  const found = (runId: string) => {
+    const run = control.get(runId);
+    if (run) return run;
+    throw new SluiceError('run.not_found', 'There is no such run on this computer.', {
+      advice: 'Runs are kept for 30 days, and at most 10,000 of them.',
+    });
+  };
+  return {
+    start: async ({ projectId, ...wish }) => {
+      const project = await projects.get(projectId);
+      if (!projects.isTrusted(projectId)) {
+        throw new SluiceError('project.not_trusted', 'This project came from elsewhere, so nothing of it runs yet.', {
+          advice: 'Look at its steps and scripts, then trust the project.',
+        });
+      }
+      refuseInvalid(project.problems(), wish.workflowId);
+      const run = await newRun(project.tree(), wish, { pinned: project.pinnedItems, runs: control });
+      runners.start(projectId);
+      const { runId } = await control.start(run);
+      return { runId };
+    },
+    cancel: ({ runId }) => {
+      found(runId);
+      control.cancel(runId);
+      return { done: true };
+    },
+    list: ({ projectId, workflowId, limit, cursor }) => {
+      return control.list({ projectId, limit, ...(workflowId ? { workflowId } : {}), ...(cursor ? { cursor } : {}) });
+    },
+    get: ({ runId }) => found(runId),
+    items: async ({ runId, blob }) => {
+      // Only what this run's own events name; a hash alone opens nothing.
+      if (!JSON.stringify(found(runId).events).includes(`"${blob}"`)) {
+        throw new SluiceError('blob.not_found', 'The run has no such data.');
+      }
+      const items = await control.items(blob);
+      return { items: items.slice(0, MAX_ITEMS), count: items.length };
+    },
+  };
+}
