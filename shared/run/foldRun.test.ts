@@ -187,7 +187,7 @@ describe('foldRun', () => {
         succeeded('post', { main: items(1) }),
         attempted('post', [from('each', 'loop', 'main', { batch: 1 })], 1),
         { type: 'step.failed', ...of('post', 1), error: { code: 'step.timed_out', message: 'Too slow.' } },
-        succeeded('each', { loop: items(2), done: items(1) }),
+        succeeded('each', { done: items(1) }),
         attempted('answer', [from('each', 'done'), from('post', 'error', 'other')]),
       ),
     );

@@ -22,6 +22,8 @@ export type StepRunState = {
   durationMs?: number;
   /** What came in, by input port: which step runs sent it. */
   from: EventOf<'step.attempted'>['from'];
+  /** Items that came in, by input port. */
+  itemsIn: Record<string, number>;
   /** What went out, by port. */
   outputs?: Record<string, Payload>;
   error?: StepError;
@@ -237,37 +239,43 @@ function attempted(state: RunState, event: EventOf<'step.attempted'>): RunState 
     };
     const outputs = state.steps[sender]?.runs.find((run) => run.iteration === delivery.iteration)?.outputs;
     const payload = outputs?.[delivery.outPort];
-    if (payload) return arrived(folded, arrow, itemCount(payload));
+    if (payload) return arrived(folded, arrow, itemCount(payload), event.iteration);
+    if (delivery.batch === undefined) return arrived(folded, arrow, 0, event.iteration);
     const key = `${sender}:${delivery.iteration}.${delivery.outPort}`;
     const open = folded.openBatches[key] ?? [];
-    const counted = arrived(folded, arrow, 0);
+    const counted = arrived(folded, arrow, 0, event.iteration);
     if (open.some((one) => one.edge === arrow.edge)) return counted;
     return { ...counted, openBatches: { ...counted.openBatches, [key]: [...open, arrow] } };
   }, next);
 }
 
-function arrived(
-  state: RunState,
-  { edge, step, port }: RunState['openBatches'][string][number],
-  count: number,
-): RunState {
+type Arrow = RunState['openBatches'][string][number];
+
+/** Adds items to an edge, to the step behind it and, where it is known, to that step's run. */
+function arrived(state: RunState, { edge, step, port }: Arrow, count: number, iteration?: number): RunState {
   const target = state.steps[step] ?? emptyStep();
-  const itemsIn = { ...target.itemsIn, [port]: (target.itemsIn[port] ?? 0) + count };
+  const plus = (all: Record<string, number>) => ({ ...all, [port]: (all[port] ?? 0) + count });
+  const at = iteration === undefined ? -1 : target.runs.findLastIndex((run) => run.iteration === iteration);
+  const run = target.runs[at];
+  const runs = run ? target.runs.with(at, { ...run, itemsIn: plus(run.itemsIn) }) : target.runs;
   return {
     ...state,
     edges: { ...state.edges, [edge]: (state.edges[edge] ?? 0) + count },
-    steps: { ...state.steps, [step]: { ...target, itemsIn } },
+    steps: { ...state.steps, [step]: { ...target, itemsIn: plus(target.itemsIn), runs } },
   };
 }
 
-/** Counts what a loop handed out in batches, now that it says how much that was in all. */
+/** Counts what a loop handed out in batches: all that came in, now that it has ended. */
 function closeBatches(state: RunState, event: EventOf<'step.succeeded'>): RunState {
+  const prefix = `${keyOf(event)}:${event.iteration}.`;
+  const closed = Object.keys(state.openBatches).filter((key) => key.startsWith(prefix));
+  if (closed.length === 0) return state;
+  const run = state.steps[keyOf(event)]?.runs.findLast(({ iteration }) => iteration === event.iteration);
   let folded = state;
-  for (const [port, payload] of Object.entries(event.outputs)) {
-    const key = `${keyOf(event)}:${event.iteration}.${port}`;
-    const { [key]: open, ...openBatches } = folded.openBatches;
-    if (!open) continue;
-    folded = open.reduce((one, arrow) => arrived(one, arrow, itemCount(payload)), { ...folded, openBatches });
+  for (const key of closed) {
+    const { [key]: arrows = [], ...openBatches } = folded.openBatches;
+    const count = run?.itemsIn.main ?? 0;
+    folded = arrows.reduce((one, arrow) => arrived(one, arrow, count), { ...folded, openBatches });
   }
   return folded;
 }
@@ -293,7 +301,7 @@ function withStepRun(state: RunState, event: OfStepRun, change: (run: StepRunSta
   const at = step.runs.findLastIndex((run) => run.iteration === event.iteration);
   const known = at === -1 ? undefined : step.runs[at];
   const changed = change(
-    known ?? { status: 'pending', iteration: event.iteration, attempt: event.attempt ?? 1, from: [] },
+    known ?? { status: 'pending', iteration: event.iteration, attempt: event.attempt ?? 1, from: [], itemsIn: {} },
   );
   const runs = known ? step.runs.with(at, changed) : [...step.runs, changed];
   return { ...state, steps: { ...state.steps, [key]: summed(runs, step, known, changed) } };

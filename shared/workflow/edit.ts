@@ -38,6 +38,7 @@ export const Edit = z.discriminatedUnion('type', [
     version: z.int().min(1).optional(),
     name: Name.optional(),
     config: JsonObject.optional(),
+    /** The mode of the step's type; `each` without it. */
     mode: Step.shape.mode.optional(),
     connection: Slug.optional(),
     position: Position.optional(),

@@ -564,7 +564,7 @@ describe('any project', () => {
       fc.property(project, (tree) => {
         expect(read(writeProject(tree, { catalog }))).toEqual(settled(tree));
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -580,7 +580,7 @@ describe('any project', () => {
         expect(read(after)).toEqual(settled(next));
         expect(projectFiles(settled(next), after, { catalog })).toEqual({});
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -595,7 +595,7 @@ describe('any project', () => {
         const { after } = save(next, files);
         expect(read(after)).toEqual(next);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 });

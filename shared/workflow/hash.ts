@@ -60,9 +60,12 @@ export function execHash(tree: Tree): Hash {
 export function execTree(tree: Tree): Json {
   const workflows = Object.values(tree.workflows);
   const texts = workflows.flatMap((workflow) => expressionsOf(workflow));
-  const computed = texts.some((text) => /\$\(\s*(?:[^'"`\s]|`[^`]*\$\{)/.test(text));
-  const mentioned = (name: string) =>
-    computed || texts.some((text) => [`'${name}'`, `"${name}"`, `\`${name}\``].some((quoted) => text.includes(quoted)));
+  // A reference that is computed, or written with escapes, may mean any name.
+  const computed = texts.some((text) => /\$\(\s*(?:[^'"`\s]|`[^`]*\$\{|['"`][^'"`]*\\)/.test(text));
+  const quoted = new Set(
+    texts.flatMap((text) => Array.from(text.matchAll(/\$\(\s*['"`]([^'"`]*)/g), ([, name]) => name)),
+  );
+  const mentioned = (name: string) => computed || quoted.has(name);
   const readsWorkflowName = texts.some((text) => text.includes('$workflow'));
   const kept: Record<string, unknown> = {};
   for (const [id, workflow] of Object.entries(tree.workflows)) {
