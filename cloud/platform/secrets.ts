@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SluiceError } from '#shared/error.ts';
 import type { Secret } from '#shared/log.ts';
 import type { Tx } from './database.ts';
@@ -127,6 +127,7 @@ function parseKey(text: string, where: string): Buffer {
 function keyFromFile(folder: string): Buffer {
   const file = join(folder, 'master.key');
   if (!existsSync(file)) {
+    mkdirSync(dirname(folder), { recursive: true });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     try {
       // Two processes at their first start: one makes the file, the other reads it.
