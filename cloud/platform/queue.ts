@@ -117,7 +117,8 @@ async function prepareTables(owner: ConnectionInfo): Promise<void> {
   await client.connect();
   try {
     await runMigrations(client, SCHEMA);
-    await client.query(`grant usage on schema ${SCHEMA} to sluice_queue`);
+    // It makes a sequence per queue when the first job comes, so its role may make things, in this schema alone.
+    await client.query(`grant usage, create on schema ${SCHEMA} to sluice_queue`);
     await client.query(`grant select, insert, update, delete on all tables in schema ${SCHEMA} to sluice_queue`);
     await client.query(`grant usage on all sequences in schema ${SCHEMA} to sluice_queue`);
   } finally {

@@ -1,0 +1,199 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../tests/fixtures/postgres.ts';
+import { createRunQueue, type Ring, type RunQueue, type RunQueueOptions } from './queue.ts';
+
+const redisServer = ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server'].find(
+  (path) => existsSync(path),
+);
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.close());
+
+const problems: string[] = [];
+const onError = (error: Error) => void problems.push(error.message);
+const onPostgres = (): RunQueueOptions => ({
+  name: `q${uuidv7()}`,
+  owner: database.owner,
+  connection: database.as('sluice_queue'),
+  onError,
+});
+
+/** What every backend has to do. */
+function contract(open: () => Promise<RunQueue>): void {
+  test('a doorbell arrives with the run and workspace it names', async () => {
+    const queue = await open();
+    try {
+      const ring = { runId: uuidv7(), workspaceId: uuidv7() };
+      const heard = new Promise<Ring>((done) => void queue.work(async (rung) => done(rung)));
+      await queue.ring(ring.runId, ring.workspaceId);
+      expect(await heard).toEqual(ring);
+    } finally {
+      await queue.close();
+    }
+  });
+
+  test('the smaller priority is served first, whatever came first', async () => {
+    const queue = await open();
+    try {
+      for (const priority of [5, 1, 3]) await queue.ring(`p${priority}`, 'w', { priority });
+      const heard: string[] = [];
+      await new Promise<void>((done) => {
+        void queue.work(
+          async ({ runId }) => {
+            heard.push(runId);
+            if (heard.length === 3) done();
+          },
+          { concurrency: 1 },
+        );
+      });
+      expect(heard).toEqual(['p1', 'p3', 'p5']);
+    } finally {
+      await queue.close();
+    }
+  });
+
+  test('a delayed doorbell waits while others pass', async () => {
+    const queue = await open();
+    try {
+      const heard: string[] = [];
+      const all = new Promise<void>((done) => {
+        void queue.work(async ({ runId }) => {
+          heard.push(runId);
+          if (heard.length === 2) done();
+        });
+      });
+      await queue.ring('later', 'w', { delayMs: 400 });
+      await queue.ring('now', 'w');
+      await all;
+      expect(heard).toEqual(['now', 'later']);
+    } finally {
+      await queue.close();
+    }
+  });
+
+  test('a handler that throws is rung again', async () => {
+    const queue = await open();
+    try {
+      let tries = 0;
+      await new Promise<void>((done) => {
+        void queue.work(async () => {
+          tries++;
+          if (tries === 1) throw new Error('not this time');
+          done();
+        });
+        void queue.ring('r', 'w');
+      });
+      expect(tries).toBe(2);
+    } finally {
+      await queue.close();
+    }
+  });
+
+  test('closing waits for the handler at work', async () => {
+    const queue = await open();
+    let finished = false;
+    const started = new Promise<void>((done) => {
+      void queue.work(async () => {
+        done();
+        await sleep(200);
+        finished = true;
+      });
+    });
+    await queue.ring('r', 'w');
+    await started;
+    await queue.close();
+    expect(finished).toBe(true);
+  });
+}
+
+describe('on Postgres', () => {
+  contract(() => createRunQueue(onPostgres()));
+
+  test('the queue’s role sees its own tables and no others', async () => {
+    const queue = await createRunQueue(onPostgres());
+    await queue.close();
+    const readable = await database.ownerSql<{ relname: string }>(
+      `select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace and has_table_privilege('sluice_queue', oid, 'select')`,
+    );
+    expect(readable).toEqual([]);
+  });
+
+  test('nothing is left connected after closing', async () => {
+    const queue = await createRunQueue(onPostgres());
+    await queue.work(async () => undefined);
+    await queue.close();
+    const left = await database.ownerSql(
+      `select pid, query from pg_stat_activity where usename = 'sluice_queue' and datname = current_database()`,
+    );
+    expect(left).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+});
+
+describe.skipIf(!redisServer)('on Redis', () => {
+  let server: ReturnType<typeof spawn>;
+  let url: string;
+  beforeAll(async () => {
+    const port = await freePort();
+    url = `redis://127.0.0.1:${port}`;
+    const flags = [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--maxmemory-policy',
+      'noeviction',
+    ];
+    server = spawn(redisServer ?? '', flags, { stdio: 'ignore' });
+    const client = new Redis(url, { retryStrategy: () => 50 });
+    client.on('error', () => undefined);
+    await client.ping();
+    client.disconnect();
+  });
+  afterAll(async () => {
+    const gone = new Promise((done) => server.once('exit', done));
+    server.kill('SIGTERM');
+    await gone;
+  });
+
+  contract(() => createRunQueue({ name: `q${uuidv7()}`, redisUrl: url, onError }));
+
+  test('a Redis that may throw work away is refused', async () => {
+    const client = new Redis(url);
+    await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await expect(createRunQueue({ redisUrl: url })).rejects.toMatchObject({
+      code: 'config.invalid',
+      message: expect.stringContaining('allkeys-lru'),
+    });
+    await client.config('SET', 'maxmemory-policy', 'noeviction');
+    client.disconnect();
+  });
+});
+
+test('a Redis that does not answer is named in the error', async () => {
+  await expect(createRunQueue({ redisUrl: `redis://127.0.0.1:${await freePort()}` })).rejects.toMatchObject({
+    code: 'config.invalid',
+  });
+});
+
+function freePort(): Promise<number> {
+  return new Promise((done) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => done(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
