@@ -19,7 +19,7 @@ const TARGETS: Target[] = [
     name: 'prisma',
     inputs: ['prisma/schema.prisma', 'prisma.config.ts', 'package-lock.json'],
     needs: 'build/generate.ts',
-    make: async () => (await import('./generate.ts')).generate(),
+    make: async () => (await import('./generate.ts')).generateClient(),
   },
   {
     name: 'cloud',
