@@ -16,15 +16,21 @@ const RENAME_TRIES = 10;
  * Replaces a file's content so that a crash at any point leaves the old or the new content, never a part: temporary file
  * beside it, write, fsync, rename, fsync of the folder. Returns once the content is on the disk.
  *
+ * @param newMode permissions of a file that was not there; one that was keeps its own
  * @throws SluiceError disk.failed when the disk is full, read-only or broken; the original is then intact
  */
-export async function writeFileAtomic(path: string, content: string | Uint8Array, fs: SaveFs = nodeFs): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  fs: SaveFs = nodeFs,
+  newMode = 0o644,
+): Promise<void> {
   const dir = dirname(path);
   const temporary = join(dir, `.${basename(path)}.${randomBytes(6).toString('hex')}${TEMP_SUFFIX}`);
   try {
     const mode = await fs.stat(path).then(
       (stats) => stats.mode & 0o777,
-      () => 0o644,
+      () => newMode,
     );
     const file = await fs.open(temporary, 'wx', mode);
     try {

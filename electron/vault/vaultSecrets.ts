@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { BoundConnection } from '#shared/contract/agentApi.ts';
 import type { LocalSecrets } from '../host/localSecrets.ts';
 import type { SecretStore } from './secretStore.ts';
