@@ -1,5 +1,5 @@
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
-import type { Answer, RunStatus, StepError } from '#shared/run/events.ts';
+import type { RunStatus, StepError } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import type { Sql } from './ports.ts';
 
@@ -153,20 +153,19 @@ export async function listRuns(sql: Sql, workspaceId: string, filter: RunFilter)
   return rows.map(toSummary);
 }
 
-/** Where a run is found in the project and how far its journal goes. */
+/** The little of a run that finds it again. */
 export async function findRunPlace(
   sql: Sql,
   workspaceId: string,
   runId: string,
-): Promise<{ projectId: string; lastSeq: number; status: RunStatus; answer: Answer | undefined } | undefined> {
-  const { rows } = await sql.query<{ project_id: string; last_seq: number; status: RunStatus; answer: Answer | null }>(
-    'select project_id, last_seq, status, answer from run where workspace_id = $1 and id = $2',
+): Promise<{ projectId: string; lastSeq: number; cancelRequested: boolean } | undefined> {
+  const { rows } = await sql.query<{ project_id: string; last_seq: number; cancel: boolean }>(
+    `select project_id, last_seq, cancel_requested_at is not null as cancel from run
+      where workspace_id = $1 and id = $2`,
     [workspaceId, runId],
   );
   const row = rows[0];
-  return (
-    row && { projectId: row.project_id, lastSeq: row.last_seq, status: row.status, answer: row.answer ?? undefined }
-  );
+  return row && { projectId: row.project_id, lastSeq: row.last_seq, cancelRequested: row.cancel };
 }
 
 /** Runs of one trigger that have not ended, oldest first. Across deployments, since a schedule outlives them. */

@@ -18,6 +18,9 @@ ALTER TABLE "run" ALTER COLUMN "input" TYPE JSON USING "input"::json,
 ALTER TABLE "run_event" ALTER COLUMN "payload" TYPE JSON USING "payload"::json;
 ALTER TABLE "hook_delivery" ALTER COLUMN "answer" TYPE JSON USING "answer"::json;
 
+-- The inbox comes first: its row refuses a second delivery before the run is written that it names.
+ALTER TABLE "hook_delivery" ALTER CONSTRAINT "hook_delivery_workspace_id_run_id_fkey" DEFERRABLE INITIALLY DEFERRED;
+
 -- A deployment is a version and an environment as it was: a later change of variables takes effect with the next one.
 ALTER TABLE "deployment" ADD COLUMN "vars" JSON NOT NULL DEFAULT '{}',
   ADD COLUMN "bindings" JSON NOT NULL DEFAULT '{}';

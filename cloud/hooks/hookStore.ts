@@ -1,0 +1,100 @@
+import type { Answer } from '#shared/run/events.ts';
+import type { Sql } from '../platform/database.ts';
+
+/** Where a webhook's address leads now. */
+export type HookTarget = {
+  hookId: string;
+  projectId: string;
+  environment: string;
+  stepId: string;
+  deploymentId: string;
+  versionId: string;
+  bindings: Record<string, string>;
+};
+
+/** Undefined where there is no such address, or nothing is deployed behind it. */
+export async function findTarget(
+  sql: Sql,
+  place: { workspaceId: string; workflowId: string; keyHash: string },
+): Promise<HookTarget | undefined> {
+  const { rows } = await sql.query<{
+    id: string;
+    project_id: string;
+    environment: string;
+    step_id: string;
+    deployment_id: string;
+    version_id: string;
+    bindings: Record<string, string>;
+  }>(
+    `select h.id, h.project_id, e.name as environment, h.step_id, d.id as deployment_id, d.version_id, d.bindings
+       from hook_address h
+       join environment e on e.workspace_id = h.workspace_id and e.id = h.environment_id
+       join deployment d on d.workspace_id = h.workspace_id and d.environment_id = h.environment_id and d.status = 'active'
+      where h.workspace_id = $1 and h.workflow_id = $2 and h.key_hash = $3 and h.enabled`,
+    [place.workspaceId, place.workflowId, place.keyHash],
+  );
+  const row = rows[0];
+  return (
+    row && {
+      hookId: row.id,
+      projectId: row.project_id,
+      environment: row.environment,
+      stepId: row.step_id,
+      deploymentId: row.deployment_id,
+      versionId: row.version_id,
+      bindings: row.bindings,
+    }
+  );
+}
+
+export type Delivery = { workspaceId: string; hookId: string; deliveryId: string };
+
+/** Whether the deployment still takes its environment's traffic. */
+export async function isActive(sql: Sql, workspaceId: string, deploymentId: string): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `select 1 from deployment where workspace_id = $1 and id = $2 and status = 'active'`,
+    [workspaceId, deploymentId],
+  );
+  return rowCount > 0;
+}
+
+/** Puts a delivery into the inbox. False: this id came before. The run follows in the same transaction. */
+export async function insertDelivery(
+  sql: Sql,
+  delivery: Delivery,
+  { runId, bodyHash, answer }: { runId: string; bodyHash: string; answer: Answer | undefined },
+): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `insert into hook_delivery (workspace_id, hook_id, delivery_id, run_id, body_hash, answer)
+     values ($1, $2, $3, $4, $5, $6::json) on conflict (workspace_id, hook_id, delivery_id) do nothing`,
+    [
+      delivery.workspaceId,
+      delivery.hookId,
+      delivery.deliveryId,
+      runId,
+      bodyHash,
+      answer === undefined ? null : JSON.stringify(answer),
+    ],
+  );
+  return rowCount > 0;
+}
+
+export async function findDelivery(
+  sql: Sql,
+  delivery: Delivery,
+): Promise<{ runId: string; answer: Answer | undefined } | undefined> {
+  const { rows } = await sql.query<{ run_id: string; answer: Answer | null }>(
+    'select run_id, answer from hook_delivery where workspace_id = $1 and hook_id = $2 and delivery_id = $3',
+    [delivery.workspaceId, delivery.hookId, delivery.deliveryId],
+  );
+  return rows[0] && { runId: rows[0].run_id, answer: rows[0].answer ?? undefined };
+}
+
+/** What the caller of a delivery gets, once it is known. */
+export async function findAnswer(sql: Sql, workspaceId: string, runId: string): Promise<Answer | undefined> {
+  const { rows } = await sql.query<{ answer: Answer | null }>(
+    'select answer from hook_delivery where workspace_id = $1 and run_id = $2',
+    [workspaceId, runId],
+  );
+  return rows[0]?.answer ?? undefined;
+}

@@ -1,0 +1,95 @@
+import { catalog, findConnector } from '#runtime/connectors/registry.ts';
+import { validateTree } from '#shared/workflow/validate.ts';
+import { createIdentities } from '../accounts/identities.ts';
+import { connectionRouter } from '../connections/connectionRouter.ts';
+import { createVault } from '../connections/vault.ts';
+import { deploymentRouter } from '../deployments/deploymentRouter.ts';
+import { findDeployment } from '../deployments/deploymentStore.ts';
+import { viewDeployments } from '../deployments/deploymentView.ts';
+import { environmentRouter } from '../environments/environmentRouter.ts';
+import { hookRouter } from '../hooks/hookRouter.ts';
+import { createHookService } from '../hooks/hookService.ts';
+import { createHookTargets } from '../hooks/hookTargets.ts';
+import { openChannel } from '../platform/channel.ts';
+import { projectRouter } from '../projects/projectRouter.ts';
+import { createTreeCache } from '../projects/treeCache.ts';
+import { agentRouter } from '../runs/agentRouter.ts';
+import { createAgentService } from '../runs/agentService.ts';
+import { createRinger } from '../runs/dispatch.ts';
+import { eventRouter } from '../runs/eventRouter.ts';
+import type { Allowances, ContainerService } from '../runs/ports.ts';
+import { runRouter } from '../runs/runRouter.ts';
+import type { Signal } from '../runs/signals.ts';
+import { versionRouter } from '../versions/versionRouter.ts';
+import { createVersionTrees } from '../versions/versionTrees.ts';
+import { startWorker, type Worker } from '../worker/main.ts';
+import type { Capability } from './capabilities.ts';
+import { createFeed } from './feed.ts';
+import type { Platform } from './platform.ts';
+
+export type ControlDeps = {
+  allowances: Allowances;
+  containers: ContainerService;
+  /** Of the runtime package that containers execute. */
+  runtimeHash: string;
+};
+
+/** What people build, and where and when it runs: these share their signals, so they are made in one place. */
+export async function createControl(platform: Platform, deps: ControlDeps): Promise<Capability> {
+  const { db: database, clock, logger, queue, blobs, secrets, master, publicUrl, connection } = platform;
+  const { allowances, containers, runtimeHash } = deps;
+  const signals = await openChannel<Signal>({
+    connection,
+    name: 'sluice',
+    onError: (error) => logger.warn('The channel between processes had a problem.', { error: error.message }),
+  });
+  const stopping = new AbortController();
+  const isDraining = () => stopping.signal.aborted;
+  const vault = createVault({ database, secrets });
+  const versionTrees = createVersionTrees();
+  const trees = createTreeCache();
+  const ring = createRinger({ signals, queue, logger });
+  const hookSecret = (workspaceId: string) => Buffer.from(master.derive(`hooks:${workspaceId}`), 'hex');
+  const common = { database, signals, clock, logger, allowances, versionTrees, vault, ring };
+  const targets = createHookTargets(common);
+  const stepTypes = catalog();
+
+  const places = { publicUrl, hookSecret, versionTrees };
+  const feed = createFeed({
+    ...common,
+    limits: platform.limits,
+    publicUrl,
+    identities: createIdentities({ db: database, clock }),
+    deploymentOf: (workspaceId, id) =>
+      database.withWorkspaceSql({ workspaceId }, async (sql) => {
+        const row = await findDeployment(sql, workspaceId, id);
+        return row && (await viewDeployments(sql, [row], places))[0];
+      }),
+  });
+  const agents = createAgentService({ ...common, containers });
+  const hooks = createHookService({ ...common, targets, blobs });
+  let worker: Worker | undefined;
+
+  return {
+    routers: [
+      projectRouter({ ...common, trees }, platform),
+      versionRouter({ ...common, trees, runtimeHash, problemsOf: (tree) => validateTree(tree, stepTypes) }, platform),
+      environmentRouter(common, platform),
+      connectionRouter({ ...common, connectorNamed: findConnector }, platform),
+      deploymentRouter({ ...common, ...places, runtimeHash }, platform),
+      runRouter(common, platform),
+      eventRouter(common, platform),
+      hookRouter({ targets, hooks, blobs, isDraining }, platform),
+    ],
+    agentRouters: [agentRouter({ agents, blobs, database, stopping: stopping.signal }, platform)],
+    upgrades: [{ path: '/v1/feed', handle: feed.handle }],
+    async start() {
+      worker = await startWorker({ ...common, queue, containers, hookSecret });
+    },
+    async drain() {
+      stopping.abort();
+      await Promise.all([worker?.stop(), feed.drain()]);
+    },
+    stop: () => signals.close(),
+  };
+}

@@ -1,0 +1,107 @@
+import type { WebSocket } from 'ws';
+import type { FeedMessage } from '#shared/contract/feed.ts';
+import type { RunEvent } from '#shared/run/events.ts';
+
+/** One desktop on the feed, after its hello. */
+export type FeedSocket = {
+  userId: string;
+  family: string;
+  workspaceId: string;
+  watches(projectId: string): boolean;
+  watchProject(projectId: string): void;
+  unwatchProject(projectId: string): void;
+  watchesRun(runId: string): boolean;
+  /** Sends the run's events after `afterSeq`, then those that come, in order and each once. */
+  watchRun(runId: string, projectId: string, afterSeq: number): void;
+  /** The run may have new events. */
+  wakeRun(runId: string): void;
+  send(message: FeedMessage): void;
+  /** Says a last word and ends the connection. */
+  end(message: FeedMessage, code: number): void;
+};
+
+export type ReadEvents = (runId: string, after: number) => Promise<RunEvent[]>;
+
+const PROJECTS = 200;
+const RUNS = 50;
+/** A client that does not keep up is let go; it comes back and fetches what it missed. */
+const BEHIND_BYTES = 16 * 1024 * 1024;
+const PAUSE_BYTES = 1024 * 1024;
+
+type RunWatch = { projectId: string; sentSeq: number; reading: boolean; again: boolean };
+
+export function createFeedSocket(
+  socket: WebSocket,
+  identity: Pick<FeedSocket, 'userId' | 'family' | 'workspaceId'>,
+  readEvents: ReadEvents,
+  onError: (error: unknown) => void,
+): FeedSocket {
+  const projects = new Set<string>();
+  const runs = new Map<string, RunWatch>();
+
+  function send(message: FeedMessage): Promise<void> {
+    if (socket.readyState !== socket.OPEN) return Promise.resolve();
+    if (socket.bufferedAmount > BEHIND_BYTES) {
+      socket.close(1013, 'too far behind');
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => socket.send(JSON.stringify(message), () => resolve()));
+  }
+
+  /** Reads on from what was sent last: a signal says only that there is more, so nothing is missed or sent twice. */
+  async function pump(runId: string): Promise<void> {
+    const watch = runs.get(runId);
+    if (!watch) return;
+    if (watch.reading) {
+      watch.again = true;
+      return;
+    }
+    watch.reading = true;
+    try {
+      do {
+        watch.again = false;
+        const events = await readEvents(runId, watch.sentSeq);
+        for (const event of events) {
+          if (runs.get(runId) !== watch || socket.readyState !== socket.OPEN) return;
+          watch.sentSeq = event.seq;
+          const sent = send({ type: 'run.event', projectId: watch.projectId, event });
+          if (socket.bufferedAmount > PAUSE_BYTES) await sent;
+          if (event.type === 'run.ended') runs.delete(runId);
+        }
+        if (events.length > 0) watch.again = true;
+      } while (watch.again);
+    } finally {
+      watch.reading = false;
+    }
+  }
+
+  return {
+    ...identity,
+    watches: (projectId) => projects.has(projectId),
+    watchProject(projectId) {
+      if (projects.size < PROJECTS) projects.add(projectId);
+    },
+    unwatchProject(projectId) {
+      projects.delete(projectId);
+      for (const [runId, watch] of runs) if (watch.projectId === projectId) runs.delete(runId);
+    },
+    watchesRun: (runId) => runs.has(runId),
+    watchRun(runId, projectId, afterSeq) {
+      runs.delete(runId);
+      runs.set(runId, { projectId, sentSeq: afterSeq, reading: false, again: false });
+      for (const oldest of runs.keys()) {
+        if (runs.size <= RUNS) break;
+        runs.delete(oldest);
+      }
+      pump(runId).catch(onError);
+    },
+    wakeRun(runId) {
+      pump(runId).catch(onError);
+    },
+    send: (message) => void send(message),
+    end(message, code) {
+      void send(message);
+      socket.close(code);
+    },
+  };
+}
