@@ -117,12 +117,12 @@ export function spawnRuntime(runtime: RuntimePackage, mode: string, dataDir: str
   return child;
 }
 
-/** Asks a process to end, and ends it where it does not. */
-export async function stopChild(child: ChildProcess): Promise<void> {
+/** Asks a process to end, and ends it where it does not in time. */
+export async function stopChild(child: ChildProcess, patienceMs = STOP_MS): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const gone = once(child, 'exit');
   child.kill('SIGTERM');
-  const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  const force = setTimeout(() => child.kill('SIGKILL'), patienceMs);
   await gone;
   clearTimeout(force);
 }
