@@ -113,6 +113,7 @@ async function createPlatform(
   const limits = createRateLimits({
     read: perMinute,
     write: perMinute,
+    sign_in: { points: config.signInsPerMinute, seconds: 60 },
     sign_up: { ...RATE_LIMITS.sign_up, points: config.signUpsPerHour },
   });
   return {

@@ -88,11 +88,14 @@ export function createSessionService({ db, clock }: SessionDeps) {
       }),
 
     /** What the loopback redirect carries, good for two minutes and one use. */
-    async issueCode(userId: string, request: { codeChallenge: string; redirectUri: string }): Promise<string> {
+    async issueCode(
+      userId: string,
+      { codeChallenge, redirectUri }: { codeChallenge: string; redirectUri: string },
+    ): Promise<string> {
       const code = newToken('slac');
       const expiresAt = new Date(clock.now().getTime() + CODE_MS);
       await db.withUser(userId, (tx) =>
-        store.insertCode(tx, { userId, codeHash: hashToken(code), ...request, expiresAt }),
+        store.insertCode(tx, { userId, codeHash: hashToken(code), codeChallenge, redirectUri, expiresAt }),
       );
       return code;
     },

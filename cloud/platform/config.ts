@@ -50,9 +50,16 @@ const Environment = z.object({
   /** 32 bytes as 64 hex digits or base64; absent: a file below SLUICE_DATA, made at the first start. */
   SLUICE_MASTER_KEY: Hidden.optional(),
   CONTAINER_DRIVER: z.enum(['auto', 'docker', 'process']).default('auto'),
+  /** Where the networks of containers are cut from, 16 addresses each. */
+  CONTAINER_SUBNETS: z.cidrv4().default('10.213.0.0/16'),
+  /** Another runtime of the Docker engine than its default: `runsc` for gVisor. */
+  CONTAINER_RUNTIME: z.string().optional(),
   /** `host:port` entries a workflow may reach although their address is private. */
   EGRESS_ALLOW_PRIVATE: List.default([]),
+  /** Per address, as is the next one. */
+  SIGN_INS_PER_MINUTE: z.coerce.number().int().min(1).default(20),
   SIGN_UPS_PER_HOUR: z.coerce.number().int().min(1).default(3),
+  /** Per user and kind of request. */
   REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).default(100),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   METRICS_PUBLIC: Flag.default(false),
@@ -76,7 +83,10 @@ export type Config = {
   stripe?: { secretKey: Secret<string>; webhookSecret?: Secret<string>; apiUrl?: string; prices: StripePrices };
   masterKey?: Secret<string>;
   containerDriver: 'auto' | 'docker' | 'process';
+  containerSubnets: string;
+  containerRuntime?: string;
   egressAllowPrivate: string[];
+  signInsPerMinute: number;
   signUpsPerHour: number;
   requestsPerMinute: number;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -118,7 +128,10 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     },
     masterKey: values.SLUICE_MASTER_KEY,
     containerDriver: values.CONTAINER_DRIVER,
+    containerSubnets: values.CONTAINER_SUBNETS,
+    containerRuntime: values.CONTAINER_RUNTIME,
     egressAllowPrivate: values.EGRESS_ALLOW_PRIVATE,
+    signInsPerMinute: values.SIGN_INS_PER_MINUTE,
     signUpsPerHour: values.SIGN_UPS_PER_HOUR,
     requestsPerMinute: values.REQUESTS_PER_MINUTE,
     logLevel: values.LOG_LEVEL,

@@ -62,9 +62,13 @@ export function openDatabase({ connection, passwordOf, poolSize = 20, onError }:
       statement_timeout: 10_000,
       idle_in_transaction_session_timeout: 30_000,
     });
-    made.on('error', (error) => onError?.(error));
+    made.on('error', (error) => {
+      // Connections that are cut while we close them are no news.
+      if (!closing) onError?.(error);
+    });
     return made;
   };
+  let closing = false;
   const app = pool('sluice_app', poolSize);
   const dispatcher = pool('sluice_dispatcher', 4);
   const prisma = new PrismaClient({ adapter: new PrismaPg(app) });
@@ -105,6 +109,7 @@ export function openDatabase({ connection, passwordOf, poolSize = 20, onError }:
     },
 
     async close() {
+      closing = true;
       await prisma.$disconnect();
       await Promise.all([app.end(), dispatcher.end()]);
     },

@@ -1,31 +1,18 @@
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../tests/fixtures/postgres.ts';
-import { insertWorkspace } from '../workspaces/workspaceStore.ts';
+import { createTestDatabase, newWorkspace, type TestDatabase } from '../../tests/fixtures/postgres.ts';
 
 let database: TestDatabase;
-const ours = { userId: uuidv7(), workspaceId: '' };
-const theirs = { userId: uuidv7(), workspaceId: '' };
+let ours: { userId: string; workspaceId: string };
+let theirs: typeof ours;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  for (const person of [ours, theirs]) {
-    const user = { id: person.userId, email: `${person.userId}@example.com`, name: 'Robin', passwordHash: 'x' };
-    const workspace = await insertWorkspace(
-      database.db,
-      database.secrets,
-      { userId: user.id, name: 'Robin' },
-      'Mill',
-      async (tx) => {
-        await tx.user.create({ data: user });
-      },
-    );
-    person.workspaceId = workspace.id;
-    await database.db.withWorkspace(person, (tx) =>
-      tx.project.create({
-        data: { workspaceId: workspace.id, id: uuidv7(), name: 'P', slug: 'p', createdById: user.id },
-      }),
+  [ours, theirs] = [await newWorkspace(database), await newWorkspace(database)];
+  for (const { userId, workspaceId } of [ours, theirs]) {
+    await database.db.withWorkspace({ workspaceId }, (tx) =>
+      tx.project.create({ data: { workspaceId, id: uuidv7(), name: 'P', slug: 'p', createdById: userId } }),
     );
   }
 });

@@ -40,7 +40,12 @@ const JOB = { attempts: 3, backoff: { type: 'exponential', delay: 500 }, removeO
  * @throws SluiceError config.invalid where Redis may throw doorbells away to save memory
  */
 export async function createRunQueue(options: RunQueueOptions): Promise<RunQueue> {
-  const { name = 'runs', onError = () => undefined } = options;
+  const { name = 'runs' } = options;
+  const state = { closing: false };
+  // Connections that are cut while we close them are no news.
+  const onError = (error: Error) => {
+    if (!state.closing) options.onError?.(error);
+  };
   if ('redisUrl' in options) {
     await requireNoEviction(options.redisUrl);
     const url = new URL(options.redisUrl);
@@ -56,7 +61,12 @@ export async function createRunQueue(options: RunQueueOptions): Promise<RunQueue
     const { Queue, Worker } = withBackend(createRedisBackend);
     const queue = new Queue<Ring>(name, { connection, defaultJobOptions: JOB });
     queue.on('error', onError);
-    return wrap(queue, (handle, concurrency) => new Worker<Ring>(name, handle, { connection, concurrency }), onError);
+    return wrap(
+      queue,
+      (handle, concurrency) => new Worker<Ring>(name, handle, { connection, concurrency }),
+      onError,
+      state,
+    );
   }
 
   // Before any worker: one without its tables spins until its memory is gone (platform-facts.md 3).
@@ -70,6 +80,7 @@ export async function createRunQueue(options: RunQueueOptions): Promise<RunQueue
     queue,
     (handle, concurrency) => new Worker<Ring>(name, handle, { connection: pool, concurrency }),
     onError,
+    state,
     () => pool.end(),
   );
 }
@@ -85,6 +96,7 @@ function wrap(
   queue: AnyQueue,
   makeWorker: (handle: (job: { data: Ring }) => Promise<void>, concurrency: number) => AnyWorker,
   onError: (error: Error) => void,
+  state: { closing: boolean },
   release: () => Promise<void> = async () => undefined,
 ): RunQueue {
   let workers: AnyWorker[] = [];
@@ -106,6 +118,7 @@ function wrap(
     stopWork,
     async close() {
       await stopWork();
+      state.closing = true;
       await queue.close();
       await release();
     },

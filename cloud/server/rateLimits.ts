@@ -9,7 +9,8 @@ export type RateLimit = { points: number; seconds: number; blockSeconds?: number
 export const RATE_LIMITS: Record<RateClass | 'address', RateLimit> = {
   read: { points: 100, seconds: 60 },
   write: { points: 100, seconds: 60 },
-  sign_in: { points: 60, seconds: 15 * 60 },
+  // Also renewals. Guessing is held back by account and address (failedSignIns.ts).
+  sign_in: { points: 20, seconds: 60 },
   sign_up: { points: 3, seconds: 60 * 60 },
   reset: { points: 3, seconds: 60 * 60 },
   stream: { points: 60, seconds: 60 },

@@ -1,0 +1,104 @@
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { send, startTestCloud } from '../tests/fixtures/cloud.ts';
+import { startCloud } from './main.ts';
+import { createLogger } from './platform/logger.ts';
+
+const quiet = createLogger('error');
+
+test('without any setting but a folder it brings its own database, and a second start finds everything again', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'sluice-start-'));
+  chmodSync(dataDir, 0o755);
+  const env = { SLUICE_DATA: dataDir, PORT: '0', CONTAINER_DRIVER: 'process' };
+  try {
+    const first = await startCloud(env, quiet);
+    expect((await send(first.url, 'GET', '/readyz')).body).toEqual({ status: 'ok' });
+    const account = { email: 'robin@example.com', password: 'four random words', name: 'Robin' };
+    await send(first.url, 'POST', '/v1/auth/register', account);
+    await first.stop();
+    await expect(fetch(`${first.url}/livez`)).rejects.toThrow();
+    expect(existsSync(join(dataDir, 'postgres', 'postmaster.pid'))).toBe(false);
+
+    const second = await startCloud(env, quiet);
+    const answer = await send(second.url, 'POST', '/v1/auth/sign-in', {
+      email: account.email,
+      password: account.password,
+    });
+    expect(answer.status).toBe(200);
+    await second.stop();
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+});
+
+test('a port that is taken is named, with what to do, and nothing is left running', async () => {
+  const holder = createServer().listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const address = holder.address();
+  const port = String(typeof address === 'object' && address ? address.port : 0);
+  const dataDir = mkdtempSync(join(tmpdir(), 'sluice-taken-'));
+  await expect(startCloud({ SLUICE_DATA: dataDir, PORT: port }, quiet)).rejects.toMatchObject({
+    code: 'port.in_use',
+    message: expect.stringContaining(port),
+    advice: expect.stringContaining('PORT'),
+  });
+  expect(existsSync(join(dataDir, 'postgres'))).toBe(false);
+  holder.close();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+test('a stop under load answers everything that was accepted', async () => {
+  const cloud = await startTestCloud();
+  const person = await cloud.newPerson();
+  const answers: number[] = [];
+  let refused = 0;
+  let asking = true;
+  const callers = Array.from({ length: 8 }, async () => {
+    while (asking) {
+      try {
+        answers.push((await person.call('GET', '/v1/workspaces')).status);
+      } catch (thrown) {
+        // A connection that was never accepted; one that breaks in the middle of an answer would be another error.
+        const cause = (thrown as { cause?: { code?: string } }).cause;
+        if (cause?.code !== 'ECONNREFUSED') throw thrown;
+        refused++;
+        return;
+      }
+    }
+  });
+  await expect.poll(() => answers.length).toBeGreaterThan(40);
+  await cloud.stop();
+  asking = false;
+  await Promise.all(callers);
+  expect(answers.filter((status) => status !== 200)).toEqual([]);
+  expect(refused).toBeGreaterThan(0);
+});
+
+test('readiness ends with the database, liveness does not', async () => {
+  const cloud = await startTestCloud();
+  const { database } = cloud;
+  const name = database.owner.database;
+  await database.ownerSql(`alter database ${name} connection limit 0`);
+  await database.ownerSql(
+    `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'sluice_app' and datname = '${name}'`,
+  );
+  const ready = await send(cloud.url, 'GET', '/readyz');
+  const live = await send(cloud.url, 'GET', '/livez');
+  await database.ownerSql(`alter database ${name} connection limit -1`);
+  expect(ready).toMatchObject({ status: 503, body: { code: 'service.unavailable' } });
+  expect(live.status).toBe(200);
+  await expect.poll(async () => (await send(cloud.url, 'GET', '/readyz')).status).toBe(200);
+  await cloud.stop();
+});
+
+test('metrics are given to this computer', async () => {
+  const cloud = await startTestCloud();
+  await send(cloud.url, 'GET', '/livez');
+  const text = await (await fetch(`${cloud.url}/metrics`)).text();
+  expect(text).toMatch(/sluice_http_request_seconds_count\{route="health.live",status="200"\} 1/);
+  await cloud.stop();
+});
