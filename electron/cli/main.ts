@@ -1,0 +1,90 @@
+import { Command, CommanderError } from 'commander';
+import { SluiceError } from '#shared/error.ts';
+import { openServices } from '../host/services.ts';
+import { VERSION } from '../host/version.ts';
+import { findPlaces } from '../store/dataDir.ts';
+import { registerCloud } from './cloud.ts';
+import { type ActionWrapper, type CliContext, EXIT, type Register } from './context.ts';
+import { registerNew } from './new.ts';
+import { registerRun } from './run.ts';
+import { registerRuns } from './runs.ts';
+import { registerServe } from './serve.ts';
+import { registerTest } from './test.ts';
+import { registerValidate } from './validate.ts';
+
+/** Every command, in the order in which `--help` lists them. */
+const COMMANDS: Register[] = [
+  registerNew,
+  registerValidate,
+  registerRun,
+  registerTest,
+  registerServe,
+  registerRuns,
+  registerCloud,
+];
+
+/**
+ * The command line.
+ *
+ * @param args without program and script
+ * @returns the exit code: 0 success, 1 what was asked for failed, 2 wrong usage
+ */
+async function main(args: string[]): Promise<number> {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  const places = findPlaces(process.env);
+  let services: ReturnType<typeof openServices> | undefined;
+  const context: CliContext = {
+    env: process.env,
+    cwd: process.cwd(),
+    places,
+    out: (line) => process.stdout.write(`${line}\n`),
+    note: (line) => process.stderr.write(`${line}\n`),
+    stdin: process.stdin,
+    services: () => {
+      services ??= openServices({ places, cloudUrl: process.env.SLUICE_URL ?? 'http://127.0.0.1:4400' });
+      return services;
+    },
+    stop: stop.signal,
+  };
+  let exitCode: number = EXIT.ok;
+  const action: ActionWrapper =
+    (work) =>
+    async (...given) => {
+      try {
+        exitCode = (await work(...given)) ?? EXIT.ok;
+      } catch (thrown) {
+        exitCode = report(context, thrown, args.includes('--json'));
+      }
+    };
+
+  const program = new Command('sluice')
+    .description('Draw a workflow, run it here, publish it into a container of your own.')
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError('Run the command with --help to see how it is used.')
+    .addHelpText('after', '\nExample:\n  $ sluice new my-project && sluice run my-project hello');
+  for (const register of COMMANDS) register(program, context, action);
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    // It has said what was wrong; asking for help or for the version is no mistake.
+    return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  } finally {
+    if (services) await (await services).cloud.close();
+  }
+  return exitCode;
+}
+
+/** Says what went wrong, and gives the exit code for it. */
+function report(context: CliContext, thrown: unknown, json: boolean): number {
+  const error = SluiceError.from(thrown);
+  if (error.code === 'internal') context.note(String((thrown as Error)?.stack ?? thrown));
+  if (json) context.out(JSON.stringify({ error: error.toWire() }, null, 2));
+  else context.note(`${error.message}${error.advice ? `\n${error.advice}` : ''}`);
+  return error.code === 'request.invalid' ? EXIT.usage : EXIT.failed;
+}
+
+process.exitCode = await main(process.argv.slice(2));

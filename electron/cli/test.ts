@@ -1,0 +1,89 @@
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { SluiceError } from '#shared/error.ts';
+import { Json } from '#shared/json.ts';
+import { parse } from '#shared/parse.ts';
+import { environmentOf } from '../host/newRun.ts';
+import { hostFiles } from '../host/startHost.ts';
+import { spawnRuntime, stopChild } from '../runner/runner.ts';
+import { findRuntime } from '../runner/runtimePackage.ts';
+import { type CliContext, EXIT, printJson, type Register } from './context.ts';
+import { type LocalProject, loadProject } from './localProject.ts';
+
+const CaseResult = z.object({
+  id: z.string(),
+  name: z.string(),
+  passed: z.boolean(),
+  differences: z.array(z.object({ where: z.string(), expected: Json.optional(), actual: Json.optional() })),
+});
+type CaseResult = z.infer<typeof CaseResult>;
+
+/** `sluice test`: the project's saved cases, with the answers and the clock that each brings. Nothing is sent anywhere. */
+export const registerTest: Register = (program, context, action) => {
+  program
+    .command('test')
+    .description('run the project’s saved cases; nothing is sent anywhere')
+    .argument('<dir>', 'the project’s folder')
+    .option('--case <name...>', 'only these, by file name')
+    .option('--env <name>', 'the environment with its variables', 'local')
+    .option('--json', 'print one JSON document')
+    .addHelpText('after', '\nExample:\n  $ sluice test my-project')
+    .action(
+      action(async (dir: string, options: { case?: string[]; env: string; json?: boolean }) => {
+        const project = await loadProject(context, dir);
+        const known = Object.keys(project.tree.tests);
+        const missing = options.case?.find((one) => !known.includes(one));
+        if (missing !== undefined) {
+          throw new SluiceError('request.invalid', `The project has no case "${missing}".`, {
+            advice: `It has ${known.join(', ') || 'none'}.`,
+          });
+        }
+        const cases = known.length === 0 ? [] : await runCases(context, project, options);
+        const failed = cases.filter(({ passed }) => !passed).length;
+        if (options.json) printJson(context, { passed: cases.length - failed, failed, cases });
+        else {
+          for (const one of cases) showCase(context, one);
+          context.out(`${cases.length - failed} passed, ${failed} failed`);
+        }
+        return failed === 0 ? EXIT.ok : EXIT.failed;
+      }),
+    );
+};
+
+async function runCases(
+  context: CliContext,
+  { tree }: LocalProject,
+  options: { case?: string[]; env: string },
+): Promise<CaseResult[]> {
+  const { vars } = environmentOf(tree, options.env);
+  const child = spawnRuntime(findRuntime(), 'case', hostFiles(context.places.dataDir).storesDir);
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  child.stderr?.on('data', (data: Buffer) => context.note(String(data).trimEnd()));
+  context.stop.addEventListener('abort', () => void stopChild(child), { once: true });
+  child.stdin?.end(JSON.stringify({ tree, vars, ...(options.case ? { only: options.case } : {}) }));
+  const results: CaseResult[] = [];
+  if (child.stdout) {
+    for await (const line of createInterface({ input: child.stdout })) {
+      const document = JSON.parse(line) as { error?: { code: string; message: string; detail?: string } };
+      if (document.error) throw SluiceError.fromWire(document.error);
+      results.push(parse(CaseResult, document, 'A result of the runtime', 'internal'));
+    }
+  }
+  const code = await ended;
+  const wanted = options.case?.length ?? Object.keys(tree.tests).length;
+  if (code !== 0 || results.length !== wanted) {
+    throw new SluiceError('service.unavailable', `The runtime ended after ${results.length} of ${wanted} cases.`, {
+      advice: 'The lines above say why.',
+    });
+  }
+  return results;
+}
+
+function showCase(context: CliContext, { id, name, passed, differences }: CaseResult): void {
+  context.out(`${passed ? 'passed' : 'FAILED'}  ${id}  ${name}`);
+  for (const { where, expected, actual } of differences) {
+    context.out(
+      `        ${where}: expected ${JSON.stringify(expected) ?? 'nothing'}, got ${JSON.stringify(actual) ?? 'nothing'}`,
+    );
+  }
+}
