@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '#shared/error.ts';
@@ -7,13 +8,14 @@ import { type Capability, createCapabilities } from './capabilities.ts';
 import { healthRouter } from './health.ts';
 import type { Platform } from './platform.ts';
 
-export type Listener = { server: Server; url: string };
+export type Listener = { server: Server; url: string; sockets: ReadonlySet<Socket> };
 
 export type RunningServer = {
   /** Not ready, stop claiming, hand leases back, answer what was asked, close. At most 20 s. */
   stop(): Promise<void>;
 };
 
+const LAST_REQUESTS_MS = 300;
 const LAST_ANSWERS_MS = 10_000;
 
 /** Opens a port before anything else is made, because addresses that are given out hold its number. @throws SluiceError port.in_use */
@@ -25,6 +27,11 @@ export async function listen(host: string, port: number): Promise<Listener> {
   const starting = (_req: unknown, res: { writeHead(status: number, headers: object): { end(): void } }) =>
     res.writeHead(503, { 'Retry-After': '1' }).end();
   server.on('request', starting);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await new Promise<void>((done, fail) => {
     server.once('error', (thrown: NodeJS.ErrnoException) => {
       if (thrown.code !== 'EADDRINUSE' && thrown.code !== 'EACCES') return fail(thrown);
@@ -40,7 +47,7 @@ export async function listen(host: string, port: number): Promise<Listener> {
   });
   const address = server.address();
   if (typeof address !== 'object' || !address) throw new Error('The server has no address.');
-  return { server, url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}` };
+  return { server, sockets, url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}` };
 }
 
 /** Serves every capability on two listeners: people and programs on one, containers on the other. */
@@ -77,7 +84,7 @@ export async function startServer(platform: Platform, open: Listener, agents: Li
           platform,
         );
         await platform.queue.stopWork();
-        await Promise.all([close(open.server), close(agents.server)]);
+        await Promise.all([close(open), close(agents)]);
         await settle(
           capabilities.map((capability) => capability.stop?.()),
           platform,
@@ -113,11 +120,22 @@ async function settle(work: (Promise<void> | undefined)[], { logger }: Platform)
   }
 }
 
-async function close(server: Server): Promise<void> {
-  const closed = new Promise<void>((done) => server.close(() => done()));
-  const timer = new AbortController();
-  await Promise.race([closed, sleep(LAST_ANSWERS_MS, undefined, { signal: timer.signal }).catch(() => undefined)]);
-  timer.abort();
-  server.closeAllConnections();
+/**
+ * Takes no new connections and answers what comes over the ones there are, each with `Connection: close`. Only then are those
+ * closed that nobody used: closing at once would cut a request that is on its way.
+ */
+async function close({ server, sockets }: Listener): Promise<void> {
+  const closed = new Promise<void>((done) => NetServer.prototype.close.call(server, () => done()));
+  const within = async (limitMs: number) => {
+    const timer = new AbortController();
+    await Promise.race([closed, sleep(limitMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    timer.abort();
+  };
+  await within(LAST_REQUESTS_MS);
+  server.closeIdleConnections();
+  await within(LAST_ANSWERS_MS);
+  for (const socket of sockets) socket.destroy();
   await closed;
+  // Ends what the server itself keeps going; its own complaint that it is closed already is no news.
+  server.close(() => undefined);
 }
