@@ -15,6 +15,7 @@ export function document({ title, lead, body, below }: Page): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${title} · Sluice</title>
+<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20'%3E%3Crect width='20' height='20' rx='5.5' fill='%231f5fe0'/%3E%3Cpath d='M5.5 4.6v10.8M14.5 4.6v10.8' stroke='%23fff' stroke-width='1.7' stroke-linecap='round'/%3E%3Cpath d='M5.6 6.2h8.8v3.4H5.6z' fill='%23fff'/%3E%3C/svg%3E">
 <link rel="stylesheet" href="/assets/pages.css">
 </head>
 <body>
