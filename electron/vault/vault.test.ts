@@ -26,7 +26,9 @@ const kinds = [
   ['a file with a key beside it', { SLUICE_VAULT: 'file' }, none, 'file'],
 ] as const;
 
-test.each(kinds)('%s gives a secret back to the next process, and shows none of it on the disk', async (_name, env, keychain, kind) => {
+test.each(
+  kinds,
+)('%s gives a secret back to the next process, and shows none of it on the disk', async (_name, env, keychain, kind) => {
   const dataDir = place();
   const vault = await openVault({ env, dataDir, keychain });
   expect(vault.kind).toBe(kind);
@@ -79,8 +81,12 @@ test('a computer without a keychain keeps secrets in the process only, and write
   expect(vault.kind).toBe('memory');
   expect(vault.get('a', 'b')).toBe('mine');
   expect(readdirSync(dataDir)).toEqual([]);
-  await expect(openVault({ env: { SLUICE_VAULT: 'keychain' }, dataDir, keychain: none })).rejects.toMatchObject({ code: 'vault.locked' });
-  await expect(openVault({ env: { SLUICE_VAULT: 'filé' }, dataDir, keychain: none })).rejects.toMatchObject({ code: 'config.invalid' });
+  await expect(openVault({ env: { SLUICE_VAULT: 'keychain' }, dataDir, keychain: none })).rejects.toMatchObject({
+    code: 'vault.locked',
+  });
+  await expect(openVault({ env: { SLUICE_VAULT: 'filé' }, dataDir, keychain: none })).rejects.toMatchObject({
+    code: 'config.invalid',
+  });
 });
 
 test('a secret that is moved to another name does not open there', async () => {
@@ -89,7 +95,11 @@ test('a secret that is moved to another name does not open there', async () => {
   const vault = await openVault({ env, dataDir });
   const project = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
   await vaultSecrets(vault).set(project, 'github', { connector: 'github', secret: { token: 't' }, hosts: [] });
-  expect(vaultSecrets(vault).get(project, 'github')).toEqual({ connector: 'github', secret: { token: 't' }, hosts: [] });
+  expect(vaultSecrets(vault).get(project, 'github')).toEqual({
+    connector: 'github',
+    secret: { token: 't' },
+    hosts: [],
+  });
 
   const file = join(dataDir, 'vault', 'secrets.json');
   const text = readFileSync(file, 'utf8');
@@ -119,7 +129,9 @@ test('a wrong passphrase and a broken file are refused with what to do, and left
   const dataDir = place();
   const vault = await openVault({ env: { SLUICE_VAULT_PASSPHRASE: 'right' }, dataDir });
   await vault.set('a', 'b', 'mine');
-  await expect(openVault({ env: { SLUICE_VAULT_PASSPHRASE: 'wrong' }, dataDir })).rejects.toMatchObject({ code: 'vault.locked' });
+  await expect(openVault({ env: { SLUICE_VAULT_PASSPHRASE: 'wrong' }, dataDir })).rejects.toMatchObject({
+    code: 'vault.locked',
+  });
   const file = join(dataDir, 'vault', 'secrets.json');
   writeFileSync(file, 'not json');
   await expect(vault.set('a', 'c', 'x')).rejects.toMatchObject({ code: 'vault.locked' });

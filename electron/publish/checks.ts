@@ -1,0 +1,102 @@
+import type { ConnectionRecord, Deployment, User } from '#shared/contract/cloud/common.ts';
+import type { PublishPreview, SyncState } from '#shared/contract/hostApi.ts';
+import type { Problem } from '#shared/workflow/problem.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
+
+type Check = PublishPreview['checks'][number];
+
+export type CheckInput = {
+  tree: Tree;
+  environment: string;
+  /** What the hosted environment binds, over what the project's file says. */
+  bindings: Record<string, string>;
+  problems: Problem[];
+  connections: ConnectionRecord[];
+  active: Deployment | undefined;
+  user: User | undefined;
+  sync: SyncState;
+};
+
+/** What would keep the version from going out, or surprise somebody. In the order in which it is to be looked at. */
+export function publishChecks(input: CheckInput): Check[] {
+  return [
+    syncCheck(input.sync),
+    problemCheck(input.problems),
+    ...connectionChecks(input),
+    hookCheck(input),
+    mailCheck(input.user),
+  ];
+}
+
+function syncCheck({ state, reason }: SyncState): Check {
+  const title = 'Everything here is in the cloud';
+  if (state === 'synced') return { title, status: 'ok' };
+  const about = reason === undefined ? {} : { detail: reason };
+  if (state === 'conflict')
+    return { title, status: 'error', ...about, advice: 'Look at what is there now, then sync again.' };
+  return { title, status: 'error', ...about, advice: 'Sync the project first.' };
+}
+
+function problemCheck(problems: Problem[]): Check {
+  const title = 'No step has a problem';
+  const errors = problems.filter((problem) => problem.severity === 'error');
+  const [first] = errors;
+  if (!first) return { title, status: 'ok' };
+  const more = errors.length > 1 ? ` And ${errors.length - 1} more.` : '';
+  return {
+    title,
+    status: 'error',
+    detail: `${first.file}:${first.line}: ${first.message}${more}`,
+    advice: first.advice,
+  };
+}
+
+function connectionChecks({ tree, environment, bindings, connections }: CheckInput): Check[] {
+  const used = new Set<string>();
+  for (const workflow of Object.values(tree.workflows)) {
+    for (const step of Object.values(workflow.steps))
+      if (step.connection !== undefined && !step.disabled) used.add(step.connection);
+  }
+  const there = new Map(connections.map((record) => [record.name, record]));
+  const bound = { ...tree.environments[environment]?.bindings, ...bindings };
+  const title = 'Every connection is bound';
+  const failed = [...used].sort().flatMap((name): Check[] => {
+    const record = there.get(bound[name] ?? name);
+    const wanted = tree.connections[name]?.connector;
+    if (record && (wanted === undefined || record.connector === wanted)) return [];
+    const detail = record
+      ? `${name} is bound to ${record.name}, which is for ${record.connector}.`
+      : `The workspace has no connection named ${bound[name] ?? name}.`;
+    return [
+      {
+        title: `The connection ${name} is not bound`,
+        status: 'error',
+        detail,
+        advice: `Set the hosted secret of ${name}.`,
+      },
+    ];
+  });
+  return failed.length > 0 ? failed : [{ title, status: 'ok' }];
+}
+
+function hookCheck({ tree, active }: CheckInput): Check {
+  const title = 'Webhook addresses stay the same';
+  const lost = (active?.hooks ?? []).filter(({ workflowId, stepId }) => {
+    const step = tree.workflows[workflowId]?.steps[stepId];
+    return step?.uses !== 'trigger.webhook' || step.disabled;
+  });
+  if (lost.length === 0) return { title, status: 'ok' };
+  const named = lost.map(({ stepId }) => stepId).join(', ');
+  return {
+    title: lost.length === 1 ? 'A webhook address goes away' : `${lost.length} webhook addresses go away`,
+    status: 'warning',
+    detail: `Whoever calls ${named} gets "no such webhook" once this is out.`,
+    advice: 'Tell them, or keep the trigger.',
+  };
+}
+
+function mailCheck(user: User | undefined): Check {
+  const title = 'Your e-mail address is confirmed';
+  if (user?.emailVerified) return { title, status: 'ok' };
+  return { title, status: 'error', detail: user?.email, advice: 'Open the link in the message we sent there.' };
+}

@@ -1,0 +1,221 @@
+import type { Deployment, EnvironmentRecord, Version, Workspace } from '#shared/contract/cloud/common.ts';
+import type { Service } from '#shared/contract/contract.ts';
+import type { HostApi, PublishPreview, SyncState } from '#shared/contract/hostApi.ts';
+import { SluiceError } from '#shared/error.ts';
+import { PLANS } from '#shared/plan.ts';
+import { contentHash, execHash } from '#shared/workflow/hash.ts';
+import type { Problem } from '#shared/workflow/problem.ts';
+import type { AccountService } from '../account/accountService.ts';
+import type { CloudClient } from '../account/cloudClient.ts';
+import type { HostForCloud } from '../host/cloudServices.ts';
+import { notBound, type SyncService } from '../sync/syncService.ts';
+import { publishChecks } from './checks.ts';
+import { followDeployment } from './followDeployment.ts';
+import { type Authored, listChanges } from './listChanges.ts';
+
+export type PublishDeps = {
+  host: () => HostForCloud;
+  account: AccountService;
+  sync: Pick<SyncService, 'of'>;
+  feedIsUp(workspaceId: string): boolean;
+};
+
+export type PublishService = {
+  calls: Service<HostApi['publish']>;
+  /** A deployment as somebody saw it; tells the editor where it is news. */
+  seen(deployment: Deployment): void;
+  /** Waits until it is active or failed. */
+  settled(deployment: Deployment): Promise<Deployment>;
+  close(): void;
+};
+
+const PAGE = 100;
+const MAX_PAGES = 10;
+
+/** From the project here to a version that runs in the cloud. */
+export function createPublishService(deps: PublishDeps): PublishService {
+  const { account } = deps;
+  const closing = new AbortController();
+  const last = new Map<string, string>();
+
+  async function placeOf(projectId: string) {
+    const sync = await deps.sync.of(projectId);
+    const workspaceId = sync.workspaceId();
+    if (workspaceId === undefined) throw notBound();
+    return { sync, workspaceId, cloud: account.client(workspaceId) };
+  }
+
+  function seen(deployment: Deployment): void {
+    const text = JSON.stringify(deployment);
+    if (last.get(deployment.id) === text) return;
+    last.set(deployment.id, text);
+    deps.host().emit({ type: 'deployment.changed', deployment });
+  }
+
+  function follow(deployment: Deployment, workspaceId: string): Promise<Deployment> {
+    const feedIsUp = () => deps.feedIsUp(workspaceId);
+    return followDeployment(deployment, {
+      cloud: account.client(workspaceId),
+      feedIsUp,
+      onSeen: seen,
+      signal: closing.signal,
+    });
+  }
+
+  async function deploy(
+    cloud: CloudClient,
+    workspaceId: string,
+    projectId: string,
+    environment: string,
+    versionId: string,
+  ) {
+    const environmentId = (await environmentNamed(cloud, projectId, environment)).id;
+    const deployment = await cloud.deployments.create({ projectId, environmentId, versionId });
+    seen(deployment);
+    follow(deployment, workspaceId).catch(() => undefined);
+    return deployment;
+  }
+
+  /** A sync whose refusal is shown with everything else instead of ending the preview. */
+  async function syncShown(sync: { sync(pull: boolean): Promise<SyncState>; state(): SyncState }): Promise<SyncState> {
+    return sync.sync(true).catch((thrown: unknown) => {
+      const state = sync.state();
+      if (state.state === 'cannot_sync' || state.state === 'conflict') return state;
+      throw thrown;
+    });
+  }
+
+  async function preview(projectId: string, environment: string): Promise<PublishPreview> {
+    const { sync, workspaceId, cloud } = await placeOf(projectId);
+    const project = await deps.host().project(projectId);
+    const state = await syncShown(sync);
+    const tree = project.tree();
+    const [active, versions, environments, connections, usage, workspace] = await Promise.all([
+      activeIn(cloud, projectId, environment),
+      allVersions(cloud, projectId),
+      cloud.environments.list({ projectId }),
+      cloud.connections.list({}),
+      cloud.billing.usage({}),
+      workspaceOf(workspaceId),
+    ]);
+    const current = versions.find((version) => version.id === active?.versionId);
+    const before = active && (await cloud.versions.tree({ projectId, versionId: active.versionId }));
+    const authored = await authorsSince(cloud, projectId, current?.revision ?? 0);
+
+    const runsOtherwise = !current || current.execHash !== execHash(tree);
+    const content = contentHash(tree);
+    const same = versions.find((version) => version.contentHash === content);
+    const newest = Math.max(0, ...versions.map((version) => version.number));
+    return {
+      workspace,
+      environment,
+      ...(active ? { currentVersion: active.versionNumber } : {}),
+      ...(runsOtherwise ? { nextVersion: same?.number ?? newest + 1 } : {}),
+      changes: listChanges(before, tree, authored),
+      layoutOnly: !runsOtherwise && current?.contentHash !== content,
+      usage: usage.meters,
+      planPrice: PLANS[usage.plan].priceMonthly,
+      checks: publishChecks({
+        tree,
+        environment,
+        bindings: environments.find((one) => one.name === environment)?.bindings ?? {},
+        problems: project.problems(),
+        connections,
+        active,
+        user: account.state().user,
+        sync: state,
+      }),
+    };
+  }
+
+  async function workspaceOf(workspaceId: string): Promise<Workspace> {
+    const known = () => account.state().workspaces.find((workspace) => workspace.id === workspaceId);
+    const found = known() ?? ((await account.refresh()) && known());
+    if (found) return found;
+    throw new SluiceError('workspace.not_found', 'You are not a member of the project’s workspace any more.', {
+      advice: 'Ask an owner of it; what is here stays here.',
+    });
+  }
+
+  return {
+    seen,
+    settled: async (deployment) => {
+      const { workspaceId } = await placeOf(deployment.projectId);
+      return follow(deployment, workspaceId);
+    },
+    close: () => closing.abort(),
+    calls: {
+      preview: ({ projectId, environment }) => preview(projectId, environment),
+
+      start: async ({ projectId, environment, note }) => {
+        const { sync, workspaceId, cloud } = await placeOf(projectId);
+        const project = await deps.host().project(projectId);
+        await project.flush();
+        const state = await sync.sync(true);
+        refuseUnready(state, project.problems());
+        const version = await cloud.versions.create({ projectId, expectedRevision: state.revision ?? 0, note });
+        return deploy(cloud, workspaceId, projectId, environment, version.id);
+      },
+
+      rollback: async ({ projectId, environment, versionId }) => {
+        const { workspaceId, cloud } = await placeOf(projectId);
+        return deploy(cloud, workspaceId, projectId, environment, versionId);
+      },
+
+      deployments: async ({ projectId, ...page }) =>
+        (await placeOf(projectId)).cloud.deployments.list({ projectId, ...page }),
+      versions: async ({ projectId, ...page }) =>
+        (await placeOf(projectId)).cloud.versions.list({ projectId, ...page }),
+    },
+  };
+}
+
+/** @throws SluiceError project.changed, project.invalid */
+function refuseUnready(state: SyncState, problems: Problem[]): void {
+  if (state.state !== 'synced') {
+    throw new SluiceError('project.changed', state.reason ?? 'The project here and in the cloud are not the same.', {
+      advice:
+        state.state === 'conflict' ? 'Look at what is there now, sync again, then publish.' : 'Sync it, then publish.',
+    });
+  }
+  const [first, ...more] = problems.filter((problem) => problem.severity === 'error');
+  if (!first) return;
+  const others = more.length > 0 ? ` (and ${more.length} more)` : '';
+  throw new SluiceError('project.invalid', `${first.file}:${first.line}: ${first.message}${others}`, {
+    advice: first.advice,
+  });
+}
+
+/** The hosted environment, made where it is missing. */
+async function environmentNamed(cloud: CloudClient, projectId: string, name: string): Promise<EnvironmentRecord> {
+  const found = (await cloud.environments.list({ projectId })).find((one) => one.name === name);
+  return found ?? cloud.environments.set({ projectId, name, vars: {}, bindings: {} });
+}
+
+async function activeIn(cloud: CloudClient, projectId: string, environment: string): Promise<Deployment | undefined> {
+  let cursor: string | undefined;
+  for (let pages = 0; pages < MAX_PAGES; pages++) {
+    const page = await cloud.deployments.list({ projectId, limit: PAGE, cursor });
+    const active = page.data.find((one) => one.environment === environment && one.status === 'active');
+    if (active || page.nextCursor === undefined) return active;
+    cursor = page.nextCursor;
+  }
+  return undefined;
+}
+
+async function allVersions(cloud: CloudClient, projectId: string): Promise<Version[]> {
+  const all: Version[] = [];
+  let cursor: string | undefined;
+  for (let pages = 0; pages < MAX_PAGES; pages++) {
+    const page = await cloud.versions.list({ projectId, limit: PAGE, cursor });
+    all.push(...page.data);
+    if (page.nextCursor === undefined) break;
+    cursor = page.nextCursor;
+  }
+  return all;
+}
+
+async function authorsSince(cloud: CloudClient, projectId: string, revision: number): Promise<Authored[]> {
+  const { commits } = await cloud.projects.commits({ projectId, since: revision });
+  return commits.map(({ authorName, commit }) => ({ authorName, ops: commit.ops }));
+}

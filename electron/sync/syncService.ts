@@ -1,0 +1,175 @@
+import type { Service } from '#shared/contract/contract.ts';
+import type { HostApi, SyncState } from '#shared/contract/hostApi.ts';
+import { SluiceError } from '#shared/error.ts';
+import type { AccountService } from '../account/accountService.ts';
+import type { HostForCloud } from '../host/cloudServices.ts';
+import type { OpenProject } from '../host/projectHost.ts';
+import { createProjectSync, type ProjectSync } from './projectSync.ts';
+import type { SyncStates } from './syncStates.ts';
+
+export type SyncDeps = {
+  host: () => HostForCloud;
+  account: AccountService;
+  cloudUrl: string;
+  /** Where each project stood when it was last open. */
+  states: SyncStates;
+  /** A project is bound to a workspace, and its feed is wanted; or no longer. */
+  onBound(workspaceId: string, projectId: string): void;
+  onUnbound(workspaceId: string, projectId: string): void;
+  now(): number;
+  uuid(): string;
+  /** How long edits are gathered before they are sent, and the first wait after a failure; shorter in tests. */
+  settleMs?: number;
+  retryMs?: number;
+};
+
+export type SyncService = {
+  calls: Service<HostApi['sync']>;
+  opened(project: OpenProject): void;
+  changed(projectId: string): void;
+  closed(projectId: string): void;
+  state(projectId: string): SyncState;
+  /** The sync of a project, opened where it is not. @throws SluiceError project.not_found, project.locked */
+  of(projectId: string): Promise<ProjectSync>;
+  /** The feed of a workspace came up. */
+  reconnected(workspaceId: string): void;
+  /** The server has a newer revision. */
+  committed(projectId: string, revision: number): void;
+  /** The account changed: what waited for a sign-in goes on. */
+  accountChanged(): void;
+  close(): Promise<void>;
+};
+
+const SETTLE_MS = 800;
+const RETRY_MS = 2_000;
+const LONGEST_RETRY_MS = 60_000;
+
+type Entry = { sync: ProjectSync; timer?: NodeJS.Timeout; retryMs: number; running: Promise<unknown>; closed: boolean };
+
+/** Keeps every open, bound project the same here and in the cloud, without anybody having to ask. */
+export function createSyncService(deps: SyncDeps): SyncService {
+  const { settleMs = SETTLE_MS, retryMs = RETRY_MS, account } = deps;
+  const entries = new Map<string, Entry>();
+
+  const signedIn = () => ['signed_in', 'unreachable'].includes(account.state().status);
+
+  function opened(project: OpenProject): void {
+    const sync = createProjectSync({
+      project,
+      cloud: (workspaceId) => account.client(workspaceId),
+      cloudUrl: deps.cloudUrl,
+      deviceId: () => account.deviceId,
+      signedIn,
+      onState: (state) => tell(project.id, state),
+      now: deps.now,
+      uuid: deps.uuid,
+    });
+    entries.set(project.id, { sync, retryMs, running: Promise.resolve(), closed: false });
+    deps.states.set(project.id, sync.state());
+    const workspaceId = sync.workspaceId();
+    if (workspaceId === undefined) return;
+    deps.onBound(workspaceId, project.id);
+    plan(project.id, 0);
+  }
+
+  function tell(projectId: string, state: SyncState): void {
+    if (!deps.states.set(projectId, state)) return;
+    deps.host().emit({ type: 'project.sync', projectId, sync: state });
+  }
+
+  function plan(projectId: string, delayMs: number): void {
+    const entry = entries.get(projectId);
+    if (!entry || entry.sync.workspaceId() === undefined) return;
+    tell(projectId, entry.sync.state());
+    clearTimeout(entry.timer);
+    if (signedIn()) entry.timer = setTimeout(() => void attempt(projectId, entry), delayMs);
+  }
+
+  async function attempt(projectId: string, entry: Entry): Promise<void> {
+    const work = entry.sync.sync(false);
+    entry.running = work.catch(() => undefined);
+    try {
+      await work;
+      entry.retryMs = retryMs;
+      account.noteReachable(true);
+    } catch (thrown) {
+      if (entry.closed) return;
+      const error = SluiceError.from(thrown);
+      if (error.code === 'cloud.unreachable') account.noteReachable(false);
+      // What was refused is refused again until somebody changes something; anything else may pass.
+      if (error.retry !== 'yes' && error.status < 500) return;
+      if (error.code === 'internal') console.error(thrown);
+      plan(projectId, entry.retryMs * (0.5 + Math.random() / 2));
+      entry.retryMs = Math.min(entry.retryMs * 2, LONGEST_RETRY_MS);
+    }
+  }
+
+  async function of(projectId: string): Promise<ProjectSync> {
+    await deps.host().project(projectId);
+    const entry = entries.get(projectId);
+    if (!entry)
+      throw new SluiceError('project.not_found', 'The project was closed meanwhile.', { advice: 'Open it again.' });
+    return entry.sync;
+  }
+
+  return {
+    opened,
+    of,
+    changed: (projectId) => plan(projectId, settleMs),
+    closed: (projectId) => {
+      const entry = entries.get(projectId);
+      if (!entry) return;
+      entry.closed = true;
+      clearTimeout(entry.timer);
+      const workspaceId = entry.sync.workspaceId();
+      entries.delete(projectId);
+      if (workspaceId !== undefined) deps.onUnbound(workspaceId, projectId);
+    },
+    state: (projectId) => entries.get(projectId)?.sync.state() ?? deps.states.get(projectId),
+    reconnected: (workspaceId) => {
+      for (const [projectId, entry] of entries) {
+        if (entry.sync.workspaceId() !== workspaceId) continue;
+        entry.sync.noteRemote();
+        plan(projectId, 0);
+      }
+    },
+    committed: (projectId, revision) => {
+      const entry = entries.get(projectId);
+      if (!entry) return;
+      entry.sync.noteRemote(revision);
+      plan(projectId, 0);
+    },
+    accountChanged: () => {
+      for (const projectId of entries.keys()) plan(projectId, 0);
+    },
+    close: async () => {
+      for (const entry of entries.values()) clearTimeout(entry.timer);
+      await Promise.all([...entries.values()].map((entry) => entry.running));
+      await deps.states.close();
+    },
+    calls: {
+      bind: async ({ projectId, workspaceId }) => {
+        const sync = await of(projectId);
+        const before = sync.workspaceId();
+        try {
+          return await sync.bind(workspaceId);
+        } finally {
+          if (before === undefined && sync.workspaceId() !== undefined) deps.onBound(workspaceId, projectId);
+        }
+      },
+      now: async ({ projectId }) => {
+        const sync = await of(projectId);
+        if (sync.workspaceId() === undefined) throw notBound();
+        sync.acknowledge();
+        sync.noteRemote();
+        return sync.sync(true);
+      },
+    },
+  };
+}
+
+export function notBound(): SluiceError {
+  return new SluiceError('workspace.not_found', 'The project is in no workspace yet.', {
+    advice: 'Choose the workspace it belongs to; then it is sent there.',
+  });
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { Hash, Uuid } from '#shared/ids.ts';
+import type { JsonObject } from '#shared/json.ts';
+import { toPlain } from '#shared/json.ts';
+import { Commit } from '#shared/merge/ops.ts';
+import { merkleHash } from '#shared/workflow/hash.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
+import type { ProjectDb } from '../store/projectDb.ts';
+import { inTransaction } from '../store/sqlite.ts';
+
+const Binding = z.strictObject({ cloudUrl: z.string(), workspaceId: Uuid });
+export type Binding = z.infer<typeof Binding>;
+
+/** The tree both sides agreed on last. `localRevision`: what this computer did up to there is in it. */
+export type Base = { revision: number; tree: Tree; localRevision: number; syncedAt: string };
+const BaseMark = z.strictObject({ revision: z.int(), localRevision: z.int(), syncedAt: z.string(), hash: Hash });
+
+/** A commit that was sent, or is about to be. The same one goes again until the server has answered it. */
+const Outgoing = z.strictObject({ commit: Commit, localRevision: z.int() });
+export type Outgoing = z.infer<typeof Outgoing>;
+
+/** What a person should know: edits that gave way, or why nothing is taken. */
+const Note = z.strictObject({ kind: z.enum(['conflict', 'refused']), reason: z.string() });
+export type Note = z.infer<typeof Note>;
+
+/** What sync keeps of a project, in its own database below `.sluice/`. */
+export type SyncStore = {
+  binding(): Binding | undefined;
+  base(): Base | undefined;
+  outgoing(): Outgoing | undefined;
+  note(): Note | undefined;
+  setNote(note: Note | undefined): void;
+  bind(binding: Binding, base: Base): void;
+  /** Durable before anything is sent. */
+  setOutgoing(outgoing: Outgoing | undefined): void;
+  /** A new common base; what was on its way is in it, or is made anew. */
+  settle(base: Base): void;
+  /** Local commits after a local revision that the server does not have. */
+  countPending(localRevision: number): number;
+};
+
+export function openSyncStore(db: ProjectDb): SyncStore {
+  const pending = db.db.prepare(`SELECT count(*) AS count FROM commits WHERE revision > ? AND origin != 'sync'`);
+  let cached: Base | undefined;
+
+  const readMeta = <S extends z.ZodType>(key: string, schema: S): z.infer<S> | undefined => {
+    const text = db.meta(key);
+    return text === undefined ? undefined : schema.parse(toPlain(JSON.parse(text) as JsonObject));
+  };
+  const writeBase = (base: Base) => {
+    const { tree, ...mark } = base;
+    if (cached?.tree !== tree) db.setMeta('sync.tree', JSON.stringify(tree));
+    db.setMeta('sync.base', JSON.stringify({ ...mark, hash: merkleHash(tree) }));
+    cached = base;
+  };
+
+  return {
+    binding: () => readMeta('sync.binding', Binding),
+    base: () => {
+      if (cached) return cached;
+      const mark = readMeta('sync.base', BaseMark);
+      const text = db.meta('sync.tree');
+      if (!mark || text === undefined) return undefined;
+      const { hash: _, ...rest } = mark;
+      cached = { ...rest, tree: toPlain(JSON.parse(text) as JsonObject) as unknown as Tree };
+      return cached;
+    },
+    outgoing: () => readMeta('sync.outgoing', Outgoing),
+    note: () => readMeta('sync.note', Note),
+    setNote: (note) => db.setMeta('sync.note', note && JSON.stringify(note)),
+    bind: (binding, base) =>
+      inTransaction(db.db, () => {
+        db.setMeta('sync.binding', JSON.stringify(binding));
+        db.setMeta('sync.outgoing', undefined);
+        writeBase(base);
+      }),
+    setOutgoing: (outgoing) => db.setMeta('sync.outgoing', outgoing && JSON.stringify(outgoing)),
+    settle: (base) =>
+      inTransaction(db.db, () => {
+        db.setMeta('sync.outgoing', undefined);
+        writeBase(base);
+      }),
+    countPending: (localRevision) => Number(pending.get(localRevision)?.count),
+  };
+}
