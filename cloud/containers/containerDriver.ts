@@ -20,6 +20,8 @@ export type ContainerState = {
   workspaceId: string;
   containerId: string;
   runtimeHash: string;
+  /** Where it was told to find the agent listener. */
+  agentUrl: string;
   status: 'running' | 'paused' | 'exited';
   exitCode?: number;
   /** The kernel ended it for want of memory. */
@@ -37,6 +39,8 @@ export type ContainerDriver = {
   isolates: boolean;
   /** Whether `pause` keeps the memory; a driver that cannot is stopped to sleep. */
   canPause: boolean;
+  /** Whether what runs can go on when another process of ours takes over. */
+  outlives: boolean;
   /** The address of this machine on which the agent listener must listen for containers to reach it. */
   agentHost(): Promise<string>;
   /** Makes image, networks and proxy ready. Once, before the first start. */

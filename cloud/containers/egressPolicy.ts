@@ -4,14 +4,18 @@ import { addressRefusal, normalAddress } from './addressRules.ts';
 /** What leaves a container goes to a host and a port. `host` is a name or an address without brackets. */
 export type Target = { host: string; port: number };
 export type Lookup = (host: string) => Promise<LookupAddress[]>;
-/** Addresses to connect to, in this order and no others, or why not. */
-export type Verdict = { allowed: true; addresses: string[]; internal: boolean } | { allowed: false; reason: string };
+/** Addresses and port to connect to, in this order and no others, or why not. */
+export type Verdict =
+  | { allowed: true; addresses: string[]; port: number; internal: boolean }
+  | { allowed: false; reason: string };
 
 type PolicyDeps = {
   /** `host:port` that may be reached although private. The agent listener is one of them. */
   allowPrivate: readonly string[];
   /** `host:port` of the control plane's agent listener: allowed, and its bytes are not the tenant's traffic. */
   agent?: string;
+  /** Listed `host:port` that is found elsewhere: the machine's loopback, seen from a proxy with a loopback of its own. */
+  forward?: Readonly<Record<string, string>>;
   /** Addresses of the machine the proxy runs on. */
   own: ReadonlySet<string>;
   lookup: Lookup;
@@ -30,9 +34,16 @@ export function parseTarget(authority: string): Target | undefined {
  * Decides where containers may connect. A name is resolved here and nowhere else, every address it has is looked at,
  * and the caller connects to what comes back: a second answer of the name server changes nothing.
  */
-export function createEgressPolicy({ allowPrivate, agent, own, lookup }: PolicyDeps): (t: Target) => Promise<Verdict> {
+export function createEgressPolicy({
+  allowPrivate,
+  agent,
+  forward = {},
+  own,
+  lookup,
+}: PolicyDeps): (target: Target) => Promise<Verdict> {
   const internal = new Set([...(agent ? [agent] : [])].map(spell));
   const listed = new Set([...internal, ...allowPrivate.map(spell)]);
+  const elsewhere = new Map(Object.entries(forward).map(([from, to]) => [spell(from), parseTarget(to)]));
 
   return async (target) => {
     const literal = normalAddress(target.host);
@@ -42,9 +53,11 @@ export function createEgressPolicy({ allowPrivate, agent, own, lookup }: PolicyD
     const open = found.filter(
       (address) => names(address).some((name) => listed.has(name)) || addressRefusal(address, own) === undefined,
     );
+    const moved = open.flatMap((address) => elsewhere.get(key(address, target.port)) ?? [])[0];
+    if (moved) return { allowed: true, addresses: [moved.host], port: moved.port, internal: false };
     if (open.length > 0) {
       const isInternal = open.every((address) => names(address).some((name) => internal.has(name)));
-      return { allowed: true, addresses: open, internal: isInternal };
+      return { allowed: true, addresses: open, port: target.port, internal: isInternal };
     }
     return { allowed: false, reason: addressRefusal(found[0] ?? '', own) ?? 'not an address' };
   };

@@ -80,7 +80,7 @@ export function createEgressProxy(deps: ProxyDeps): http.Server {
       else open.delete(workspaceId);
     });
     try {
-      const socket = await connectFirst(deps.connect, verdict.addresses, target.port);
+      const socket = await connectFirst(deps.connect, verdict.addresses, verdict.port);
       socket.once('close', release);
       if (!verdict.internal) meter(socket, workspaceId, target.host, deps);
       return socket;

@@ -20,6 +20,10 @@ const Env = z.object({
   EGRESS_AGENT: z.string(),
   EGRESS_ALLOW_PRIVATE: List,
   EGRESS_OWN: List,
+  /** `from=to`, each a host and a port. */
+  EGRESS_FORWARD: List.transform((entries) =>
+    Object.fromEntries(entries.map((entry) => entry.split('=') as [string, string])),
+  ),
   EGRESS_PORT: z.coerce.number().int(),
 });
 
@@ -34,6 +38,7 @@ const server = createEgressProxy({
   decide: createEgressPolicy({
     allowPrivate: env.EGRESS_ALLOW_PRIVATE,
     agent: env.EGRESS_AGENT,
+    forward: env.EGRESS_FORWARD,
     own: new Set(own.flatMap((address) => normalAddress(address) ?? [])),
     lookup: (host) => lookup(host, { all: true, order: 'verbatim' }),
   }),

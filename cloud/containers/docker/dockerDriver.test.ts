@@ -10,6 +10,7 @@ import { bundleProxy } from '../../../build/image/bundleProxy.ts';
 import { createProbeControl, writeProbeRuntime } from '../../../tests/fixtures/probeRuntime.ts';
 import type { ContainerDriver, ContainerExit } from '../containerDriver.ts';
 import type { EgressRefusal, EgressTraffic } from '../egressProxy.ts';
+import { type Gate, openGate } from '../gate.ts';
 import { createDockerDriver, type DockerDriverDeps } from './dockerDriver.ts';
 import { findEngine } from './engine.ts';
 
@@ -34,6 +35,8 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
   const traffic: EgressTraffic[] = [];
   const exits: ContainerExit[] = [];
   let host: string;
+  const urls = new Map<ContainerDriver, string>();
+  const gates: Gate[] = [];
 
   beforeAll(async () => {
     if (!engine) return;
@@ -70,18 +73,19 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     await driver.close();
     await removeInstallation();
     for (const server of [listed, unlisted, everywhere]) server.close();
+    for (const gate of gates) await gate.close();
     await control.close();
     await rm(root, { recursive: true, force: true });
   }, 60_000);
 
-  async function start(workspaceId: string = randomUUID()) {
+  async function start(workspaceId: string = randomUUID(), by: ContainerDriver = driver) {
     const secret = randomBytes(16).toString('hex');
     const containerId = randomUUID();
-    const { ref } = await driver.start({
+    const { ref } = await by.start({
       workspaceId,
       containerId,
       bootSecret: new Secret(secret),
-      agentUrl,
+      agentUrl: urls.get(by) ?? agentUrl,
       limits,
       runtimeHash,
     });
@@ -204,6 +208,29 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     await expect.poll(sent, { timeout: 20_000 }).toBeGreaterThan(0);
   });
 
+  test('what the operator lists on the loopback of the machine is reached there', async () => {
+    const receiver = http.createServer((_request, response) => response.end('receiver'));
+    const port = await listen(receiver, '127.0.0.1');
+    const other = createDockerDriver({
+      ...deps,
+      installation: `${installation}b`,
+      allowPrivate: [`127.0.0.1:${port}`],
+    });
+    await other.prepare({ agentUrl: await gateTo(other) });
+    try {
+      const { ask, ref } = await start(randomUUID(), other);
+      expect(await ask({ do: 'fetch', url: `http://127.0.0.1:${port}/` })).toBe('200 receiver');
+      expect(String(await ask({ do: 'fetch', url: `http://127.0.0.1:${portOf(everywhere)}/` }))).toMatch(
+        /^failed|^403/,
+      );
+      await other.stop(ref, 0);
+    } finally {
+      await other.close();
+      await removeInstallation(`${installation}b`);
+      receiver.close();
+    }
+  });
+
   test('what is written to /data is there after the container was replaced', async () => {
     const first = await start();
     await first.ask({ do: 'write', file: '/data/kept', text: 'kept' });
@@ -269,6 +296,13 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     expect(String(await ask({ do: 'env' }))).toContain('HTTPS_PROXY');
   });
 
+  async function gateTo(by: ContainerDriver): Promise<string> {
+    const gate = await openGate(await by.agentHost(), agentUrl);
+    gates.push(gate);
+    urls.set(by, gate.url);
+    return gate.url;
+  }
+
   function portOf(server: http.Server): number {
     return (server.address() as AddressInfo).port;
   }
@@ -279,8 +313,8 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     return first?.IPAddress ?? '';
   }
 
-  async function removeInstallation(): Promise<void> {
-    const label = [`sluice.installation=${installation}`];
+  async function removeInstallation(name = installation): Promise<void> {
+    const label = [`sluice.installation=${name}`];
     const filters = JSON.stringify({ label });
     for (const { Id } of await docker.listContainers({ all: true, filters }))
       await docker.getContainer(Id).remove({ force: true });

@@ -12,7 +12,9 @@ import {
   HARDENED_NODE_FLAGS,
   heapFlag,
 } from '../containerDriver.ts';
+import { parseTarget } from '../egressPolicy.ts';
 import { proxyUrl } from '../egressToken.ts';
+import { type Gate, openGate } from '../gate.ts';
 import { localImage } from '../image/runtimeImage.ts';
 import { readRuntimePackage } from '../runtimePackage.ts';
 import { ensureImage, unless } from './engine.ts';
@@ -46,6 +48,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
   const labels = { 'sluice.installation': installation };
   const listeners = new Set<(exit: ContainerExit) => void>();
   const stopping = new Set<string>();
+  const gates = new Map<string, Gate>();
   let prepared: Prepared | undefined;
   let closed = false;
   let endEvents = () => {};
@@ -71,12 +74,27 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
       key: deps.egressKey,
       agent: host.includes(':') ? host : `${host}:${port || '80'}`,
       allowPrivate: deps.allowPrivate,
-      own: deps.own.filter((address) => address !== network.gateway),
+      own: deps.own,
+      forward: await loopbackGates(network.gateway),
     });
     endProxyLog();
     endProxyLog = await followProxy(docker, proxy.id, deps.egress);
     if (proxy.replaced) await rejoin(proxy.id);
     return proxy.id;
+  }
+
+  /** What is listed on this machine's loopback stays there: a gate on the bridge leads to it, and the proxy to the gate. */
+  async function loopbackGates(gateway: string): Promise<Record<string, string>> {
+    for (const entry of deps.allowPrivate) {
+      const target = parseTarget(entry);
+      const isLoopback = target && /^(127\.|localhost$|::1$)/.test(target.host);
+      if (!isLoopback || gates.has(entry)) continue;
+      const host = target.host.includes(':') ? `[${target.host}]` : target.host;
+      gates.set(entry, await openGate(gateway, `http://${host}:${target.port}`));
+    }
+    return Object.fromEntries(
+      [...gates].map(([entry, { url }]) => [entry.replace('localhost', '127.0.0.1'), new URL(url).host]),
+    );
   }
 
   /** A new proxy takes the place of the old one on the network of every container that still runs. */
@@ -179,6 +197,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
       workspaceId: Config.Labels['sluice.workspace'] ?? '',
       containerId: Config.Labels['sluice.container'] ?? '',
       runtimeHash: Config.Labels['sluice.runtime'] ?? '',
+      agentUrl: Config.Labels['sluice.agent'] ?? '',
       status,
       ...(status === 'exited' ? { exitCode: State.ExitCode, outOfMemory: State.OOMKilled } : {}),
     };
@@ -226,6 +245,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
           'sluice.workspace': spec.workspaceId,
           'sluice.container': spec.containerId,
           'sluice.runtime': spec.runtimeHash,
+          'sluice.agent': spec.agentUrl,
         },
         ramBytes: spec.limits.ramBytes,
         cpu: spec.limits.cpu,
@@ -264,6 +284,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
     name: 'docker',
     isolates: true,
     canPause: true,
+    outlives: true,
     agentHost: async () => (await ensureEgressNetwork(docker, { installation, labels })).gateway,
     async prepare({ agentUrl }) {
       const runtime = await readRuntimePackage(deps.runtimeDir);
@@ -308,6 +329,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
       closed = true;
       endEvents();
       endProxyLog();
+      for (const gate of gates.values()) await gate.close();
     },
   };
 }

@@ -46,6 +46,8 @@ type ProxyOptions = {
   agent: string;
   allowPrivate: readonly string[];
   own: readonly string[];
+  /** See egressPolicy.ts. */
+  forward: Readonly<Record<string, string>>;
 };
 
 /** The installation's egress proxy, running with exactly these options; one that runs with others is replaced. */
@@ -57,6 +59,9 @@ export async function ensureProxyContainer(options: ProxyOptions): Promise<{ id:
     EGRESS_AGENT: options.agent,
     EGRESS_ALLOW_PRIVATE: options.allowPrivate.join(','),
     EGRESS_OWN: options.own.join(','),
+    EGRESS_FORWARD: Object.entries(options.forward)
+      .map(([from, to]) => `${from}=${to}`)
+      .join(','),
     EGRESS_PORT: String(PROXY_PORT),
   };
   const settings = createHash('sha256')

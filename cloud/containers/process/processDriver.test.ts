@@ -131,7 +131,14 @@ test('a process that ends by itself is told once; one that is stopped is not', a
 test('a driver made anew finds what the one before it left running, and ends it', async () => {
   const { ref, workspaceId, containerId } = await start();
   const later = createProcessDriver(deps);
-  expect(await later.list()).toContainEqual({ ref, workspaceId, containerId, runtimeHash, status: 'running' });
+  expect(await later.list()).toContainEqual({
+    ref,
+    workspaceId,
+    containerId,
+    runtimeHash,
+    agentUrl,
+    status: 'running',
+  });
   await later.stop(ref, 0);
   await expect.poll(() => isThere(pidOf(ref))).toBe(false);
   expect(await later.list()).not.toContainEqual(expect.objectContaining({ ref }));

@@ -92,9 +92,10 @@ export function createProcessDriver(deps: ProcessDriverDeps): ContainerDriver {
       throw new SluiceError('container.start_failed', 'The runtime process did not start.', { cause });
     });
     await Promise.race([once(child, 'spawn'), failed]);
-    const { workspaceId, containerId, runtimeHash } = spec;
+    const { workspaceId, containerId, runtimeHash, agentUrl } = spec;
     const pid = child.pid as number;
-    const mark = { pid, startedAt: (await startOfProcess(pid)) ?? '', workspaceId, containerId, runtimeHash };
+    const startedAt = (await startOfProcess(pid)) ?? '';
+    const mark = { pid, startedAt, workspaceId, containerId, runtimeHash, agentUrl };
     const ref = refOf(mark);
     living.set(ref, { mark, child, stopping: false });
     const says = log.with({ workspaceId, containerId });
@@ -113,9 +114,9 @@ export function createProcessDriver(deps: ProcessDriverDeps): ContainerDriver {
     killGroup(known.mark.pid, 'SIGKILL'); // what it left behind
     await removeMark(marks, known.mark.workspaceId);
     if (known.stopping) return;
-    const { workspaceId, containerId, runtimeHash } = known.mark;
+    const { workspaceId, containerId } = known.mark;
     log.warn('A runtime process ended by itself.', { workspaceId, containerId, exitCode, signal: signalCode });
-    const exit = { ref, workspaceId, containerId, runtimeHash, ...(exitCode === null ? {} : { exitCode }) };
+    const exit = { ...stateOf(known.mark), ...(exitCode === null ? {} : { exitCode }) };
     for (const listener of listeners) listener(exit);
   }
 
@@ -158,6 +159,7 @@ export function createProcessDriver(deps: ProcessDriverDeps): ContainerDriver {
     name: 'process',
     isolates: false,
     canPause: false,
+    outlives: false, // their proxy ends with us
     agentHost: async () => '127.0.0.1',
     async prepare({ agentUrl }) {
       runtime = await readRuntimePackage(deps.runtimeDir);
@@ -199,8 +201,8 @@ function refOf({ pid, containerId }: ProcessMark): string {
 }
 
 function stateOf(mark: ProcessMark): Omit<ContainerState, 'status'> {
-  const { workspaceId, containerId, runtimeHash } = mark;
-  return { ref: refOf(mark), workspaceId, containerId, runtimeHash };
+  const { workspaceId, containerId, runtimeHash, agentUrl } = mark;
+  return { ref: refOf(mark), workspaceId, containerId, runtimeHash, agentUrl };
 }
 
 /** Signals the group that the process leads. Gone is as good. */

@@ -12,6 +12,7 @@ export const ProcessMark = z.object({
   workspaceId: z.string(),
   containerId: z.string(),
   runtimeHash: z.string(),
+  agentUrl: z.string(),
 });
 export type ProcessMark = z.infer<typeof ProcessMark>;
 
