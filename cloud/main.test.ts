@@ -7,8 +7,9 @@ import { expect, test } from 'vitest';
 import { send, startTestCloud } from '../tests/fixtures/cloud.ts';
 import { startCloud } from './main.ts';
 import { createLogger } from './platform/logger.ts';
+import { identityCapabilities } from './server/capabilities.ts';
 
-const quiet = createLogger('error');
+const quiet = { logger: createLogger('error'), capabilities: identityCapabilities };
 
 test('without any setting but a folder it brings its own database, and a second start finds everything again', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'sluice-start-'));

@@ -14,6 +14,7 @@ import { applyMigrations, type LoginRole, setRolePasswords } from './platform/mi
 import { createRunQueue } from './platform/queue.ts';
 import { createSecrets, loadMasterKey, type MasterKey } from './platform/secrets.ts';
 import { createAuthenticator } from './server/authenticate.ts';
+import { allCapabilities, type MakeCapabilities } from './server/capabilities.ts';
 import { createIdempotency } from './server/idempotency.ts';
 import { listen, startServer } from './server/main.ts';
 import type { Platform } from './server/platform.ts';
@@ -27,13 +28,22 @@ export type Cloud = {
   stop(): Promise<void>;
 };
 
+export type StartOptions = {
+  logger?: Logger;
+  /** What it can do; all there is, unless a test is about less. */
+  capabilities?: MakeCapabilities;
+};
+
 /**
  * Starts the whole control plane in this process; without settings, on a Postgres of its own.
  *
  * @param env variables of config.ts
  * @throws SluiceError config.invalid, port.in_use, store.failed, each with what to do
  */
-export async function startCloud(env: Record<string, string | undefined>, logger?: Logger): Promise<Cloud> {
+export async function startCloud(
+  env: Record<string, string | undefined>,
+  { logger, capabilities = allCapabilities }: StartOptions = {},
+): Promise<Cloud> {
   const config = loadConfig(env);
   const log = logger ?? createLogger(config.logLevel);
   /** What to undo, in the order it was done. */
@@ -52,7 +62,7 @@ export async function startCloud(env: Record<string, string | undefined>, logger
       publicUrl: config.publicUrl ?? open.url,
       agentUrl: agents.url,
     });
-    const server = await startServer(platform, open, agents);
+    const server = await startServer(platform, await capabilities(platform), open, agents);
     undo.push(() => server.stop());
     log.info('The control plane is ready.', { url: platform.publicUrl });
     let stopping: Promise<void> | undefined;

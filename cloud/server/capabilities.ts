@@ -3,7 +3,10 @@ import type { Duplex } from 'node:stream';
 import type { Router } from 'express';
 import { createAccounts } from '../accounts/accounts.ts';
 import { createAudit } from '../audit/audit.ts';
+import { createBilling, createPlatformAllowances } from '../billing/billing.ts';
+import { createContainers } from '../containers/containers.ts';
 import { createWorkspaces } from '../workspaces/workspaces.ts';
+import { createControl } from './control.ts';
 import type { Platform } from './platform.ts';
 
 /** One thing the control plane can do, as the server sees it. Everything is optional but a reason to exist. */
@@ -22,7 +25,30 @@ export type Capability = {
   stop?(): Promise<void>;
 };
 
-/** All of them. One line each; one that needs another is handed it here. */
-export async function createCapabilities(platform: Platform): Promise<Capability[]> {
-  return [createAccounts(platform), createWorkspaces(platform), createAudit(platform)];
-}
+/** Makes what the server serves, in order: one that needs another comes after it. */
+export type MakeCapabilities = (platform: Platform) => Promise<Capability[]>;
+
+/** Who may ask: what everything else stands on. */
+export const identityCapabilities: MakeCapabilities = async (platform) => [
+  createAccounts(platform),
+  createWorkspaces(platform),
+  createAudit(platform),
+];
+
+/** All of them. */
+export const allCapabilities: MakeCapabilities = async (platform) => {
+  const allowances = createPlatformAllowances(platform);
+  const containers = await createContainers(platform, allowances);
+  const { service, runtimeHash } = containers;
+  const onPlanChanged = (workspaceId: string) =>
+    void service.planChanged(workspaceId).catch((error: unknown) => {
+      platform.logger.error('A new plan did not reach its container.', { workspaceId, error: String(error) });
+    });
+  return [
+    ...(await identityCapabilities(platform)),
+    await createBilling(platform, { onPlanChanged }),
+    // Stopped while their runtimes can still report what they did: after what claims runs, before the listeners close.
+    { ...containers, drain: containers.stop, stop: undefined },
+    await createControl(platform, { allowances, containers: service, runtimeHash }),
+  ];
+};

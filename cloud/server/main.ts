@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '#shared/error.ts';
 import { createApp } from './app.ts';
-import { type Capability, createCapabilities } from './capabilities.ts';
+import type { Capability } from './capabilities.ts';
 import { healthRouter } from './health.ts';
 import type { Platform } from './platform.ts';
 
@@ -51,11 +51,15 @@ export async function listen(host: string, port: number): Promise<Listener> {
 }
 
 /** Serves every capability on two listeners: people and programs on one, containers on the other. */
-export async function startServer(platform: Platform, open: Listener, agents: Listener): Promise<RunningServer> {
+export async function startServer(
+  platform: Platform,
+  capabilities: Capability[],
+  open: Listener,
+  agents: Listener,
+): Promise<RunningServer> {
   const { config, db, limits, logger, metrics, routes } = platform;
   let draining = false;
   const isDraining = () => draining;
-  const capabilities = await createCapabilities(platform);
   const common = {
     routes,
     limits,
@@ -79,16 +83,10 @@ export async function startServer(platform: Platform, open: Listener, agents: Li
     stop: () => {
       stopping ??= (async () => {
         draining = true;
-        await settle(
-          capabilities.map((capability) => capability.drain?.()),
-          platform,
-        );
+        await inReverse(capabilities, 'drain', platform);
         await platform.queue.stopWork();
         await Promise.all([close(open), close(agents)]);
-        await settle(
-          capabilities.map((capability) => capability.stop?.()),
-          platform,
-        );
+        await inReverse(capabilities, 'stop', platform);
       })();
       return stopping;
     },
@@ -113,10 +111,14 @@ function serveUpgrades(server: Server, capabilities: Capability[], isDraining: (
   });
 }
 
-/** One part that fails to stop keeps no other from stopping. */
-async function settle(work: (Promise<void> | undefined)[], { logger }: Platform): Promise<void> {
-  for (const outcome of await Promise.allSettled(work)) {
-    if (outcome.status === 'rejected') logger.error('A part did not stop well.', { error: String(outcome.reason) });
+/** What was made last is ended first, since it uses what was made before. One that fails to keeps no other from it. */
+async function inReverse(capabilities: Capability[], step: 'drain' | 'stop', { logger }: Platform): Promise<void> {
+  for (const capability of [...capabilities].reverse()) {
+    try {
+      await capability[step]?.();
+    } catch (thrown) {
+      logger.error('A part did not stop well.', { step, error: String(thrown) });
+    }
   }
 }
 
