@@ -30,19 +30,19 @@ async function main(): Promise<void> {
   try {
     const plane = await controlPlane(places);
     if (plane.stop) undo.push(plane.stop);
-    const services = await openServices({ places, cloudUrl: plane.url });
-    const shell = {
-      kind: 'browser' as const,
-      keychain: false,
-      ...(hasDisplay(surroundings) ? { openExternal: openBrowser } : {}),
-    };
-    const host = startHost({ places, ...services, shell, program: 'The desktop', version: VERSION });
+    const { vault, cloud, secrets } = await openServices({ places, cloudUrl: plane.url, env: process.env });
+    const opens = hasDisplay(surroundings) ? { openExternal: openBrowser } : {};
+    const host = startHost({
+      ...{ places, cloud, secrets, program: 'The desktop', version: VERSION },
+      shell: { kind: 'browser', keychain: vault.kind === 'keychain', ...opens },
+    });
     undo.push(host.close);
     await host.makeSample();
     const served = await serveHost({ host, rendererDir: findRenderer(places.checkout) });
     undo.push(served.close);
     taken.instance.announce(served.url);
-    if (plane.running) console.log(`Control plane  ${plane.url}`);
+    // Whoever named one has said where it is.
+    if (plane.stop) console.log(`Control plane  ${plane.url}`);
     console.log(`Editor  ${served.url}`);
     console.log('Ready.');
     await show(served.url);
@@ -52,9 +52,9 @@ async function main(): Promise<void> {
   }
 }
 
-async function controlPlane(places: Places): Promise<Partial<ControlPlane> & { url: string; running: boolean }> {
+async function controlPlane(places: Places): Promise<Partial<ControlPlane> & { url: string }> {
   const named = process.env.SLUICE_URL;
-  if (named) return { url: named, running: true };
+  if (named) return { url: named };
   try {
     const { dataDir, checkout } = places;
     const plane = await startControlPlane({
@@ -66,14 +66,14 @@ async function controlPlane(places: Places): Promise<Partial<ControlPlane> & { u
     plane.child.once('exit', (code) => {
       if (code !== 0) console.error(`The control plane ended with exit code ${code}. What is local goes on.`);
     });
-    return { url: plane.url, stop: plane.stop, running: true };
+    return plane;
   } catch (thrown) {
     // Drawing and running here need nobody; only what is hosted waits.
     const { message, advice } = SluiceError.from(thrown);
     console.error(
       `There is no control plane now: ${message}${advice ? ` ${advice}` : ''}\nWhat is local works all the same.`,
     );
-    return { url: 'http://127.0.0.1:4400', running: false };
+    return { url: 'http://127.0.0.1:4400' };
   }
 }
 

@@ -42,7 +42,11 @@ async function main(args: string[]): Promise<number> {
     note: (line) => process.stderr.write(`${line}\n`),
     stdin: process.stdin,
     services: () => {
-      services ??= openServices({ places, cloudUrl: process.env.SLUICE_URL ?? 'http://127.0.0.1:4400' });
+      services ??= openServices({
+        places,
+        env: process.env,
+        cloudUrl: process.env.SLUICE_URL ?? 'http://127.0.0.1:4400',
+      });
       return services;
     },
     stop: stop.signal,
