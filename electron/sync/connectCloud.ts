@@ -59,7 +59,7 @@ export function connectCloud(deps: ConnectCloudDeps): ConnectedCloud {
     cloudUrl,
     userAgent: `Sluice/${version} (${process.platform})`,
     session: account.session,
-    onMessage: (workspaceId, message) => receive(workspaceId, message),
+    onMessage: (_workspaceId, message) => receive(message),
     onState: (workspaceId, up) => {
       if (!up) return;
       account.noteReachable(true);
@@ -81,22 +81,12 @@ export function connectCloud(deps: ConnectCloudDeps): ConnectedCloud {
   const publish = createPublishService({ host, account, sync, feedIsUp: feed.isUp });
   const hosted = { host, account, sync, feed };
 
-  function receive(_workspaceId: string, message: FeedMessage): void {
-    switch (message.type) {
-      case 'commit':
-        return sync.committed(message.projectId, message.revision);
-      case 'run.event':
-        return host().emit({ type: 'run.event', where: 'hosted', projectId: message.projectId, event: message.event });
-      case 'run.changed':
-        return host().emit({ type: 'run.changed', where: 'hosted', run: message.run });
-      case 'deployment.changed':
-        return publish.seen(message.deployment);
-      case 'revoked':
-        void account.refresh();
-        return;
-      default:
-        return;
-    }
+  function receive(message: FeedMessage): void {
+    if (message.type === 'commit') sync.committed(message.projectId, message.revision);
+    else if (message.type === 'run.event') host().emit({ ...message, where: 'hosted' });
+    else if (message.type === 'run.changed') host().emit({ ...message, where: 'hosted' });
+    else if (message.type === 'deployment.changed') publish.seen(message.deployment);
+    else if (message.type === 'revoked') void account.refresh();
   }
 
   return {

@@ -98,8 +98,9 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
     if (pull) behind = true;
     try {
       for (let round = 0; round < MAX_ROUNDS; round++) {
-        const waiting = store.outgoing() ?? (behind ? undefined : prepare());
-        if (waiting) await push(cloud, waiting);
+        const left = store.outgoing();
+        const waiting = left ?? (behind ? undefined : prepare());
+        if (waiting) await push(cloud, waiting, left !== undefined);
         else if (behind) await advance(cloud, need(store.base()).tree);
         else return tell();
       }
@@ -135,7 +136,8 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
     return outgoing;
   }
 
-  async function push(cloud: CloudClient, { commit, localRevision }: Outgoing): Promise<void> {
+  /** @param again it may have been taken before, so that the answer says nothing about what came after it */
+  async function push(cloud: CloudClient, { commit, localRevision }: Outgoing, again: boolean): Promise<void> {
     const base = need(store.base());
     try {
       const answer = await cloud.projects.push({ projectId: project.id, commit });
@@ -143,6 +145,7 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
       clearRefusal();
       if (answer.revision === base.revision + 1 && answer.hash === merkleHash(ours)) {
         store.settle({ revision: answer.revision, tree: ours, localRevision, syncedAt: isoNow() });
+        behind = again || heard > answer.revision;
       } else await advance(cloud, ours, localRevision);
     } catch (thrown) {
       const code = thrown instanceof SluiceError ? thrown.code : undefined;
@@ -180,7 +183,7 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
         kind: 'conflict',
         reason: conflictReason(
           merged.superseded.map((op) => op.path),
-          project.tree(),
+          merged.tree,
         ),
       });
     }

@@ -1,0 +1,350 @@
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { v7 as uuid } from 'uuid';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { type Client, createClient } from '#shared/contract/contract.ts';
+import { type HostApi, type HostEvent, hostApi } from '#shared/contract/hostApi.ts';
+import { SluiceError } from '#shared/error.ts';
+import { commitOf } from '#shared/merge/ops.ts';
+import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
+import { merkleHash } from '#shared/workflow/hash.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
+import { type ProjectCloud, startProjectCloud } from '../../tests/fixtures/projectCloud.ts';
+import { cloudKey } from '../account/cloudKey.ts';
+import { memorySecrets } from '../host/localSecrets.ts';
+import { startHost } from '../host/startHost.ts';
+import { memoryStore } from '../vault/secretStore.ts';
+import { connectCloud } from './connectCloud.ts';
+
+async function cloudServer(): Promise<ProjectCloud> {
+  const cloud = await startProjectCloud();
+  onTestFinished(cloud.stop);
+  return cloud;
+}
+
+/** A desktop that is signed in. @param projectDir a project of somebody else's that it opens */
+async function desktop(
+  cloud: ProjectCloud,
+  { dataDir = mkdtempSync(join(tmpdir(), 'sluice-sync-')), vault = memoryStore(), signIn = true } = {},
+) {
+  if (signIn) await vault.set('account', cloudKey(cloud.url), uuid());
+  const services = connectCloud({ cloudUrl: cloud.url, dataDir, vault, version: '0.1.0', settleMs: 10, retryMs: 20 });
+  const host = startHost({
+    places: { dataDir, projectsDir: join(dataDir, 'projects'), checkout: undefined },
+    cloud: services,
+    secrets: memorySecrets(),
+    shell: { kind: 'browser', keychain: false },
+    program: 'The test',
+    version: '0.1.0',
+  });
+  let open = true;
+  const close = async () => {
+    if (open) await host.close();
+    open = false;
+  };
+  onTestFinished(close);
+  const client: Client<HostApi> = createClient(hostApi, host.call);
+  const events: HostEvent[] = [];
+  host.subscribe((event) => events.push(event));
+  if (signIn)
+    await vi.waitFor(async () => expect(await client.account.state({})).toMatchObject({ status: 'signed_in' }));
+  const tree = async (projectId: string) => (await client.projects.open({ projectId })).tree;
+  const edit = async (projectId: string, ...edits: Edit[]) => client.documents.edit({ projectId, edits });
+  const stateOf = async (projectId: string) =>
+    (await client.projects.list({})).find(({ id }) => id === projectId)?.sync;
+  const reaches = (projectId: string, state: string) =>
+    vi.waitFor(async () => expect(await stateOf(projectId)).toMatchObject({ state }), {
+      timeout: 10_000,
+      interval: 10,
+    });
+  return { client, events, close, tree, edit, stateOf, reaches, dataDir, vault };
+}
+type Desktop = Awaited<ReturnType<typeof desktop>>;
+
+async function boundProject(cloud: ProjectCloud, on: Desktop) {
+  const { id, dir } = await on.client.projects.create({ name: 'Triage', template: 'hello' });
+  await on.client.projects.open({ projectId: id });
+  expect(await on.client.sync.bind({ projectId: id, workspaceId: cloud.workspaceId })).toMatchObject({
+    state: 'synced',
+    pending: 0,
+  });
+  return { id, dir, head: () => cloud.projects.get(id) as NonNullable<ReturnType<ProjectCloud['projects']['get']>> };
+}
+
+const variable = (name: string, value: string): Edit => ({ type: 'setVariable', environment: 'local', name, value });
+
+/** Somebody else's change, straight at the server. */
+function elsewhere(cloud: ProjectCloud, projectId: string, ...edits: Edit[]) {
+  const { tree, revision } = cloud.projects.get(projectId) as { tree: Tree; revision: number };
+  const about = { commitId: uuid(), deviceId: uuid(), baseRevision: revision, origin: 'canvas' } as const;
+  return cloud.push(projectId, commitOf(tree, edits.reduce(applyEdit, tree), about), 'Sam');
+}
+
+test('binding sends the project; each edit follows by itself in one request, and both sides have one hash', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, head } = await boundProject(cloud, one);
+  expect(head().hash).toBe(merkleHash(await one.tree(id)));
+  await vi.waitFor(() => expect(cloud.watching()).toBe(1));
+  await one.client.sync.now({ projectId: id });
+  const before = cloud.requests.length;
+  await one.edit(id, variable('word', 'Moin'));
+  await one.reaches(id, 'ahead');
+  await one.reaches(id, 'synced');
+  expect(head().tree.environments.local?.vars.word).toBe('Moin');
+  expect(cloud.requests.slice(before)).toEqual(['POST /v1/projects/:projectId/commits']);
+  const told = one.events.flatMap((event) => (event.type === 'project.sync' ? event.sync.state : []));
+  expect(told).toContain('ahead');
+});
+
+test('what others commit arrives through the feed, in the tree and in the files', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, dir } = await boundProject(cloud, one);
+  await vi.waitFor(() => expect(cloud.watching()).toBe(1));
+  elsewhere(cloud, id, variable('word', 'Salut'));
+  await vi.waitFor(async () => expect((await one.tree(id)).environments.local?.vars.word).toBe('Salut'), {
+    timeout: 10_000,
+  });
+  await vi.waitFor(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('Salut'), {
+    timeout: 10_000,
+  });
+  expect(one.events.some((event) => event.type === 'project.changed' && event.origin === 'sync')).toBe(true);
+  await one.reaches(id, 'synced');
+});
+
+test('a push that was taken while its answer was lost is one revision', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, head } = await boundProject(cloud, one);
+  const { revision } = head();
+  cloud.mood.dropNextAnswer = true;
+  await one.edit(id, variable('word', 'Moin'));
+  await one.reaches(id, 'synced');
+  expect(head().revision).toBe(revision + 1);
+  expect(head().hash).toBe(merkleHash(await one.tree(id)));
+});
+
+test('a push whose sender died after it was taken goes again with the same id after the restart', async () => {
+  const cloud = await cloudServer();
+  const first = await desktop(cloud);
+  const { id, head } = await boundProject(cloud, first);
+  const { revision } = head();
+  cloud.mood.dropNextAnswer = true;
+  let pushed = 0;
+  // What is retried before the restart never gets through.
+  cloud.mood.beforePush = async () => {
+    if (pushed++ > 0) throw new SluiceError('service.unavailable', 'Not now.');
+  };
+  await first.edit(id, variable('word', 'Moin'));
+  await vi.waitFor(() => expect(pushed).toBeGreaterThan(0));
+  await first.close();
+  cloud.mood.beforePush = undefined;
+  const again = await desktop(cloud, first);
+  await again.client.projects.open({ projectId: id });
+  await again.reaches(id, 'synced');
+  expect(head().revision).toBe(revision + 1);
+  expect(head().taken.filter(({ commit }) => commit.ops.some(({ path }) => path.includes('word')))).toHaveLength(1);
+});
+
+test('edits made while the server was away are saved, marked, and sent when it is back; those that cancel out are not', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, dir, head } = await boundProject(cloud, one);
+  const { revision } = head();
+  await cloud.stop();
+  for (const value of ['a', 'b', 'c']) await one.edit(id, variable('word', value));
+  await one.edit(id, variable('other', 'x'));
+  await one.edit(id, { type: 'setVariable', environment: 'local', name: 'other' });
+  await one.reaches(id, 'ahead');
+  await vi.waitFor(async () => expect(await one.client.account.state({})).toMatchObject({ status: 'unreachable' }));
+  await vi.waitFor(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('word: c'));
+  await cloud.start();
+  await one.reaches(id, 'synced');
+  expect(head().tree.environments.local?.vars.word).toBe('c');
+  expect(head().revision).toBe(revision + 1);
+  expect(
+    head()
+      .taken.at(-1)
+      ?.commit.ops.map(({ path }) => path.at(-1)),
+  ).not.toContain('other');
+});
+
+test('offline edits here and elsewhere in different places are both there afterwards', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, head } = await boundProject(cloud, one);
+  await cloud.stop();
+  await one.edit(id, variable('mine', '1'));
+  elsewhere(cloud, id, variable('theirs', '2'));
+  await cloud.start();
+  await one.reaches(id, 'synced');
+  expect(head().tree.environments.local?.vars).toMatchObject({ mine: '1', theirs: '2' });
+  expect(merkleHash(await one.tree(id))).toBe(head().hash);
+});
+
+test('where both changed the same, the cloud’s value stands, ours is kept on the disk, and the state names the place', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, dir, head } = await boundProject(cloud, one);
+  const [workflowId = ''] = Object.keys(head().tree.workflows);
+  await cloud.stop();
+  const rename = (name: string): Edit => ({ type: 'renameStep', workflowId, stepId: 'greet_c4r7', name });
+  await one.edit(id, rename('Mine'), variable('mine', '1'));
+  elsewhere(cloud, id, rename('Theirs'));
+  await cloud.start();
+  await one.reaches(id, 'conflict');
+  const tree = await one.tree(id);
+  expect(tree.workflows[workflowId]?.steps.greet_c4r7?.name).toBe('Theirs');
+  await vi.waitFor(() => expect(head().tree.environments.local?.vars.mine).toBe('1'));
+  expect((await one.stateOf(id))?.reason).toContain('Theirs / name');
+
+  const folder = join(dir, '.sluice', 'conflicts');
+  await vi.waitFor(() => expect(readdirSync(folder)).toHaveLength(1));
+  const kept = JSON.parse(readFileSync(join(folder, readdirSync(folder)[0] ?? ''), 'utf8'));
+  expect(kept.ops).toMatchObject([
+    { op: 'set', path: ['workflows', workflowId, 'steps', 'greet_c4r7', 'name'], value: 'Mine' },
+  ]);
+  // Its ops bring ours back, and that goes to the cloud like any edit.
+  expect(await one.client.sync.now({ projectId: id })).toMatchObject({ state: 'synced' });
+  await one.client.documents.patch({ projectId: id, ops: kept.ops });
+  await vi.waitFor(() => expect(head().tree.workflows[workflowId]?.steps.greet_c4r7?.name).toBe('Mine'), {
+    timeout: 10_000,
+  });
+});
+
+test('a viewer’s edits stay here, with the reason, and others’ still arrive', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, head } = await boundProject(cloud, one);
+  const { revision } = head();
+  cloud.mood.refuse = new SluiceError('access.denied', 'You may not change some of this.', { advice: 'Ask an owner.' });
+  await one.edit(id, variable('word', 'Moin'));
+  await one.reaches(id, 'cannot_sync');
+  expect(await one.stateOf(id)).toMatchObject({ reason: 'You may not change some of this. Ask an owner.', pending: 1 });
+  elsewhere(cloud, id, variable('theirs', '2'));
+  await vi.waitFor(
+    async () => expect((await one.tree(id)).environments.local?.vars).toMatchObject({ theirs: '2', word: 'Moin' }),
+    { timeout: 10_000 },
+  );
+  expect(head().revision).toBe(revision + 1);
+  // An editor again: everything goes.
+  cloud.mood.refuse = undefined;
+  expect(await one.client.sync.now({ projectId: id })).toMatchObject({ state: 'synced' });
+  expect(head().tree.environments.local?.vars).toMatchObject({ theirs: '2', word: 'Moin' });
+});
+
+test.each([
+  'plan.limit_exceeded',
+  'project.invalid',
+  'client.upgrade_required',
+] as const)('%s keeps the edit here and says why', async (code) => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id } = await boundProject(cloud, one);
+  cloud.mood.refuse = new SluiceError(code, 'Refused for a reason.');
+  await one.edit(id, variable('word', 'Moin'));
+  await one.reaches(id, 'cannot_sync');
+  expect((await one.stateOf(id))?.reason).toBe('Refused for a reason.');
+  expect((await one.tree(id)).environments.local?.vars.word).toBe('Moin');
+});
+
+test('with a sign-in that has ended every project opens, is edited and saved; a new sign-in sends it all', async () => {
+  const cloud = await cloudServer();
+  const first = await desktop(cloud);
+  const { id, dir, head } = await boundProject(cloud, first);
+  await first.close();
+  cloud.mood.sessionEnded = true;
+  const again = await desktop(cloud, { ...first, signIn: false });
+  await vi.waitFor(async () =>
+    expect(await again.client.account.state({})).toMatchObject({ status: 'expired', user: { name: 'Robin' } }),
+  );
+  await again.client.projects.open({ projectId: id });
+  await again.edit(id, variable('word', 'offline'));
+  await again.reaches(id, 'needs_sign_in');
+  expect(await again.stateOf(id)).toMatchObject({ pending: 1 });
+  await vi.waitFor(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('offline'));
+  const [workflowId = ''] = Object.keys((await again.tree(id)).workflows);
+  await again.client.runs.start({ projectId: id, workflowId });
+  await expect(again.client.sync.now({ projectId: id })).rejects.toMatchObject({ code: 'session.expired' });
+
+  await again.client.account.signOut({});
+  expect((await again.tree(id)).environments.local?.vars.word).toBe('offline');
+  expect(existsSync(dir)).toBe(true);
+  await again.close();
+  cloud.mood.sessionEnded = false;
+  const back = await desktop(cloud, first);
+  await back.client.projects.open({ projectId: id });
+  await back.reaches(id, 'synced');
+  expect(head().tree.environments.local?.vars.word).toBe('offline');
+});
+
+test('two checkouts of one project that meet in the cloud keep the edits of both', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, dir, head } = await boundProject(cloud, one);
+  const two = await desktop(cloud);
+  const copy = join(two.dataDir, 'copy');
+  await one.client.projects.close({ projectId: id });
+  cpSync(dir, copy, { recursive: true });
+  rmSync(join(copy, '.sluice'), { recursive: true });
+  await one.client.projects.open({ projectId: id });
+  await one.edit(id, variable('one', '1'));
+  await one.reaches(id, 'synced');
+
+  await two.client.projects.openFolder({ dir: copy });
+  await two.client.projects.open({ projectId: id });
+  await two.edit(id, variable('two', '2'));
+  await two.client.sync.bind({ projectId: id, workspaceId: cloud.workspaceId });
+  await two.reaches(id, 'synced');
+  await vi.waitFor(
+    async () => expect((await one.tree(id)).environments.local?.vars).toMatchObject({ one: '1', two: '2' }),
+    { timeout: 10_000 },
+  );
+  expect(merkleHash(await two.tree(id))).toBe(head().hash);
+});
+
+test('a base that does not give the server’s hash is fetched anew, and nothing of ours is lost', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, head } = await boundProject(cloud, one);
+  await cloud.stop();
+  await one.edit(id, variable('mine', '1'));
+  elsewhere(cloud, id, variable('theirs', '2'));
+  // The server has pruned its log.
+  head().taken.length = 0;
+  await cloud.start();
+  await one.reaches(id, 'synced');
+  expect(head().tree.environments.local?.vars).toMatchObject({ mine: '1', theirs: '2' });
+  expect(cloud.requests).toContain('GET /v1/projects/:projectId/head');
+});
+
+test('a closed project is listed as it stood, and two desktops that both write end at one hash', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, dir, head } = await boundProject(cloud, one);
+  const two = await desktop(cloud);
+  const copy = join(two.dataDir, 'copy');
+  cpSync(dir, copy, { recursive: true, filter: (path) => !path.includes('.sluice') });
+  await two.client.projects.openFolder({ dir: copy });
+  await two.client.projects.open({ projectId: id });
+  await two.client.sync.bind({ projectId: id, workspaceId: cloud.workspaceId });
+  for (let n = 0; n < 15; n++) {
+    await Promise.all([one.edit(id, variable(`one${n}`, '1')), two.edit(id, variable(`two${n}`, '2'))]);
+    await new Promise((done) => setTimeout(done, 15));
+  }
+  await vi.waitFor(
+    async () => {
+      expect(
+        Object.keys(head().tree.environments.local?.vars ?? {}).filter((name) => /^(one|two)\d/.test(name)),
+      ).toHaveLength(30);
+      expect(merkleHash(await one.tree(id))).toBe(head().hash);
+      expect(merkleHash(await two.tree(id))).toBe(head().hash);
+    },
+    { timeout: 20_000, interval: 50 },
+  );
+  await one.reaches(id, 'synced');
+  await one.client.projects.close({ projectId: id });
+  expect(await one.stateOf(id)).toMatchObject({ state: 'synced' });
+});
