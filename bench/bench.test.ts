@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { QUICK, runBench } from './bench.ts';
+import { figureOf, percentile } from './measure.ts';
+import { memory } from './processTree.ts';
+import { asMarkdown, asText } from './tables.ts';
+import { TARGETS } from './targets/target.ts';
+import { WORKLOADS } from './workloads/workloads.ts';
+
+test('every target answers every workload rightly, and every ratio is a positive number', {
+  timeout: 240_000,
+}, async () => {
+  // A wrong answer, before or under load, throws.
+  const report = await runBench(QUICK, () => undefined);
+  const expected = Object.values(WORKLOADS).flatMap(({ id, connections }) =>
+    connections.flatMap((count) => TARGETS.map((target) => `${id} ${count} ${target}`)),
+  );
+  expect(report.rows.map((row) => `${row.workload} ${row.connections} ${row.target}`).sort()).toEqual(expected.sort());
+  expect(report.rows.every((row) => row.requests > 0)).toBe(true);
+
+  const ratios = [
+    ...report.rows.flatMap((row) => Object.values(row.toPlain)),
+    ...report.bars.map((bar) => bar.figure),
+  ].filter((figure) => figure !== undefined);
+  expect(ratios.length).toBeGreaterThan(report.rows.length * 2);
+  for (const { median, rounds } of ratios) {
+    expect(rounds).toHaveLength(1);
+    expect(median).toBeGreaterThan(0);
+    expect(median).toBeLessThan(Number.POSITIVE_INFINITY);
+  }
+  expect(report.bars.every((bar) => (bar.figure === undefined) === (bar.reached === undefined))).toBe(true);
+
+  expect(asText(report)).toContain('W5 installed runtime');
+  expect(asMarkdown(report).match(/^\| W/gm)).toHaveLength(
+    Object.values(WORKLOADS).flatMap((w) => w.connections).length + 2,
+  );
+  expect(JSON.stringify(report)).not.toContain(process.cwd());
+});
+
+test('the median of an even number of rounds lies between the middle two, and the spread is half the range', () => {
+  expect(figureOf([4, 1, 3, 2])).toEqual({ median: 2.5, spread: 0.6, rounds: [4, 1, 3, 2] });
+  expect(figureOf([7])).toEqual({ median: 7, spread: 0, rounds: [7] });
+});
+
+test('a percentile is a value that was seen', () => {
+  const seen = Array.from({ length: 200 }, (_, index) => index);
+  expect([percentile(seen, 0.5), percentile(seen, 0.99), percentile([5], 0.99)]).toEqual([100, 198, 5]);
+});
+
+test.runIf(process.platform === 'linux')('memory is that of the process, and its children count', () => {
+  const held = memory(process.pid);
+  expect(held?.rss).toBeGreaterThan(1_000_000);
+  expect(held?.pssOfTree).toBeGreaterThan(1_000_000);
+  expect(held?.processes).toBeGreaterThan(0);
+});

@@ -1,0 +1,39 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildAll } from '../build/build.ts';
+import { out } from '../build/paths.ts';
+import { measureContainers } from './container.ts';
+import { type Report, reportOf } from './report.ts';
+import { measureLoads, type Pace } from './rounds.ts';
+import { measureInstalled, measureStartup } from './startup.ts';
+
+export const FULL: Pace = { rounds: 3, warmSeconds: 2, seconds: 3, idleMs: 10_000, containers: true };
+/** Says whether everything works; its figures mean little. */
+export const QUICK: Pace = { rounds: 1, warmSeconds: 0.1, seconds: 0.3, idleMs: 100, containers: false };
+
+/**
+ * Builds the runtime package and measures it beside the same work written by hand.
+ *
+ * @throws AssertionError for any wrong answer
+ */
+export async function runBench(pace: Pace, say: (line: string) => void): Promise<Report> {
+  await buildAll(['runtime']);
+  // On the disk of the checkout: what is recorded is flushed to it, and some machines keep their temporary files in memory.
+  mkdirSync(out, { recursive: true });
+  const scratch = mkdtempSync(join(out, 'bench-'));
+  try {
+    // A copy, so that a build meanwhile takes nothing away.
+    const runtimeDir = join(scratch, 'runtime');
+    cpSync(join(out, 'runtime'), runtimeDir, { recursive: true });
+    const deps = { runtimeDir, scratch };
+    const measured = await measureLoads(pace, deps, say);
+    const startup = await measureStartup(pace, deps, say);
+    const installed = measureInstalled(runtimeDir);
+    const containers = pace.containers
+      ? await measureContainers(pace, deps, say)
+      : { skipped: 'This run leaves them out.' };
+    return reportOf({ measured, startup, installed, containers }, pace);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
