@@ -210,6 +210,7 @@ export function createContainerService(deps: ContainerDeps): FullContainerServic
       const restarts = !alwaysCounts && lived > STEADY_MS ? 1 : (row?.restarts ?? 0) + 1;
       const from: ContainerStatus[] = ['starting', 'running', 'sleeping', 'upgrading', 'stopping'];
       if (!(await store.moveContainer(sql, workspaceId, from, 'error', { ref: null, error: reason, restarts }))) return;
+      if (row) await store.dropLeases(sql, workspaceId, row.id);
       const metadata = { reason, restarts };
       await recordAudit(
         sql,

@@ -154,6 +154,14 @@ export async function findBoot(
   return row && { bootId: row.id, containerId: row.container_id, runtimeHash: row.runtime_hash ?? undefined };
 }
 
+/** The runs that a container held are nobody's from now on: the reconciler need not wait for their leases to run out. */
+export async function dropLeases(sql: Sql, workspaceId: string, containerId: string): Promise<void> {
+  await sql.query(
+    "update run_claim set lease_until = now() where workspace_id = $1 and owner = $2 and status = 'leased' and lease_until > now()",
+    [workspaceId, containerId],
+  );
+}
+
 export async function markActive(sql: Sql, workspaceId: string, at: Date): Promise<void> {
   await sql.query(
     'update tenant_container set last_active_at = greatest(coalesce(last_active_at, $2), $2) where workspace_id = $1',
