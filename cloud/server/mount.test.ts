@@ -264,7 +264,7 @@ test('the log has one line per request, with the route’s name and never the ad
     workspaceId: user.workspaceId,
     userId: user.userId,
   });
-  expect(log[0]).not.toMatch(/33|good/);
+  expect(log[0]).not.toMatch(/limit|Bearer|\/v1/);
 });
 
 test('a server with a route outside the registry does not start', () => {
