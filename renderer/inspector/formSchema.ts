@@ -14,6 +14,7 @@ export type FieldKind =
   | 'script'
   | 'workflow'
   | 'secret'
+  | 'expression'
   | 'json';
 
 /** One field of a form, as drawn from a JSON Schema. */
@@ -64,7 +65,7 @@ function toField(key: string, schema: JsonObject, root: JsonObject, required: bo
     key,
     title: text(schema.title) ?? words(key),
     kind: kindOf(schema, shape),
-    required: required && schema.default === undefined,
+    required: (required || schema.needed === true) && schema.default === undefined,
     literal,
     help: text(schema.help) ?? text(schema.description),
     placeholder: text(schema.placeholder),
@@ -87,10 +88,11 @@ function entryOf(schema: Json | undefined, root: JsonObject, literal: boolean): 
   return toField('', isJsonObject(schema) ? resolve(schema, root) : {}, root, true, literal);
 }
 
-const WIDGETS = new Set<string>(['multiline', 'code', 'cron', 'secret', 'script', 'workflow', 'json']);
+const WIDGETS = new Set<string>(['multiline', 'code', 'cron', 'secret', 'script', 'workflow', 'expression', 'json']);
 
 function kindOf(schema: JsonObject, shape: JsonObject): FieldKind {
   const widget = text(schema.widget) ?? text(shape.widget);
+  if (widget === 'pairs') return 'map';
   if (widget && WIDGETS.has(widget)) return widget as FieldKind;
   if (values(shape)) return 'select';
   switch (shape.type) {
@@ -172,7 +174,8 @@ export function isExpression(value: Json | undefined): value is string {
 
 /** What someone typed into a field that takes any value: numbers, `true`, lists and objects are read as JSON, the rest is text. */
 export function readAnyValue(typed: string): Json {
-  if (isExpression(typed) || !/^(?:-?\d|[[{]|true$|false$|null$)/.test(typed.trim())) return typed;
+  const expression: boolean = isExpression(typed);
+  if (expression || !/^(?:-?\d|[[{]|true$|false$|null$)/.test(typed.trim())) return typed;
   try {
     const value = JSON.parse(typed) as Json;
     // A number that would not come back as it was typed (a leading zero, too many digits) is a text.

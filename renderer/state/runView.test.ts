@@ -1,104 +1,54 @@
 import { expect, test } from 'vitest';
-import type { RunEvent } from '#shared/run/events.ts';
-import { applyRunEvent, inputOf, itemsAtHand, itemsOut, type RunView, stepsDone, timeSpent } from './runView.ts';
+import { emptyRun, type RunState, type StepRunState, type StepState } from '#shared/run/foldRun.ts';
+import type { Step } from '#shared/workflow/tree.ts';
+import { inputOf, isStale, itemsOf, missingBlobs, type RunView, stepsDone } from './runView.ts';
 
 const runId = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
-const hash = 'a'.repeat(64);
-const second = (n: number) => new Date(Date.UTC(2026, 10, 20, 7, 0, n)).toISOString();
-let seq = 0;
+const items = (...values: number[]) => values.map((n) => ({ json: { n } }));
+const step: Step = { uses: 'flow.loop', version: 1, name: 'Each', config: { batch: 2 }, onError: 'stop', mode: 'once' };
 
-type Draft = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 'runId' | 'seq' | 'at' | 'fence'> : never) : never;
-function event(draft: Draft, at = 0): RunEvent {
-  seq += 1;
-  return { runId, seq, at: second(at), fence: 1, ...draft } as RunEvent;
+function stepState(run: Partial<StepRunState>): StepState {
+  const full: StepRunState = { status: 'succeeded', iteration: 0, attempt: 1, from: [], ...run };
+  return { status: full.status, iterations: 1, attempt: 1, itemsIn: {}, itemsOut: {}, durationMs: 0, runs: [full] };
 }
 
-function fold(events: RunEvent[], from?: RunView): RunView {
-  const view = events.reduce<RunView | undefined>((before, one) => applyRunEvent(before, one, 'local'), from);
-  if (!view) throw new Error('the run never started');
-  return view;
+function viewOf(steps: RunState['steps']): RunView {
+  const workflow = { slug: 'w', name: 'W', settings: { durability: 'step', logLevel: 'info', keep: 'all' } as const, steps: { each: step }, edges: {}, layout: {} };
+  return { runId, where: 'local', logs: [], workflow, run: { ...emptyRun(runId), steps } };
 }
 
-const items = (count: number) => ({ items: Array.from({ length: count }, (_, n) => ({ json: { n } })) });
-
-function started(): RunEvent {
-  seq = 0;
-  return event({ type: 'run.started', workflowId: runId, execHash: hash, runtimeHash: hash, environment: 'local', triggerStepId: 'start', input: items(1), seed: 's' });
-}
-
-test('a step that ran shows its items, its time and the count on the edge that fed it', () => {
-  const view = fold([
-    started(),
-    event({ type: 'step.attempted', stepId: 'start', iteration: 0, attempt: 1, from: [] }),
-    event({ type: 'step.succeeded', stepId: 'start', iteration: 0, attempt: 1, outputs: { main: items(3) } }, 1),
-    event({ type: 'step.attempted', stepId: 'next', iteration: 0, attempt: 1, from: [{ port: 'main', stepId: 'start', iteration: 0, outPort: 'main' }] }, 1),
-    event({ type: 'step.succeeded', stepId: 'next', iteration: 0, attempt: 1, outputs: { true: items(1), false: items(2) } }, 3),
-    event({ type: 'run.ended', status: 'succeeded' }, 3),
-  ]);
-  const next = view.steps.next;
-  if (!next) throw new Error('next did not run');
-  expect(next.state).toBe('succeeded');
-  expect(itemsOut(next)).toBe(3);
-  expect(timeSpent(next, 0)).toBe(2_000);
-  expect(view.edges).toEqual({ 'start.main->next.main': 3 });
-  expect(stepsDone(view)).toBe(2);
-  const run = next.runs[0];
-  expect(run && itemsAtHand(inputOf(view, 'next', run, undefined).main ?? [])).toHaveLength(3);
+test('the input of a step is what the steps before it sent through that port', () => {
+  const view = viewOf({ start: stepState({ outputs: { main: { items: items(1, 2) }, error: { items: items(9) } } }) });
+  const run = stepState({ from: [{ port: 'main', stepId: 'start', iteration: 0, outPort: 'main' }] }).runs[0] as StepRunState;
+  expect(itemsOf(inputOf(view, run).main ?? [])).toEqual(items(1, 2));
 });
 
-test('one event replaces only the step it is about', () => {
-  const before = fold([
-    started(),
-    event({ type: 'step.attempted', stepId: 'a', iteration: 0, attempt: 1, from: [] }),
-    event({ type: 'step.attempted', stepId: 'b', iteration: 0, attempt: 1, from: [] }),
-  ]);
-  const after = fold([event({ type: 'step.succeeded', stepId: 'b', iteration: 0, attempt: 1, outputs: {} })], before);
-  expect(after.steps.a).toBe(before.steps.a);
-  expect(after.steps.b).not.toBe(before.steps.b);
+test('inside a loop that still runs, the input is one batch of what the loop was given', () => {
+  const view = viewOf({
+    start: stepState({ outputs: { main: { items: items(1, 2, 3) } } }),
+    each: stepState({ status: 'running', from: [{ port: 'main', stepId: 'start', iteration: 0, outPort: 'main' }] }),
+  });
+  const second = stepState({ from: [{ port: 'main', stepId: 'each', iteration: 0, outPort: 'loop', batch: 1 }] }).runs[0] as StepRunState;
+  expect(itemsOf(inputOf(view, second).main ?? [])).toEqual(items(3));
 });
 
-test('a failure that is tried again reads retrying, and its time counts from the first attempt', () => {
-  const error = { code: 'connector.unavailable', message: 'Refused.' };
-  const view = fold([
-    started(),
-    event({ type: 'step.attempted', stepId: 'post', iteration: 0, attempt: 1, from: [] }, 0),
-    event({ type: 'step.failed', stepId: 'post', iteration: 0, attempt: 1, error, retryAt: second(5) }, 1),
-  ]);
-  expect(view.steps.post?.state).toBe('retrying');
-  expect(view.steps.post?.runs[0]?.retryAt).toBe(Date.parse(second(5)));
-  const later = fold([event({ type: 'step.attempted', stepId: 'post', iteration: 0, attempt: 2, from: [] }, 5)], view);
-  expect(later.steps.post?.runs).toHaveLength(1);
-  expect(later.steps.post?.runs[0]).toMatchObject({ attempt: 2, state: 'running', startedAt: Date.parse(second(0)) });
+test('items kept as a blob are named until they are fetched', () => {
+  const blob = 'b'.repeat(64);
+  const view = viewOf({ start: stepState({ outputs: { main: { blob, bytes: 2_000_000, count: 3 } } }) });
+  const run = stepState({ from: [{ port: 'main', stepId: 'start', iteration: 0, outPort: 'main' }] }).runs[0] as StepRunState;
+  const parts = inputOf(view, run).main ?? [];
+  expect(itemsOf(parts)).toBeUndefined();
+  expect(missingBlobs(parts, {})).toEqual([blob]);
+  expect(itemsOf(parts, { [blob]: items(7) })).toEqual(items(7));
 });
 
-test('an event that was seen before changes nothing', () => {
-  const first = started();
-  const again = event({ type: 'step.attempted', stepId: 'a', iteration: 0, attempt: 1, from: [] });
-  const view = fold([first, again]);
-  expect(applyRunEvent(view, again, 'local')).toBe(view);
+test('a step goes stale by what it does, not by its name or notes', () => {
+  expect(isStale(step, { ...step, name: 'Other', notes: 'why' })).toBe(false);
+  expect(isStale(step, { ...step, config: { batch: 3 } })).toBe(true);
+  expect(isStale(undefined, step)).toBe(true);
 });
 
-test('what was at work when the run was cancelled reads cancelled', () => {
-  const view = fold([
-    started(),
-    event({ type: 'step.attempted', stepId: 'slow', iteration: 0, attempt: 1, from: [] }),
-    event({ type: 'run.ended', status: 'cancelled' }, 2),
-  ]);
-  expect(view.steps.slow?.state).toBe('cancelled');
-  expect(view.status).toBe('cancelled');
-});
-
-test('a wait says why and until when', () => {
-  const view = fold([
-    started(),
-    event({ type: 'step.attempted', stepId: 'pause', iteration: 0, attempt: 1, from: [] }),
-    event({ type: 'run.waiting', stepId: 'pause', iteration: 0, reason: 'delay', until: second(30) }),
-  ]);
-  expect(view.status).toBe('waiting');
-  expect(view.steps.pause?.runs[0]?.wait).toEqual({ reason: 'delay', until: Date.parse(second(30)) });
-});
-
-test('steps of a called workflow do not appear on the caller', () => {
-  const view = fold([started(), event({ type: 'step.attempted', stepId: 'inner', iteration: 0, attempt: 1, from: [], path: ['call:0'] })]);
-  expect(view.steps).toEqual({});
+test('steps that still move or were not reached are not counted as done', () => {
+  const view = viewOf({ a: stepState({}), b: stepState({ status: 'running' }), c: stepState({ status: 'failed' }), d: stepState({ status: 'skipped' }) });
+  expect(stepsDone(view.run)).toBe(2);
 });

@@ -1,0 +1,68 @@
+import { Dialog } from '../look/Dialog.tsx';
+import { Kbd } from '../look/Kbd.tsx';
+import { now } from '../state/store.ts';
+
+const KEYS: { title: string; keys: [string, string][] }[] = [
+  {
+    title: 'Everywhere',
+    keys: [
+      ['Ctrl K', 'Search or run a command'],
+      ['Ctrl Enter', 'Run; in a step view, run this step'],
+      ['Ctrl Z', 'Undo'],
+      ['Ctrl Shift Z', 'Redo'],
+      ['Ctrl B', 'Tree'],
+      ['Ctrl J', 'Bottom panel'],
+      ['Ctrl I', 'Inspector'],
+      ['Ctrl \\', 'YAML beside the canvas'],
+      ['F6', 'Next area'],
+    ],
+  },
+  {
+    title: 'On the canvas',
+    keys: [
+      ['N', 'Add a step after the selection'],
+      ['Tab', 'The same, from a selected step'],
+      ['← →', 'Walk along the edges'],
+      ['Alt ←', 'Move the step'],
+      ['Enter', 'Open the step'],
+      ['Esc', 'Go back'],
+      ['C', 'Connect from here'],
+      ['F2', 'Rename'],
+      ['D', 'Turn off or on'],
+      ['P', 'Pin the output'],
+      ['Del', 'Delete'],
+      ['Ctrl C', 'Copy as YAML'],
+      ['Ctrl V', 'Paste'],
+      ['Shift R', 'Run from the selected step'],
+      ['Shift L', 'Tidy up'],
+      ['1', 'Fit'],
+      ['0', 'Zoom to 100 %'],
+      ['V', 'Select'],
+      ['H', 'Pan'],
+    ],
+  },
+];
+
+export function KeysDialog() {
+  return (
+    <Dialog open onClose={() => now().setDialog(undefined)} title="Keys" size="form">
+      <div className="grid grid-cols-2 gap-x-8 gap-y-4 max-sm:grid-cols-1">
+        {KEYS.map((group) => (
+          <section key={group.title}>
+            <h3 className="mb-2 text-micro font-name text-ink-3">{group.title}</h3>
+            <dl>
+              {group.keys.map(([keys, does]) => (
+                <div key={keys} className="flex h-7 items-center gap-3 text-list">
+                  <dt className="w-28 flex-none">
+                    <Kbd keys={keys} />
+                  </dt>
+                  <dd className="text-ink-2">{does}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,54 @@
+import { FileCode, Globe, Workflow, X } from 'lucide-react';
+import { cx } from '../look/cx.ts';
+import { Segmented } from '../look/Segmented.tsx';
+import { now, useEditor } from '../state/store.ts';
+import type { Tab } from '../state/viewSlice.ts';
+
+const LOOKS = [
+  { value: 'canvas', label: 'Canvas' },
+  { value: 'split', label: 'Split' },
+  { value: 'yaml', label: 'YAML' },
+] as const;
+const ICONS = { workflow: Workflow, script: FileCode, environment: Globe };
+
+export function TabStrip() {
+  const tabs = useEditor((state) => state.tabs);
+  const look = useEditor((state) => state.look);
+  const isWorkflow = useEditor((state) => state.openTab?.kind === 'workflow');
+  return (
+    <div className="flex h-8.5 flex-none items-stretch border-b border-line bg-app">
+      <div role="tablist" aria-label="Open files" className="flex min-w-0 flex-1 overflow-x-auto">
+        {tabs.map((tab) => (
+          <OneTab key={`${tab.kind} ${tab.id}`} tab={tab} />
+        ))}
+      </div>
+      {isWorkflow && (
+        <div className="flex flex-none items-center px-2">
+          <Segmented label="Workflow as" value={look} options={LOOKS} onChange={(next) => now().setLook(next)} />
+        </div>
+      )}
+    </div>
+  );
+}
+
+function OneTab({ tab }: { tab: Tab }) {
+  const on = useEditor((state) => state.openTab?.kind === tab.kind && state.openTab.id === tab.id);
+  const title = useEditor((state) => (tab.kind === 'workflow' ? (state.doc?.tree.workflows[tab.id]?.name ?? 'Deleted') : tab.id));
+  const Icon = ICONS[tab.kind];
+  return (
+    <div className={cx('group relative flex max-w-56 flex-none items-center border-r border-line text-list', on ? '-mb-px bg-canvas font-control text-ink' : 'text-ink-3 hover:text-ink')}>
+      <button type="button" role="tab" aria-selected={on} onClick={() => now().open(tab)} className="flex h-full min-w-0 items-center gap-1.5 py-0 pr-1 pl-3 focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]">
+        <Icon className="icon-s" aria-hidden />
+        <span className="truncate">{title}</span>
+      </button>
+      <button
+        type="button"
+        aria-label={`Close ${title}`}
+        onClick={() => now().closeTab(tab)}
+        className={cx('mr-1.5 flex size-5 flex-none items-center justify-center rounded-chip hover:bg-press focus-visible:opacity-100', on ? 'opacity-60' : 'opacity-0 group-hover:opacity-60')}
+      >
+        <X className="icon-xs" aria-hidden />
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,143 @@
+import { ChevronDown, Cloud, CloudOff, CloudUpload, GitMerge, HardDrive, Play, Rocket, Search, Square, UserRoundX } from 'lucide-react';
+import { runFrom, runOne } from '../canvas/commands.ts';
+import { Button } from '../look/Button.tsx';
+import { Kbd } from '../look/Kbd.tsx';
+import { Mark } from '../look/Mark.tsx';
+import { Menu, type MenuEntry } from '../look/Menu.tsx';
+import { StepIcon } from '../look/stepIcon.tsx';
+import { Tooltip } from '../look/Tooltip.tsx';
+import { openWorkflow } from '../state/documentSlice.ts';
+import { isRunning } from '../state/runSlice.ts';
+import { now, useEditor } from '../state/store.ts';
+import { PublishButton } from '../publish/PublishButton.tsx';
+
+export function TitleBar() {
+  const project = useEditor((state) => state.doc?.tree.project.name);
+  const title = useEditor((state) => openWorkflow(state)?.name ?? state.openTab?.id);
+  const mac = useEditor((state) => state.host?.platform === 'darwin' && state.host.shell === 'electron');
+  return (
+    <header className="relative flex items-center gap-2 border-b border-line bg-app pr-2 pl-3 [-webkit-app-region:drag] [&_button]:[-webkit-app-region:no-drag]" style={mac ? { paddingLeft: 88 } : undefined}>
+      <Tooltip text="All projects">
+        <button type="button" aria-label="All projects" onClick={() => void now().closeProject().then(() => now().loadProjects())} className="rounded-[6px]">
+          <Mark />
+        </button>
+      </Tooltip>
+      <span className="ml-0.5 flex min-w-0 items-center gap-1.5">
+        <span className="max-w-40 truncate text-ink-3 max-md:hidden">{project}</span>
+        {title && <span className="text-ink-3 max-md:hidden">/</span>}
+        <span className="max-w-52 truncate font-heading">{title}</span>
+      </span>
+      <SyncWord />
+      <button
+        type="button"
+        onClick={() => now().setDialog('commands')}
+        aria-label="Search or run a command"
+        className="absolute left-1/2 flex h-6.5 w-85 -translate-x-1/2 items-center gap-1.75 rounded-control bg-panel pr-1.25 pl-2.25 text-small text-ink-3 shadow-[inset_0_0_0_1px_var(--line)] hover:text-ink-2 max-lg:static max-lg:ml-2 max-lg:w-auto max-lg:translate-x-0"
+      >
+        <Search className="icon-s" aria-hidden />
+        <span className="flex-1 text-left max-lg:hidden">Search or run a command</span>
+        <span className="max-lg:hidden">
+          <Kbd keys="Ctrl K" />
+        </span>
+      </button>
+      <span className="ml-auto flex items-center gap-1.5">
+        <RunButton />
+        <PublishButton />
+      </span>
+    </header>
+  );
+}
+
+export const SYNC = {
+  local_only: { icon: HardDrive, word: 'On this computer only' },
+  synced: { icon: Cloud, word: 'Synced' },
+  ahead: { icon: CloudUpload, word: 'Syncing' },
+  behind: { icon: CloudUpload, word: 'Syncing' },
+  conflict: { icon: GitMerge, word: 'Conflict' },
+  needs_sign_in: { icon: UserRoundX, word: 'Needs sign-in' },
+  cannot_sync: { icon: CloudOff, word: 'Cannot sync' },
+};
+
+function SyncWord() {
+  const sync = useEditor((state) => state.doc?.info.sync);
+  if (!sync) return null;
+  const { icon: Icon, word } = SYNC[sync.state];
+  const waits = sync.pending > 0 ? `, ${sync.pending} to send` : '';
+  const offer = sync.state === 'needs_sign_in' ? () => void now().signIn() : sync.state === 'local_only' ? undefined : () => void now().syncNow();
+  return (
+    <Tooltip text={sync.reason ?? (sync.state === 'local_only' ? 'Publish it to keep it in a workspace too.' : `Revision ${sync.revision ?? 0}${waits}`)}>
+      <button type="button" onClick={offer} className="ml-1 flex items-center gap-1.25 rounded-chip px-1 text-small whitespace-nowrap text-ink-3 hover:text-ink-2 max-md:hidden">
+        <Icon className={sync.state === 'conflict' || sync.state === 'cannot_sync' ? 'icon-s text-wait-ink' : 'icon-s'} aria-hidden />
+        {word}
+        {waits}
+      </button>
+    </Tooltip>
+  );
+}
+
+function RunButton() {
+  const running = useEditor(isRunning);
+  const starting = useEditor((state) => state.starting);
+  const trusted = useEditor((state) => state.doc?.info.trusted ?? false);
+  const triggers = useEditor((state) => triggerIds(state).join(' '));
+  const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const selected = useEditor((state) => (state.selection.length === 1 ? state.selection[0] : undefined));
+  const steps = useEditor((state) => openWorkflow(state)?.steps);
+  if (running) {
+    return (
+      <Button look="danger" icon={<Square className="icon-s" />} onClick={() => void now().stop()}>
+        Stop
+      </Button>
+    );
+  }
+  const ids = triggers.split(' ').filter(Boolean);
+  const blocked = !trusted
+    ? 'The folder is not trusted yet.'
+    : readOnly
+      ? 'A past run is shown. Go back to editing first.'
+      : ids.length === 0 && 'The workflow has no trigger. Add one to run it.';
+  const entries: MenuEntry[] = [
+    ...ids.map((id) => ({ label: `Run from ${steps?.[id]?.name ?? id}`, icon: <StepIcon uses={steps?.[id]?.uses ?? ''} className="icon-s" />, onSelect: () => runFrom(id) })),
+    ...(selected
+      ? ([
+          'line',
+          { label: 'Run from the selected step', keys: 'Shift R', onSelect: () => runFrom(selected) },
+          { label: 'Run only the selected step', onSelect: () => runOne(selected) },
+        ] as MenuEntry[])
+      : []),
+  ];
+  return (
+    <span className="flex">
+      <Button icon={<Play className="icon-s" />} busy={starting && 'Starting'} blocked={blocked} className="rounded-r-none" onClick={() => startRun()}>
+        Run
+      </Button>
+      <Menu
+        trigger={
+          <button
+            type="button"
+            aria-label="More ways to run"
+            disabled={Boolean(blocked)}
+            className="ml-px flex h-7 w-6 items-center justify-center rounded-r-control bg-raised text-ink-2 shadow-[inset_0_0_0_1px_var(--line-2)] hover:bg-hover disabled:bg-transparent disabled:text-ink-off"
+          >
+            <ChevronDown className="icon-xs" aria-hidden />
+          </button>
+        }
+        entries={entries}
+      />
+    </span>
+  );
+}
+
+function triggerIds(state: ReturnType<typeof now>): string[] {
+  const workflow = openWorkflow(state);
+  return Object.entries(workflow?.steps ?? {}).flatMap(([id, step]) => (state.stepTypes[step.uses]?.trigger ? [id] : []));
+}
+
+/** Runs from the manual trigger, else the selected one, else the first. */
+export function startRun(): void {
+  const state = now();
+  const ids = triggerIds(state);
+  const steps = openWorkflow(state)?.steps;
+  const chosen = ids.find((id) => state.selection.includes(id)) ?? ids.find((id) => steps?.[id]?.uses === 'trigger.manual') ?? ids[0];
+  if (chosen && state.doc?.info.trusted && !isRunning(state)) void state.start({ triggerStepId: chosen });
+}

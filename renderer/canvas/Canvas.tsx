@@ -1,0 +1,283 @@
+import {
+  applyNodeChanges,
+  Background,
+  BackgroundVariant,
+  type Connection,
+  type Edge,
+  MiniMap,
+  type Node,
+  type NodeChange,
+  type OnConnectEnd,
+  ReactFlow,
+  ReactFlowProvider,
+  SelectionMode,
+  useReactFlow,
+  type Viewport,
+} from '@xyflow/react';
+import { type ClipboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useShallow } from 'zustand/react/shallow';
+import { edgeKey, parseEdge } from '#shared/workflow/tree.ts';
+import { stepTypeInfo } from '#shared/workflow/catalog.ts';
+import { AddStep } from '../library/AddStep.tsx';
+import { ConnectDialog } from './ConnectDialog.tsx';
+import { openWorkflow } from '../state/documentSlice.ts';
+import { cardState } from '../state/stepFacts.ts';
+import { GRID, placeOf, snap } from '../state/steps.ts';
+import { now, useEditor } from '../state/store.ts';
+import './canvas.css';
+import { CanvasTools, ReadOnlyChip, RunPill } from './CanvasOverlays.tsx';
+import { copyText, loadYaml, pasteEdit } from './clipboard.ts';
+import { connectSteps, putIntoEdge, removeSelection } from './commands.ts';
+import { EmptyCanvas } from './EmptyCanvas.tsx';
+import { FlowEdge } from './FlowEdge.tsx';
+import { Outline } from './Outline.tsx';
+import { RenameStep } from './RenameStep.tsx';
+import { StepNode } from './StepNode.tsx';
+import { useCanvasKeys } from './useCanvasKeys.ts';
+
+const NODE_TYPES = { step: StepNode };
+const EDGE_TYPES = { flow: FlowEdge };
+const MINIMAP_FROM = 20;
+const ONLY_VISIBLE_FROM = 80;
+
+/** The drawing of the open workflow, with its keys, its step search and its outline for screen readers. */
+export function Canvas() {
+  const workflowId = useEditor((state) => state.workflowId);
+  const empty = useEditor((state) => Object.keys(openWorkflow(state)?.steps ?? {}).length === 0);
+  if (!workflowId) return null;
+  return (
+    <ReactFlowProvider key={workflowId}>
+      <Drawing />
+      {empty && <EmptyCanvas />}
+      <AddStep />
+    </ReactFlowProvider>
+  );
+}
+
+function Drawing() {
+  const workflow = useEditor(openWorkflow);
+  const [selection, selectedEdges] = useEditor(useShallow((state) => [state.selection, state.selectedEdges]));
+  const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const [nodes, setNodes] = useState<Node[]>([]);
+  const [slot, setSlot] = useState<string>();
+  const [mode, setMode] = useState<'select' | 'hand'>('select');
+  const [renaming, setRenaming] = useState<string>();
+  const [connecting, setConnecting] = useState<string>();
+  const [moving, setMoving] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const pointer = useRef({ x: 0, y: 0 });
+  const flow = useReactFlow();
+  const onKeyDown = useCanvasKeys({ onMode: setMode, onRename: setRenaming, onConnect: setConnecting });
+
+  useEffect(() => {
+    void loadYaml();
+  }, []);
+
+  // The nodes follow the tree; one that did not change stays the same object, so only changed cards are drawn again.
+  useEffect(() => {
+    if (!workflow) return;
+    const chosen = new Set(selection);
+    setNodes((before) => {
+      const known = new Map(before.map((node) => [node.id, node]));
+      const next = Object.keys(workflow.steps).map((id) => {
+        const [x, y] = placeOf(workflow, id);
+        const old = known.get(id);
+        const selected = chosen.has(id);
+        if (old && !old.dragging && old.position.x === x && old.position.y === y && old.selected === selected) return old;
+        if (old?.dragging) return old;
+        return { ...old, id, type: 'step', position: { x, y }, selected, data: {}, initialWidth: 168, initialHeight: 60 };
+      });
+      return next.length === before.length && next.every((node, index) => node === before[index]) ? before : next;
+    });
+  }, [workflow, selection]);
+
+  const edges = useMemo<Edge[]>(() => {
+    const chosen = new Set(selectedEdges);
+    return Object.keys(workflow?.edges ?? {}).map((id) => {
+      const { from, outPort, to, inPort } = parseEdge(id);
+      return { id, type: 'flow', source: from, sourceHandle: outPort, target: to, targetHandle: inPort, selected: chosen.has(id), data: { slot: slot === id } };
+    });
+  }, [workflow?.edges, selectedEdges, slot]);
+
+  const onNodesChange = useCallback((changes: NodeChange[]) => {
+    setNodes((before) => applyNodeChanges(changes, before));
+    const picks = changes.filter((change) => change.type === 'select');
+    if (picks.length === 0) return;
+    const chosen = new Set(now().selection);
+    for (const pick of picks) {
+      if (pick.selected) chosen.add(pick.id);
+      else chosen.delete(pick.id);
+    }
+    now().select([...chosen]);
+  }, []);
+
+  function onDragStop(_event: unknown, node: Node, moved: Node[]) {
+    setMoving(false);
+    const { workflowId } = now();
+    if (!workflow || !workflowId) return;
+    const positions: Record<string, [number, number]> = {};
+    for (const { id, position } of moved) {
+      const place: [number, number] = [snap(position.x), snap(position.y)];
+      const [x, y] = placeOf(workflow, id);
+      if (place[0] !== x || place[1] !== y) positions[id] = place;
+    }
+    if (Object.keys(positions).length > 0) now().edit([{ type: 'moveSteps', workflowId, positions }]);
+    if (slot) putIntoEdge(node.id, slot);
+    setSlot(undefined);
+  }
+
+  /** A step that hangs on nothing and is dragged over an edge may be dropped into it. */
+  function onDrag(event: MouseEvent | TouchEvent | React.MouseEvent, node: Node, moved: Node[]) {
+    if (!workflow || moved.length > 1 || !('clientX' in event)) return;
+    const hangs = Object.keys(workflow.edges).some((key) => parseEdge(key).from === node.id || parseEdge(key).to === node.id);
+    const under = hangs ? undefined : document.elementsFromPoint(event.clientX, event.clientY).map((one) => one.closest('.react-flow__edge')).find(Boolean);
+    setSlot(under?.getAttribute('data-id') ?? undefined);
+  }
+
+  const onConnectEnd: OnConnectEnd = (event, state) => {
+    if (state.isValid || !state.fromNode || !state.fromHandle?.id || state.fromHandle.type !== 'source') return;
+    const point = 'changedTouches' in event ? event.changedTouches[0] : event;
+    if (!point || (event.target as HTMLElement | null)?.closest('.react-flow__node')) return;
+    const at = flow.screenToFlowPosition({ x: point.clientX, y: point.clientY });
+    now().add({
+      from: { stepId: state.fromNode.id, port: state.fromHandle.id },
+      position: [snap(at.x), snap(at.y - 30)],
+      screen: { x: point.clientX, y: point.clientY },
+    });
+  };
+
+  function canConnect(connection: Connection | Edge): boolean {
+    const { source, sourceHandle, target, targetHandle } = connection;
+    if (!workflow || !sourceHandle || !targetHandle) return false;
+    if (workflow.edges[edgeKey({ from: source, outPort: sourceHandle, to: target, inPort: targetHandle })]) return false;
+    const info = stepTypeInfo(now().stepTypes, workflow.steps[target]?.uses ?? '');
+    const single = info?.singleInputs?.includes(targetHandle);
+    return !single || !Object.keys(workflow.edges).some((key) => parseEdge(key).to === target && parseEdge(key).inPort === targetHandle);
+  }
+
+  function onCopy(event: ClipboardEvent) {
+    if (!workflow || selection.length === 0 || (event.target as HTMLElement).closest('input, textarea')) return;
+    const text = copyText(workflow, selection);
+    if (!text) return;
+    event.preventDefault();
+    event.clipboardData.setData('text/plain', text);
+    if (event.type === 'cut') removeSelection();
+    else now().announce(`${selection.length} steps copied.`);
+  }
+
+  function onPaste(event: ClipboardEvent) {
+    const { workflowId } = now();
+    if (!workflow || !workflowId || readOnly || (event.target as HTMLElement).closest('input, textarea')) return;
+    const at = box.current?.matches(':hover') ? flow.screenToFlowPosition(pointer.current) : undefined;
+    const paste = pasteEdit(event.clipboardData.getData('text/plain'), workflowId, workflow, at && [snap(at.x), snap(at.y)], Math.random);
+    if (!paste) return;
+    event.preventDefault();
+    if (now().edit([paste])) now().select(Object.keys(paste.steps));
+  }
+
+  /** Names never fall under 11 px on screen: the words grow as the drawing shrinks. */
+  function onViewport({ zoom }: Viewport) {
+    const element = box.current;
+    if (!element) return;
+    element.style.setProperty('--k', String(Math.max(1, 0.82 / Math.max(zoom, 0.4))));
+    element.dataset.far = zoom < 0.4 ? 'far' : zoom < 0.6 ? 'near' : 'no';
+  }
+
+  const count = Object.keys(workflow?.steps ?? {}).length;
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: keys bubble up to here from the focused card.
+    <div
+      ref={box}
+      className="flow relative size-full"
+      data-hand={mode === 'hand'}
+      data-moving={moving}
+      data-far="no"
+      onKeyDown={onKeyDown}
+      onCopy={onCopy}
+      onCut={onCopy}
+      onPaste={onPaste}
+      onPointerMove={(event) => {
+        pointer.current = { x: event.clientX, y: event.clientY };
+      }}
+    >
+      <Outline />
+      <ReactFlow
+        aria-label="Canvas"
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={NODE_TYPES}
+        edgeTypes={EDGE_TYPES}
+        onNodesChange={onNodesChange}
+        onEdgesChange={(changes) => {
+          const picks = changes.filter((change) => change.type === 'select');
+          if (picks.length === 0) return;
+          const chosen = new Set(now().selectedEdges);
+          for (const pick of picks) {
+            if (pick.selected) chosen.add(pick.id);
+            else chosen.delete(pick.id);
+          }
+          now().select(now().selection, [...chosen]);
+        }}
+        onNodeDragStart={() => setMoving(true)}
+        onNodeDrag={onDrag}
+        onNodeDragStop={onDragStop}
+        onNodeDoubleClick={(_event, node) => now().openStep(node.id)}
+        onPaneClick={() => now().select([])}
+        onConnect={({ source, sourceHandle, target, targetHandle }) => connectSteps(source, sourceHandle ?? 'main', target, targetHandle ?? 'main')}
+        onConnectEnd={onConnectEnd}
+        isValidConnection={canConnect}
+        connectionRadius={28}
+        onViewportChange={onViewport}
+        onInit={(instance) => onViewport(instance.getViewport())}
+        nodesDraggable={!readOnly && mode === 'select'}
+        nodesConnectable={!readOnly}
+        elementsSelectable
+        selectionOnDrag={mode === 'select'}
+        selectionMode={SelectionMode.Partial}
+        panOnDrag={mode === 'hand' ? true : [1, 2]}
+        panOnScroll
+        panActivationKeyCode="Space"
+        zoomActivationKeyCode={['Control', 'Meta']}
+        zoomOnDoubleClick={false}
+        multiSelectionKeyCode={['Shift', 'Control', 'Meta']}
+        deleteKeyCode={null}
+        disableKeyboardA11y
+        minZoom={0.25}
+        maxZoom={2}
+        fitView
+        fitViewOptions={{ padding: 0.12, maxZoom: 1, minZoom: 0.4 }}
+        snapToGrid
+        snapGrid={[GRID, GRID]}
+        onlyRenderVisibleElements={count > ONLY_VISIBLE_FROM}
+        proOptions={{ hideAttribution: true }}
+      >
+        <Background variant={BackgroundVariant.Dots} gap={GRID} size={1.6} color="var(--dot)" bgColor="transparent" />
+        {count >= MINIMAP_FROM && (
+          <MiniMap
+            pannable
+            zoomable
+            position="bottom-right"
+            style={{ width: 132, height: 74, margin: 14 }}
+            nodeBorderRadius={12}
+            nodeColor={(node) => MINI_COLOURS[cardState(node.id)(now())] ?? 'var(--ink-off)'}
+          />
+        )}
+      </ReactFlow>
+      {count > 0 && <CanvasTools mode={mode} onMode={setMode} />}
+      <RunPill />
+      <ReadOnlyChip />
+      <RenameStep stepId={renaming} onClose={() => setRenaming(undefined)} />
+      <ConnectDialog stepId={connecting} onClose={() => setConnecting(undefined)} />
+    </div>
+  );
+}
+
+const MINI_COLOURS: Record<string, string> = {
+  succeeded: 'var(--ok-mark)',
+  running: 'var(--run-mark)',
+  retrying: 'var(--run-mark)',
+  waiting: 'var(--wait-mark)',
+  failed: 'var(--bad-mark)',
+  timed_out: 'var(--bad-mark)',
+  pinned: 'var(--pin-mark)',
+};

@@ -1,0 +1,61 @@
+import { Search } from 'lucide-react';
+import { Kbd } from '../look/Kbd.tsx';
+import { StepIcon } from '../look/stepIcon.tsx';
+import { plural } from '../look/format.ts';
+import { TemplateCard, useCreateProject } from '../library/TemplateCard.tsx';
+import { now, useEditor } from '../state/store.ts';
+import { addStep } from './commands.ts';
+
+const LIKELY = [
+  { type: 'trigger.manual', title: 'By hand', text: 'Press Run' },
+  { type: 'trigger.webhook', title: 'Webhook', text: 'A service calls an address' },
+  { type: 'trigger.schedule', title: 'Schedule', text: 'Hourly, at 02:00, cron' },
+  { type: 'trigger.event', title: 'Event', text: 'An app of yours tells' },
+];
+
+/** One question, its likeliest answers, then search and templates. */
+export function EmptyCanvas() {
+  const types = useEditor((state) => state.stepTypes);
+  const templates = useEditor((state) => state.templates);
+  const { create, creating } = useCreateProject();
+  const likely = LIKELY.filter(({ type }) => types[type]);
+  return (
+    <div className="pointer-events-none absolute inset-0 z-4 flex overflow-auto p-6">
+      <div className="pointer-events-auto m-auto flex w-full max-w-160 flex-col gap-6">
+        <div>
+          <h1 className="text-page font-heading tracking-[-.018em]">What starts this workflow?</h1>
+          <p className="mt-2 max-w-110 text-body text-ink-2">Pick a trigger, or try a step on its own first. Everything here runs on your computer and costs nothing.</p>
+        </div>
+        <div className="grid grid-cols-[repeat(auto-fit,minmax(140px,1fr))] gap-2">
+          {likely.map(({ type, title, text }) => (
+            <button
+              key={type}
+              type="button"
+              onClick={() => addStep(type, {})}
+              className="flex h-26 flex-col items-start rounded-card bg-panel p-3 text-left shadow-card transition-shadow hover:shadow-[0_0_0_2px_var(--accent)]"
+            >
+              <StepIcon uses={type} className="size-5 stroke-[1.6] text-ink-2" />
+              <span className="mt-auto font-name">{title}</span>
+              <span className="text-small text-ink-3">{text}</span>
+            </button>
+          ))}
+        </div>
+        <button type="button" onClick={() => now().add({})} className="field-box flex h-10 items-center gap-2 rounded-control bg-panel px-2.5 text-ink-3">
+          <Search className="icon" aria-hidden />
+          <span className="flex-1 text-left">Search {plural(Object.keys(types).length, 'step type')}</span>
+          <Kbd keys="N" />
+        </button>
+        {templates.length > 0 && (
+          <section>
+            <h2 className="mb-2.5 text-body font-heading">Or start from a working one</h2>
+            <div className="grid grid-cols-[repeat(auto-fit,minmax(190px,1fr))] gap-2">
+              {templates.slice(0, 3).map((template) => (
+                <TemplateCard key={template.name} template={template} busy={creating === template.name} onChoose={() => void create(template.title, template.name)} />
+              ))}
+            </div>
+          </section>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,48 @@
+import { useMemo } from 'react';
+import { parseEdge, type Workflow } from '#shared/workflow/tree.ts';
+import { STATES } from '../look/Badge.tsx';
+import { openWorkflow } from '../state/documentSlice.ts';
+import { shownRunOf } from '../state/runSlice.ts';
+import { countItems, stateOfStep } from '../state/runView.ts';
+import { readingOrder } from '../state/steps.ts';
+import { now, useEditor } from '../state/store.ts';
+
+/** The canvas in words: every step with its state, its items and where its ports lead, in reading order. */
+export function Outline() {
+  const workflow = useEditor(openWorkflow);
+  const steps = useEditor((state) => shownRunOf(state)?.run.steps);
+  const selection = useEditor((state) => state.selection);
+  const order = useMemo(() => (workflow ? readingOrder(workflow) : []), [workflow]);
+  if (!workflow) return null;
+  return (
+    <ul role="tree" aria-label={`Steps of ${workflow.name}`} aria-multiselectable className="visually-hidden">
+      {order.map(({ stepId, level }) => {
+        const step = workflow.steps[stepId];
+        const ran = steps?.[stepId];
+        const words = [step?.name, step?.uses, STATES[stateOfStep(ran)].word, ran && `${countItems(ran.itemsOut)} items`, portWords(workflow, stepId)];
+        return (
+          <li
+            key={stepId}
+            role="treeitem"
+            aria-level={level + 1}
+            aria-selected={selection.includes(stepId)}
+            tabIndex={selection.at(-1) === stepId || (selection.length === 0 && order[0]?.stepId === stepId) ? 0 : -1}
+            onFocus={() => now().select([stepId])}
+            onClick={() => now().select([stepId])}
+            onKeyDown={(event) => event.key === 'Enter' && now().openStep(stepId)}
+          >
+            {words.filter(Boolean).join(', ')}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function portWords(workflow: Workflow, stepId: string): string {
+  const leads = Object.keys(workflow.edges)
+    .map(parseEdge)
+    .filter((edge) => edge.from === stepId)
+    .map((edge) => `${edge.outPort} leads to ${workflow.steps[edge.to]?.name ?? edge.to}`);
+  return leads.length > 0 ? leads.join(', ') : 'leads nowhere';
+}

@@ -1,0 +1,167 @@
+import { Handle, type NodeProps, Position, useUpdateNodeInternals } from '@xyflow/react';
+import { Pin, Play, Power, Trash2 } from 'lucide-react';
+import { memo, useEffect } from 'react';
+import { useShallow } from 'zustand/react/shallow';
+import { STATES } from '../look/Badge.tsx';
+import { cx } from '../look/cx.ts';
+import { formatDuration } from '../look/format.ts';
+import { StepIcon } from '../look/stepIcon.tsx';
+import { Tooltip } from '../look/Tooltip.tsx';
+import { useNow } from '../look/useNow.ts';
+import { openWorkflow, stepById } from '../state/documentSlice.ts';
+import { cardState, isPinned, lackingField, metaLine, runStepById } from '../state/stepFacts.ts';
+import { portsOf } from '../state/steps.ts';
+import { now, useEditor } from '../state/store.ts';
+import { removeSelection, runFrom, toggleDisabled, togglePin } from './commands.ts';
+
+/** Reads only its own step, so typing in one form redraws one card. */
+export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
+  const step = useEditor(stepById(id));
+  const state = useEditor(cardState(id));
+  const ran = useEditor(runStepById(id));
+  const lacks = useEditor(lackingField(id));
+  const ports = useEditor(
+    useShallow((editor) => {
+      const workflow = openWorkflow(editor);
+      if (!workflow?.steps[id]) return ['', ''];
+      const { inputs, outputs } = portsOf(editor.stepTypes, workflow, id);
+      return [inputs.join(' '), outputs.join(' ')];
+    }),
+  );
+  const [inputText = '', outputText = ''] = ports;
+  const updateInternals = useUpdateNodeInternals();
+  // The ports are the reason to measure again, though the effect does not read them.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: see above
+  useEffect(() => updateInternals(id), [id, inputText, outputText, updateInternals]);
+  if (!step) return null;
+
+  const inputs = inputText.split(' ').filter(Boolean);
+  const outputs = outputText.split(' ').filter(Boolean);
+  const trigger = inputs.length === 0;
+  const meta = metaLine(step, ran, state, lacks);
+  const { word, glyph, cardGlyph } = STATES[state];
+  const Glyph = cardGlyph ?? glyph;
+  const silent = state === 'idle' || state === 'skipped' || state === 'disabled' || state === 'queued';
+  const moving = state === 'running' || state === 'retrying' || state === 'waiting';
+
+  return (
+    <article
+      className="step"
+      data-state={state}
+      data-selected={selected}
+      data-trigger={trigger}
+      data-sub={step.uses === 'flow.runWorkflow'}
+      aria-label={`${step.name}, ${step.uses}, ${word}, ${meta}`}
+      title={`${step.name}\n${meta}`}
+    >
+      <Inputs ports={inputs} loop={step.uses === 'flow.loop'} />
+      <span className="step-tile">
+        <StepIcon uses={step.uses} className="size-4.5 stroke-[1.75]" />
+      </span>
+      <div className="step-words">
+        <h3 className="step-name">{step.name}</h3>
+        <p className="step-meta">{moving && ran?.startedAt ? <Elapsed since={ran.startedAt} until={ran.retryAt} word={state === 'running' ? '' : meta} /> : meta}</p>
+      </div>
+      {!silent && (
+        <span className="step-badge">
+          <Glyph className={cx(state === 'running' && 'spin')} aria-hidden />
+        </span>
+      )}
+      {state === 'running' && <span className="step-progress" />}
+      <Outputs ports={outputs} loop={step.uses === 'flow.loop'} />
+      <StepTools stepId={id} trigger={trigger} />
+    </article>
+  );
+});
+
+/** Counts while the step moves; a retry counts down to its next attempt. */
+function Elapsed({ since, until, word }: { since: string; until?: string; word: string }) {
+  const time = useNow(100);
+  if (until) return `${word}, in ${formatDuration(Math.max(0, Date.parse(until) - time))}`;
+  const spent = formatDuration(Math.max(0, time - Date.parse(since)));
+  return word ? `${word}, ${spent}` : spent;
+}
+
+/** Along one side, in the middle when there is one. */
+const spread = (index: number, count: number) => `${((index + 1) / (count + 1)) * 100}%`;
+
+function Inputs({ ports, loop }: { ports: string[]; loop: boolean }) {
+  const left = loop ? ports.filter((port) => port !== 'next') : ports;
+  return (
+    <>
+      {left.map((port, index) => (
+        <span key={port}>
+          <Handle id={port} type="target" position={Position.Left} style={{ top: spread(index, left.length) }} />
+          {left.length > 1 && (
+            <span className="port-name" style={{ right: 'calc(100% + 8px)', top: `calc(${spread(index, left.length)} - 16px)` }}>
+              {port}
+            </span>
+          )}
+        </span>
+      ))}
+      {loop && ports.includes('next') && <Handle id="next" type="target" position={Position.Bottom} style={{ left: '52%' }} />}
+    </>
+  );
+}
+
+function Outputs({ ports, loop }: { ports: string[]; loop: boolean }) {
+  const right = ports.filter((port) => port !== 'error' && !(loop && port === 'loop'));
+  return (
+    <>
+      {right.map((port, index) => (
+        <span key={port}>
+          <Handle id={port} type="source" position={Position.Right} style={{ top: spread(index, right.length) }} />
+          {right.length > 1 && (
+            <span className="port-name" style={{ left: 'calc(100% + 8px)', top: `calc(${spread(index, right.length)} - 16px)` }}>
+              {port}
+            </span>
+          )}
+        </span>
+      ))}
+      {loop && ports.includes('loop') && <Handle id="loop" type="source" position={Position.Bottom} style={{ left: '28%' }} />}
+      {ports.includes('error') && <Handle id="error" type="source" position={Position.Bottom} className="port-error" style={{ left: '82%' }} aria-label="error" />}
+    </>
+  );
+}
+
+function StepTools({ stepId, trigger }: { stepId: string; trigger: boolean }) {
+  const pinned = useEditor(isPinned(stepId));
+  const readOnly = useEditor((editor) => editor.readOnlyRun !== undefined);
+  if (readOnly) return null;
+  const tools = [
+    { label: trigger ? 'Run' : 'Run from here', keys: 'Shift R', icon: <Play className="icon-s" />, run: () => runFrom(stepId) },
+    { label: pinned ? 'Unpin' : 'Pin output', keys: 'P', icon: <Pin className="icon-s" />, run: () => togglePin(stepId) },
+    { label: 'Turn off or on', keys: 'D', icon: <Power className="icon-s" />, run: () => toggleDisabled([stepId]) },
+    {
+      label: 'Delete',
+      keys: 'Del',
+      icon: <Trash2 className="icon-s" />,
+      run: () => {
+        now().select([stepId]);
+        removeSelection();
+      },
+    },
+  ];
+  return (
+    <div className="step-tools nodrag nopan">
+      <div className="canvas-tool">
+        {tools.map((tool) => (
+          <Tooltip key={tool.label} text={tool.label} keys={tool.keys} side="top">
+            <button
+              type="button"
+              tabIndex={-1}
+              aria-label={tool.label}
+              onClick={(event) => {
+                event.stopPropagation();
+                tool.run();
+              }}
+              className="flex size-6 items-center justify-center rounded-control text-ink-2 hover:bg-hover"
+            >
+              {tool.icon}
+            </button>
+          </Tooltip>
+        ))}
+      </div>
+    </div>
+  );
+}

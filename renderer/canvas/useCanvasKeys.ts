@@ -1,0 +1,134 @@
+import { useReactFlow } from '@xyflow/react';
+import type { KeyboardEvent } from 'react';
+import { openWorkflow } from '../state/documentSlice.ts';
+import { GRID, neighbour, readingOrder } from '../state/steps.ts';
+import { now } from '../state/store.ts';
+import { addAfterSelection, moveSelection, removeSelection, runFrom, tidyUp, toggleDisabled, togglePin } from './commands.ts';
+
+const DIRECTIONS = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' } as const;
+const MOVES = { ArrowLeft: [-GRID, 0], ArrowRight: [GRID, 0], ArrowUp: [0, -GRID], ArrowDown: [0, GRID] } as const;
+type Arrow = keyof typeof DIRECTIONS;
+
+type CanvasKeys = { onMode: (mode: 'select' | 'hand') => void; onRename: (stepId: string) => void; onConnect: (stepId: string) => void };
+
+/** The single letters and arrows of the canvas. They act only while the canvas has the focus, never in a field. */
+export function useCanvasKeys({ onMode, onRename, onConnect }: CanvasKeys) {
+  const flow = useReactFlow();
+
+  function reveal(stepId: string) {
+    const node = flow.getNode(stepId);
+    if (!node) return;
+    const { x, y, zoom } = flow.getViewport();
+    const box = document.querySelector('.flow')?.getBoundingClientRect();
+    if (!box) return;
+    const left = node.position.x * zoom + x;
+    const top = node.position.y * zoom + y;
+    const inside = left > 0 && top > 0 && left + 168 * zoom < box.width && top + 60 * zoom < box.height;
+    if (!inside) void flow.setCenter(node.position.x + 84, node.position.y + 30, { zoom, duration: 180 });
+  }
+
+  return function onKeyDown(event: KeyboardEvent) {
+    const target = event.target as HTMLElement;
+    if (target.closest('input, textarea, [contenteditable], [role=menu], [role=dialog]')) return;
+    const state = now();
+    const workflow = openWorkflow(state);
+    if (!workflow) return;
+    const stepId = state.selection.at(-1);
+    const mod = event.ctrlKey || event.metaKey;
+    const done = () => {
+      event.preventDefault();
+      event.stopPropagation();
+    };
+
+    if (event.key in DIRECTIONS && !mod) {
+      done();
+      const key = event.key as Arrow;
+      if (event.altKey) {
+        const [dx, dy] = MOVES[key];
+        return moveSelection(dx, dy);
+      }
+      const next = stepId ? neighbour(workflow, stepId, DIRECTIONS[key]) : readingOrder(workflow)[0]?.stepId;
+      if (!next) return;
+      state.select(event.shiftKey ? [...new Set([...state.selection, next])] : [next]);
+      return reveal(next);
+    }
+    if (mod && event.key.toLowerCase() === 'a') {
+      done();
+      return state.select(Object.keys(workflow.steps));
+    }
+    if (mod || event.altKey) return;
+    switch (event.key) {
+      case 'n':
+      case 'N':
+        done();
+        return addAfterSelection();
+      case 'Tab':
+        if (!stepId || event.shiftKey) return;
+        done();
+        return addAfterSelection();
+      case 'Enter':
+        if (!stepId || target.closest('button')) return;
+        done();
+        return state.openStep(stepId);
+      case 'Escape':
+        if (state.selection.length + state.selectedEdges.length === 0) return;
+        done();
+        return state.select([]);
+      case 'Delete':
+      case 'Backspace':
+        done();
+        return removeSelection();
+      case 'F2':
+        if (stepId) {
+          done();
+          onRename(stepId);
+        }
+        return;
+      case 'd':
+      case 'D':
+        if (state.selection.length > 0) {
+          done();
+          toggleDisabled(state.selection);
+        }
+        return;
+      case 'p':
+      case 'P':
+        if (stepId) {
+          done();
+          void togglePin(stepId);
+        }
+        return;
+      case 'c':
+      case 'C':
+        if (stepId) {
+          done();
+          onConnect(stepId);
+        }
+        return;
+      case 'R':
+        if (stepId && event.shiftKey) {
+          done();
+          runFrom(stepId);
+        }
+        return;
+      case 'L':
+        if (event.shiftKey) {
+          done();
+          void tidyUp().then(() => flow.fitView({ duration: 280, padding: 0.15, maxZoom: 1 }));
+        }
+        return;
+      case '1':
+        done();
+        return void flow.fitView({ duration: 280, padding: 0.15, maxZoom: 1 });
+      case '0':
+        done();
+        return void flow.zoomTo(1, { duration: 180 });
+      case 'v':
+      case 'V':
+        return onMode('select');
+      case 'h':
+      case 'H':
+        return onMode('hand');
+    }
+  };
+}

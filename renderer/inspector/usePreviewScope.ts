@@ -1,0 +1,55 @@
+import { useMemo } from 'react';
+import type { Scope } from '#shared/expression/expression.ts';
+import type { Workflow } from '#shared/workflow/tree.ts';
+import { openWorkflow } from '../state/documentSlice.ts';
+import { shownRunOf } from '../state/runSlice.ts';
+import { outputAtHand, useStepInput } from '../state/stepData.ts';
+import { now, useEditor } from '../state/store.ts';
+import { previewScope } from './preview.ts';
+
+export type FieldScope = {
+  scope: Scope;
+  /** How many items there are to look at; none where nothing has run yet. */
+  count: number;
+  index: number;
+  steps: { id: string; name: string }[];
+};
+
+const NOTHING: Record<string, never> = {};
+
+/** The data that the fields of a step are tried on: the last run's items for the item that is looked at. */
+export function useFieldScope(stepId: string): FieldScope {
+  const { items } = useStepInput(stepId);
+  const run = useEditor((state) => shownRunOf(state)?.run);
+  const itemIndex = useEditor((state) => state.itemIndex);
+  const workflow = useEditor(openWorkflow);
+  const workflowId = useEditor((state) => state.workflowId);
+  const env = useEditor((state) => state.doc?.tree.environments[run?.environment ?? 'local']?.vars ?? NOTHING);
+  const steps = useNames(workflow);
+  return useMemo(() => {
+    const byRef = (ref: string) => steps.find((step) => step.id === ref || step.name === ref)?.id;
+    const trigger = run?.triggerStepId ? outputAtHand(now(), run.triggerStepId)?.[0]?.json : undefined;
+    const index = Math.min(itemIndex, Math.max(0, items.length - 1));
+    const scope = previewScope({
+      items,
+      itemIndex: index,
+      outputOf: (ref) => {
+        const id = byRef(ref);
+        return id === undefined ? undefined : outputAtHand(now(), id);
+      },
+      stepExists: (ref) => byRef(ref) !== undefined,
+      trigger: trigger ?? {},
+      env,
+      workflow: { id: workflowId ?? '', name: openWorkflow(now())?.name ?? '' },
+      timezone: openWorkflow(now())?.settings.timezone ?? 'UTC',
+      now: Date.now(),
+    });
+    return { scope, count: items.length, index, steps };
+  }, [items, itemIndex, run, env, steps, workflowId]);
+}
+
+/** The names of the steps, the same list while no name changes. */
+function useNames(workflow: Workflow | undefined): { id: string; name: string }[] {
+  const text = JSON.stringify(Object.entries(workflow?.steps ?? {}).map(([id, step]) => ({ id, name: step.name })));
+  return useMemo(() => JSON.parse(text) as { id: string; name: string }[], [text]);
+}

@@ -1,0 +1,182 @@
+import { RotateCcw, Rocket } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import type { Deployment, Version } from '#shared/contract/cloud/common.ts';
+import { SluiceError } from '#shared/error.ts';
+import { StateBadge, type StateName } from '../look/Badge.tsx';
+import { Button } from '../look/Button.tsx';
+import { cx } from '../look/cx.ts';
+import { Dialog } from '../look/Dialog.tsx';
+import { formatAgo } from '../look/format.ts';
+import { Note } from '../look/Note.tsx';
+import { Screen } from '../look/Screen.tsx';
+import { useNow } from '../look/useNow.ts';
+import { editor, now, useEditor } from '../state/store.ts';
+import { Addresses } from './Addresses.tsx';
+
+const BADGES: Record<Deployment['status'], { state: StateName; word: string }> = {
+  queued: { state: 'queued', word: 'Queued' },
+  validating: { state: 'running', word: 'Checking' },
+  provisioning: { state: 'running', word: 'Starting' },
+  active: { state: 'succeeded', word: 'Live' },
+  stopped: { state: 'cancelled', word: 'Stopped' },
+  superseded: { state: 'cancelled', word: 'Superseded' },
+  failed: { state: 'failed', word: 'Failed' },
+};
+
+/** What was published where, newest first; an earlier version goes live again with one click. */
+export function DeploymentsScreen() {
+  const projectId = useEditor((state) => state.doc?.info.id);
+  const bound = useEditor((state) => state.doc?.info.sync.workspaceId !== undefined);
+  const signedIn = useEditor((state) => state.account?.status === 'signed_in');
+  const deployments = useEditor((state) => state.deployments);
+  const [versions, setVersions] = useState<Version[]>([]);
+  const [error, setError] = useState<SluiceError>();
+  const [selected, setSelected] = useState<string>();
+  const [back, setBack] = useState<Deployment>();
+  const time = useNow(10_000);
+  const count = deployments.length;
+
+  // A new deployment may have brought a new version, so the number of them is a reason to ask again.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: see above
+  useEffect(() => {
+    if (!projectId || !bound || !signedIn) return;
+    let gone = false;
+    const { publish } = editor().client;
+    Promise.all([publish.deployments({ projectId, limit: 50 }), publish.versions({ projectId, limit: 100 })]).then(
+      ([list, all]) => {
+        if (gone) return;
+        editor().store.setState({ deployments: list.data });
+        setVersions(all.data);
+        setError(undefined);
+      },
+      (thrown: unknown) => !gone && setError(SluiceError.from(thrown)),
+    );
+    return () => {
+      gone = true;
+    };
+  }, [projectId, bound, signedIn, count]);
+
+  const open = deployments.find((one) => one.id === selected) ?? deployments.find((one) => one.status === 'active') ?? deployments[0];
+  const noteOf = (deployment: Deployment) => versions.find((one) => one.id === deployment.versionId)?.note;
+  return (
+    <Screen
+      title="Deployments"
+      actions={
+        <Button look="primary" icon={<Rocket className="icon-s" />} onClick={() => now().setDialog('publish')}>
+          Publish
+        </Button>
+      }
+    >
+      {error && (
+        <Note kind="wait" title={error.message} className="m-4">
+          {error.advice ?? 'What is deployed goes on running; the list is as it was last known.'}
+        </Note>
+      )}
+      {deployments.length === 0 ? (
+        <div className="m-auto max-w-90 p-6 text-center">
+          <h2 className="text-lead font-heading">{!signedIn && bound ? 'Sign in to see what is deployed' : 'Nothing is published yet'}</h2>
+          <p className="mt-1 text-ink-2">Publishing freezes a version of the project and runs it in a container of your own, with the same runtime as here.</p>
+        </div>
+      ) : (
+        <div className="flex min-h-0 flex-1">
+          <div className="min-w-0 flex-1 overflow-auto bg-panel">
+            <table className="w-full border-separate border-spacing-0 text-list">
+              <thead>
+                <tr className="text-left text-micro font-control text-ink-3">
+                  {['Version', 'Environment', 'State', 'By', 'When', ''].map((head) => (
+                    <th key={head} scope="col" className="sticky top-0 h-7.5 border-b border-line bg-panel px-3 first:pl-6">
+                      {head}
+                    </th>
+                  ))}
+                </tr>
+              </thead>
+              <tbody>
+                {deployments.map((one) => (
+                  <tr key={one.id} onClick={() => setSelected(one.id)} className={cx(one.id === open?.id ? 'bg-selected' : 'hover:bg-hover')}>
+                    <td className="h-9 border-b border-line px-3 pl-6">
+                      <button type="button" onClick={() => setSelected(one.id)} className="font-name tabular-nums">
+                        v{one.versionNumber}
+                      </button>
+                      <span className="ml-2 text-small text-ink-3">{noteOf(one)}</span>
+                    </td>
+                    <td className="h-9 border-b border-line px-3">{one.environment}</td>
+                    <td className="h-9 border-b border-line px-3">
+                      <StateBadge {...BADGES[one.status]} />
+                    </td>
+                    <td className="h-9 border-b border-line px-3 text-ink-2">{one.requestedByName}</td>
+                    <td className="h-9 border-b border-line px-3 whitespace-nowrap text-ink-3" title={one.createdAt}>
+                      {formatAgo(one.createdAt, time)}
+                    </td>
+                    <td className="h-9 border-b border-line px-3 text-right">
+                      {(one.status === 'superseded' || one.status === 'stopped') && (
+                        <Button size="sm" icon={<RotateCcw className="icon-s" />} onClick={() => setBack(one)}>
+                          Roll back to v{one.versionNumber}
+                        </Button>
+                      )}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+          {open && (
+            <aside aria-label="Deployment" className="flex w-100 flex-none flex-col gap-4 overflow-auto border-l border-line bg-panel p-5 max-lg:hidden">
+              <h2 className="flex items-center gap-2 text-lead font-heading">
+                v{open.versionNumber} in {open.environment} <StateBadge {...BADGES[open.status]} />
+              </h2>
+              {open.error && (
+                <Note kind="bad" title="It did not start">
+                  {open.error}
+                </Note>
+              )}
+              <Addresses deployment={open} />
+              <p className="font-mono text-[11px] break-all text-ink-3">runtime {open.runtimeHash}</p>
+            </aside>
+          )}
+        </div>
+      )}
+      {back && <RollBack deployment={back} onClose={() => setBack(undefined)} />}
+    </Screen>
+  );
+}
+
+function RollBack({ deployment, onClose }: { deployment: Deployment; onClose: () => void }) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<SluiceError>();
+  async function go() {
+    setBusy(true);
+    try {
+      const { projectId, environment, versionId } = deployment;
+      now().deploymentChanged(await editor().client.publish.rollback({ projectId, environment, versionId }));
+      onClose();
+    } catch (thrown) {
+      setError(SluiceError.from(thrown));
+      setBusy(false);
+    }
+  }
+  return (
+    <Dialog
+      open
+      onClose={onClose}
+      title={`Roll back to v${deployment.versionNumber}`}
+      consequence="Addresses and schedules stay."
+      actions={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button look="primary" busy={busy && 'Rolling back'} onClick={() => void go()}>
+            Roll back {deployment.environment}
+          </Button>
+        </>
+      }
+    >
+      <p>
+        Version {deployment.versionNumber} goes live in {deployment.environment} again. Runs that are under way finish on the version they began with.
+      </p>
+      {error && (
+        <Note kind="bad" title={error.message}>
+          {error.advice}
+        </Note>
+      )}
+    </Dialog>
+  );
+}

@@ -1,0 +1,31 @@
+import type { MeterUsage } from '#shared/contract/cloud/common.ts';
+import { formatBytes, formatNumber, formatTime } from '../look/format.ts';
+import { Meter } from '../look/Meter.tsx';
+
+const NAMES: Record<string, string> = {
+  'workflow.runs': 'Hosted runs',
+  'workflow.steps': 'Steps',
+  'api.calls': 'API calls',
+  'traffic.out_bytes': 'Traffic out',
+  'storage.bytes': 'Storage',
+  'ai.tokens': 'AI tokens',
+};
+
+/** Used of included, for each thing that is counted. */
+export function Usage({ meters }: { meters: MeterUsage[] }) {
+  return (
+    <div className="flex flex-col gap-3.5">
+      {meters.map((meter) => (
+        <Meter
+          key={`${meter.meter} ${meter.period}`}
+          label={`${NAMES[meter.meter] ?? meter.meter} ${meter.period === 'day' ? 'today' : 'this month'}`}
+          used={meter.used}
+          reserved={meter.reserved}
+          included={meter.included}
+          format={meter.meter.endsWith('bytes') ? formatBytes : formatNumber}
+          note={meter.included !== undefined && meter.used + meter.reserved >= meter.included ? `Starts again ${formatTime(meter.resetsAt)}` : undefined}
+        />
+      ))}
+    </div>
+  );
+}

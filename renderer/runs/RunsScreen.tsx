@@ -1,0 +1,279 @@
+import { CornerUpLeft, Radio, RefreshCw, Search, Square } from 'lucide-react';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import type { RunSummary } from '#shared/contract/cloud/common.ts';
+import { StateBadge, StateGlyph, type StateName } from '../look/Badge.tsx';
+import { Button } from '../look/Button.tsx';
+import { cx } from '../look/cx.ts';
+import { formatDuration, formatTime, plural } from '../look/format.ts';
+import { Input } from '../look/Input.tsx';
+import { Note } from '../look/Note.tsx';
+import { Screen } from '../look/Screen.tsx';
+import { Segmented } from '../look/Segmented.tsx';
+import { TabRow } from '../look/Tabs.tsx';
+import { useNow } from '../look/useNow.ts';
+import { countItems, isOver, stateOfStep } from '../state/runView.ts';
+import { editor, now, useEditor } from '../state/store.ts';
+
+type Where = 'local' | 'hosted';
+type Filter = 'all' | 'running' | 'waiting' | 'failed' | 'succeeded';
+const TRIGGERS = { manual: 'By hand', schedule: 'Schedule', webhook: 'Webhook', event: 'Event', api: 'API', sub_workflow: 'Workflow' };
+const WAITS = { delay: 'Delay', approval: 'Approval', webhook_reply: 'A reply', connector_down: 'Service is down', needs_attention: 'Needs a decision' };
+const groupOf = (run: RunSummary): Filter =>
+  run.status === 'failed' || run.status === 'timed_out' ? 'failed' : run.status === 'waiting' ? 'waiting' : run.status === 'succeeded' ? 'succeeded' : isOver(run.status) ? 'all' : 'running';
+
+/** Every run of the project, here or hosted, with one of them beside the list. */
+export function RunsScreen() {
+  const bound = useEditor((state) => state.doc?.info.sync.workspaceId !== undefined);
+  const signedIn = useEditor((state) => state.account?.status === 'signed_in');
+  const [where, setWhere] = useState<Where>(bound && signedIn ? 'hosted' : 'local');
+  const runs = useEditor((state) => (where === 'local' ? state.localRuns : state.hostedRuns));
+  const [filter, setFilter] = useState<Filter>('all');
+  const [search, setSearch] = useState('');
+  const [selected, setSelected] = useState<string>();
+  const [cursor, setCursor] = useState<string>();
+  const list = useRef<HTMLTableSectionElement>(null);
+  const projectId = useEditor((state) => state.doc?.info.id);
+
+  useEffect(() => {
+    if (!projectId) return;
+    let gone = false;
+    const { client, store } = editor();
+    const ask = where === 'local' ? client.runs.list({ projectId, limit: 50 }) : signedIn && bound ? client.hosted.runs({ projectId, limit: 50 }) : undefined;
+    ask?.then(
+      ({ data, nextCursor }) => {
+        if (gone) return;
+        store.setState(where === 'local' ? { localRuns: data } : { hostedRuns: data });
+        setCursor(nextCursor);
+      },
+      (thrown: unknown) => !gone && now().fail(thrown, 'The runs could not be read'),
+    );
+    return () => {
+      gone = true;
+    };
+  }, [projectId, where, signedIn, bound]);
+
+  async function more() {
+    if (!projectId || !cursor) return;
+    const { client, store } = editor();
+    try {
+      const input = { projectId, limit: 50, cursor };
+      const { data, nextCursor } = await (where === 'local' ? client.runs.list(input) : client.hosted.runs(input));
+      store.setState((state) => (where === 'local' ? { localRuns: [...state.localRuns, ...data] } : { hostedRuns: [...state.hostedRuns, ...data] }));
+      setCursor(nextCursor);
+    } catch (thrown) {
+      now().fail(thrown, 'Older runs could not be read');
+    }
+  }
+
+  const found = useMemo(() => {
+    const wanted = search.trim().toLowerCase();
+    return wanted === '' ? runs : runs.filter((run) => `${run.id} ${run.workflowName} ${run.environment} ${run.error?.message ?? ''} ${TRIGGERS[run.trigger]}`.toLowerCase().includes(wanted));
+  }, [runs, search]);
+  const shown = filter === 'all' ? found : found.filter((run) => groupOf(run) === filter);
+  const count = (group: Filter) => found.filter((run) => groupOf(run) === group).length;
+  const open = shown.find((run) => run.id === selected);
+
+  function walk(event: React.KeyboardEvent) {
+    const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
+    if (step === undefined || (event.target as HTMLElement).closest('input')) return;
+    event.preventDefault();
+    const next = shown[Math.max(0, shown.findIndex((run) => run.id === selected) + step)];
+    if (!next) return;
+    setSelected(next.id);
+    list.current?.querySelector<HTMLElement>(`[data-run="${next.id}"]`)?.focus();
+  }
+
+  return (
+    <Screen
+      title="Runs"
+      word={
+        <span className="flex items-center gap-1.5 text-small text-run-ink">
+          <Radio className="icon-s" aria-hidden /> Live
+        </span>
+      }
+      actions={
+        <Segmented
+          label="Where"
+          value={where}
+          onChange={(next) => {
+            setWhere(next);
+            setSelected(undefined);
+          }}
+          options={[
+            { value: 'local', label: 'On this computer' },
+            { value: 'hosted', label: 'Hosted' },
+          ]}
+        />
+      }
+    >
+      <div className="flex min-h-0 flex-1 bg-panel">
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys of the list below. */}
+        <div className="flex min-w-0 flex-1 flex-col" onKeyDown={walk}>
+          <div className="flex h-13 flex-none items-center gap-2 px-6">
+            <Input className="w-56" icon={<Search className="icon-s text-ink-3" aria-hidden />} aria-label="Search runs" placeholder="Run, workflow or error" value={search} onChange={(event) => setSearch(event.target.value)} />
+            <span className="ml-auto text-small tabular-nums text-ink-3">{plural(shown.length, 'run')}</span>
+          </div>
+          <TabRow<Filter>
+            label="State"
+            value={filter}
+            onChange={setFilter}
+            tabs={[
+              { value: 'all', label: 'All', count: found.length },
+              { value: 'running', label: 'Running', count: count('running') },
+              { value: 'waiting', label: 'Waiting', count: count('waiting') },
+              { value: 'failed', label: 'Failed', count: count('failed') },
+              { value: 'succeeded', label: 'Succeeded', count: count('succeeded') },
+            ]}
+          />
+          <div className="min-h-0 flex-1 overflow-auto">
+            <table className="w-full border-separate border-spacing-0 text-list">
+              <thead>
+                <tr className="text-left text-micro font-control text-ink-3">
+                  <Head>Workflow</Head>
+                  <Head>State</Head>
+                  <Head hide>Environment</Head>
+                  <Head hide>Started by</Head>
+                  <Head right>Started</Head>
+                  <Head right>Took</Head>
+                </tr>
+              </thead>
+              <tbody ref={list}>
+                {shown.map((run, index) => (
+                  <RunRow key={run.id} run={run} on={run.id === selected} first={index === 0} onSelect={() => setSelected(run.id)} onOpen={() => void now().showRun(run, where)} />
+                ))}
+              </tbody>
+            </table>
+            {shown.length === 0 && (
+              <p className="p-6 text-small text-ink-3">
+                {where === 'hosted' && !bound ? 'The project is on this computer only. Publish it to see hosted runs.' : where === 'hosted' && !signedIn ? 'Sign in to see hosted runs.' : 'No runs yet.'}
+              </p>
+            )}
+            {cursor && (
+              <Button look="ghost" className="m-3" icon={<RefreshCw className="icon-s" />} onClick={() => void more()}>
+                Older runs
+              </Button>
+            )}
+          </div>
+        </div>
+        {open && <RunDetail key={open.id} run={open} where={where} />}
+      </div>
+    </Screen>
+  );
+}
+
+function Head({ children, right, hide }: { children: string; right?: boolean; hide?: boolean }) {
+  return (
+    <th scope="col" className={cx('sticky top-0 z-1 h-7.5 border-b border-line bg-panel px-3 first:pl-6 last:pr-6', right && 'text-right', hide && 'max-lg:hidden')}>
+      {children}
+    </th>
+  );
+}
+
+type RunRowProps = { run: RunSummary; on: boolean; first: boolean; onSelect: () => void; onOpen: () => void };
+
+function RunRow({ run, on, first, onSelect, onOpen }: RunRowProps) {
+  const over = isOver(run.status);
+  const time = useNow(1_000, !over && run.startedAt !== undefined);
+  const took = run.durationMs ?? (run.startedAt ? Math.max(0, (run.finishedAt ? Date.parse(run.finishedAt) : time) - Date.parse(run.startedAt)) : undefined);
+  const cell = 'h-9 border-b border-line px-3 whitespace-nowrap';
+  return (
+    <tr
+      data-run={run.id}
+      tabIndex={on || first ? 0 : -1}
+      aria-selected={on}
+      onClick={onSelect}
+      onDoubleClick={onOpen}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter') onOpen();
+      }}
+      onFocus={onSelect}
+      className={cx('focus-visible:shadow-none', on ? 'bg-selected' : 'hover:bg-hover')}
+    >
+      <td className={cx(cell, 'max-w-60 truncate pl-6 font-name', on && 'shadow-[inset_2px_0_0_var(--accent)]')}>
+        {run.workflowName}
+        {run.versionNumber !== undefined && <span className="ml-1.5 font-normal text-ink-3">v{run.versionNumber}</span>}
+      </td>
+      <td className={cell}>
+        <StateBadge state={run.status} />
+        {run.wait && <span className="ml-2 text-small text-ink-3">{WAITS[run.wait.reason]}</span>}
+        {run.error && groupOf(run) === 'failed' && <span className="ml-2 inline-block max-w-60 truncate align-middle text-small text-ink-3 max-xl:hidden">{run.error.message}</span>}
+      </td>
+      <td className={cx(cell, 'max-lg:hidden')}>{run.environment}</td>
+      <td className={cx(cell, 'max-lg:hidden')}>{TRIGGERS[run.trigger]}</td>
+      <td className={cx(cell, 'text-right tabular-nums')} title={run.queuedAt}>
+        {formatTime(run.startedAt ?? run.queuedAt)}
+      </td>
+      <td className={cx(cell, 'pr-6 text-right tabular-nums')}>{took === undefined ? '' : formatDuration(took)}</td>
+    </tr>
+  );
+}
+
+function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
+  const view = useEditor((state) => state.runs[run.id]);
+  const workflow = useEditor((state) => state.doc?.tree.workflows[run.workflowId]);
+  useEffect(() => {
+    void now().loadRun(run.id, where);
+  }, [run.id, where]);
+  const steps = Object.entries(view?.run.steps ?? {});
+  const state = run.status as StateName;
+  async function cancel() {
+    const projectId = now().doc?.info.id;
+    if (!projectId) return;
+    const { client } = editor();
+    try {
+      await (where === 'local' ? client.runs.cancel({ runId: run.id }) : client.hosted.cancel({ projectId, runId: run.id }));
+    } catch (thrown) {
+      now().fail(thrown, 'The run could not be stopped');
+    }
+  }
+  return (
+    <aside aria-label="Run" className="flex w-105 flex-none flex-col overflow-auto border-l border-line max-lg:w-80">
+      <header className="flex flex-col gap-3 border-b border-line p-4">
+        <h2 className="flex items-center gap-2 text-lead font-heading">
+          {run.workflowName} <StateBadge state={state} />
+        </h2>
+        <dl className="grid grid-cols-[84px_1fr] gap-y-1 text-small">
+          <dt className="text-ink-3">Started</dt>
+          <dd>
+            {formatTime(run.startedAt ?? run.queuedAt)} by {TRIGGERS[run.trigger].toLowerCase()}
+          </dd>
+          <dt className="text-ink-3">Took</dt>
+          <dd>
+            {run.durationMs === undefined ? 'not over' : formatDuration(run.durationMs)}, {plural(run.stepCount, 'step')}
+          </dd>
+          <dt className="text-ink-3">Where</dt>
+          <dd>
+            {where === 'local' ? 'On this computer' : run.environment}
+            {run.versionNumber !== undefined && `, v${run.versionNumber}`}
+          </dd>
+        </dl>
+        <div className="flex gap-2">
+          <Button look="primary" icon={<CornerUpLeft className="icon-s" />} blocked={!workflow && 'Its workflow is not in the project any more.'} onClick={() => void now().showRun(run, where)}>
+            Show on the canvas
+          </Button>
+          {!isOver(run.status) && (
+            <Button look="danger" icon={<Square className="icon-s" />} onClick={() => void cancel()}>
+              Stop
+            </Button>
+          )}
+        </div>
+      </header>
+      {run.error && (
+        <Note kind="bad" className="m-4 mb-0" title={`${workflow?.steps[run.error.stepId ?? '']?.name ?? 'The run'}: ${run.error.message}`}>
+          {run.error.detail}
+        </Note>
+      )}
+      <ul className="p-2 text-list" aria-label="Steps">
+        {steps.map(([stepId, step]) => (
+          <li key={stepId} className="flex h-7.25 items-center gap-2 rounded-control px-2">
+            <StateGlyph state={stateOfStep(step)} />
+            <span className="min-w-0 flex-1 truncate">{workflow?.steps[stepId]?.name ?? stepId}</span>
+            <span className="text-small tabular-nums text-ink-3">
+              {step.status === 'skipped' ? 'Not reached' : `${plural(countItems(step.itemsOut), 'item')} · ${step.attempt > 1 ? `${step.attempt} attempts · ` : ''}${formatDuration(step.durationMs)}`}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </aside>
+  );
+}

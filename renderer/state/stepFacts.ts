@@ -1,0 +1,91 @@
+import type { StepState } from '#shared/run/foldRun.ts';
+import type { Step } from '#shared/workflow/tree.ts';
+import { stepTypeInfo } from '#shared/workflow/catalog.ts';
+import { formFields, missingField } from '../inspector/formSchema.ts';
+import type { StateName } from '../look/Badge.tsx';
+import { formatDuration, plural } from '../look/format.ts';
+import { openWorkflow } from './documentSlice.ts';
+import { shownRunOf } from './runSlice.ts';
+import { countItems, isStale, stateOfStep } from './runView.ts';
+import type { EditorState } from './store.ts';
+
+export const runStepById = (stepId: string) => (state: EditorState): StepState | undefined => shownRunOf(state)?.run.steps[stepId];
+
+export const isPinned = (stepId: string) => (state: EditorState): boolean =>
+  state.workflowId !== undefined && state.doc?.tree.pins[state.workflowId]?.[stepId] !== undefined;
+
+/** The name of the first required field that is empty. */
+export const lackingField = (stepId: string) => (state: EditorState): string | undefined => {
+  const step = openWorkflow(state)?.steps[stepId];
+  const info = step && stepTypeInfo(state.stepTypes, step.uses);
+  if (!step) return undefined;
+  if (!info) return 'Unknown step type';
+  const missing = missingField(fieldsOf(info.configSchema), step.config);
+  return missing && `${missing.title} is empty`;
+};
+
+const cache = new WeakMap<object, ReturnType<typeof formFields>>();
+
+/** The form of a step type; made once per type. */
+export function fieldsOf(schema: Parameters<typeof formFields>[0]): ReturnType<typeof formFields> {
+  const known = cache.get(schema);
+  if (known) return known;
+  const fields = formFields(schema);
+  cache.set(schema, fields);
+  return fields;
+}
+
+/** The one state that a card shows, from what the step is and what the run says. */
+export const cardState = (stepId: string) => (state: EditorState): StateName => {
+  const step = openWorkflow(state)?.steps[stepId];
+  if (!step) return 'idle';
+  if (step.disabled) return 'disabled';
+  const view = shownRunOf(state);
+  const ran = stateOfStep(view?.run.steps[stepId]);
+  if (ran === 'running' || ran === 'retrying' || ran === 'waiting') return ran;
+  if (isPinned(stepId)(state)) return 'pinned';
+  if (ran !== 'idle' && state.readOnlyRun === undefined && view?.workflow && isStale(view.workflow.steps[stepId], step)) return 'stale';
+  if (ran === 'idle' && lackingField(stepId)(state)) return 'lacks';
+  return ran;
+};
+
+const WAITS = {
+  delay: 'Delay',
+  approval: 'Approval',
+  webhook_reply: 'A reply',
+  connector_down: 'Service is down',
+  needs_attention: 'Needs a decision',
+};
+
+/** The line below a card's name: error or reason, items and time, connection, type. Running times are the caller's. */
+export function metaLine(step: Step, ran: StepState | undefined, state: StateName, lacks: string | undefined): string {
+  switch (state) {
+    case 'failed':
+    case 'timed_out':
+      return ran?.error?.message ?? 'Failed';
+    case 'waiting':
+      return ran?.wait ? WAITS[ran.wait.reason] : 'Waiting';
+    case 'retrying':
+      return `Attempt ${(ran?.attempt ?? 1) + 1}`;
+    case 'skipped':
+      return 'Branch not taken';
+    case 'disabled':
+      return 'Off';
+    case 'stale':
+      return 'Changed';
+    case 'cancelled':
+      return 'Cancelled';
+    case 'pinned':
+      return 'Pinned output';
+    case 'lacks':
+      return lacks ?? 'Not complete';
+    case 'succeeded': {
+      if (!ran) return '';
+      const count = plural(countItems(ran.itemsOut), 'item');
+      const times = ran.iterations > 1 ? `${plural(ran.iterations, 'run')}, ` : '';
+      return `${times}${count}${ran.durationMs > 0 ? `, ${formatDuration(ran.durationMs)}` : ''}`;
+    }
+    default:
+      return step.connection ?? step.uses;
+  }
+}

@@ -1,0 +1,88 @@
+import type { z } from 'zod';
+import { createStore, type StoreApi, useStore } from 'zustand';
+import { type Client, createClient } from '#shared/contract/contract.ts';
+import { type HostApi, type HostEvent, hostApi } from '#shared/contract/hostApi.ts';
+import type { Link } from '../host/connect.ts';
+import { type AccountSlice, createAccountSlice } from './accountSlice.ts';
+import { createDocumentSlice, type DocumentSlice } from './documentSlice.ts';
+import { createProjectsSlice, type ProjectsSlice } from './projectsSlice.ts';
+import { createRunSlice, type RunSlice } from './runSlice.ts';
+import { createViewSlice, type ViewSlice } from './viewSlice.ts';
+
+export type HostFacts = z.output<HostApi['host']['describe']['output']>;
+export type EditorState = ProjectsSlice & DocumentSlice & RunSlice & ViewSlice & AccountSlice;
+
+export type EditorDeps = {
+  client: Client<HostApi>;
+  sleep: (ms: number) => Promise<void>;
+  now: () => number;
+  /** Called once before the next drawing. */
+  nextFrame: (run: () => void) => void;
+};
+
+export type Editor = { store: StoreApi<EditorState>; client: Client<HostApi> };
+
+/** The whole state of the editor, fed by a host. */
+export function createEditor(link: Link, clock: Omit<EditorDeps, 'client'>): Editor {
+  const client = createClient(hostApi, (name, input) => link.call(name, input));
+  const deps = { ...clock, client };
+  const store = createStore<EditorState>()((...args) => ({
+    ...createProjectsSlice(deps)(...args),
+    ...createDocumentSlice(deps)(...args),
+    ...createRunSlice(deps)(...args),
+    ...createViewSlice(deps)(...args),
+    ...createAccountSlice(deps)(...args),
+  }));
+  link.subscribe((event) => take(store.getState(), event));
+  link.onState((linkUp) => {
+    const before = store.getState().linkUp;
+    store.setState({ linkUp });
+    if (linkUp && !before) store.getState().wakeSaving();
+  });
+  return { store, client };
+}
+
+function take(state: EditorState, event: HostEvent): void {
+  switch (event.type) {
+    case 'project.changed':
+      return state.projectChanged(event);
+    case 'project.sync':
+      return state.syncChanged(event.projectId, event.sync);
+    case 'run.event':
+      if (state.doc?.info.id === event.projectId) state.runEvent(event);
+      return;
+    case 'run.log':
+      if (state.doc?.info.id === event.projectId) state.runLog(event.line);
+      return;
+    case 'run.changed':
+      return state.runChanged(event.where, event.run);
+    case 'deployment.changed':
+      if (state.doc?.info.id === event.deployment.projectId) state.deploymentChanged(event.deployment);
+      return;
+    case 'account.changed':
+      return state.accountChanged(event.account);
+    case 'runner.stopped':
+      if (state.doc?.info.id === event.projectId) state.runnerStopped(event.reason);
+      return;
+  }
+}
+
+let current: Editor | undefined;
+
+/** The editor of this window, made once in `app/main.tsx`. */
+export function setEditor(editor: Editor): void {
+  current = editor;
+}
+
+export function editor(): Editor {
+  if (!current) throw new Error('The editor is used before it was made.');
+  return current;
+}
+
+/** Reads from the editor's state; the component draws again only when what it reads changes. */
+export function useEditor<T>(selector: (state: EditorState) => T): T {
+  return useStore(editor().store, selector);
+}
+
+/** The state as it is now, for handlers. */
+export const now = (): EditorState => editor().store.getState();
