@@ -34,6 +34,7 @@ export async function openChannel<T>({ connection, name, onError }: ChannelOptio
   let outgoing: string[] = [];
   let flushing: NodeJS.Timeout | undefined;
   let reconnecting: NodeJS.Timeout | undefined;
+  let sending: Promise<void> = Promise.resolve();
   let closed = false;
 
   async function connect(): Promise<void> {
@@ -87,7 +88,14 @@ export async function openChannel<T>({ connection, name, onError }: ChannelOptio
   function notify(batch: string[]): void {
     if (batch.length === 0 || !client) return;
     const payload = `{"from":"${origin}","messages":[${batch.join(',')}]}`;
-    client.query('select pg_notify($1, $2)', [name, payload]).catch((error: Error) => onError?.(error));
+    // One after the other, as a connection takes them.
+    const by = client;
+    sending = sending
+      .then(() => by.query('select pg_notify($1, $2)', [name, payload]))
+      .then(
+        () => undefined,
+        (error: Error) => onError?.(error),
+      );
   }
 
   await connect();
@@ -104,6 +112,7 @@ export async function openChannel<T>({ connection, name, onError }: ChannelOptio
       clearTimeout(flushing);
       clearTimeout(reconnecting);
       if (client) flush();
+      await sending;
       await client?.end().catch(() => undefined);
       await local.close();
     },

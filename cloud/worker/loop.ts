@@ -23,7 +23,9 @@ export function startLoop(name: string, everyMs: number, work: () => Promise<unk
 
   function round(): void {
     again = false;
-    atWork = work()
+    // Begun in a turn of its own, so that a kick from inside finds it at work.
+    atWork = Promise.resolve()
+      .then(work)
       .then(
         () => undefined,
         (thrown: unknown) => {
