@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '#shared/error.ts';
-import { type ControlPlane, startControlPlane } from '../cli/controlPlane.ts';
+import { reachControlPlane } from '../cli/controlPlane.ts';
 import { openServices } from '../host/services.ts';
 import { startHost } from '../host/startHost.ts';
 import { VERSION } from '../host/version.ts';
-import { findPlaces, type Places } from '../store/dataDir.ts';
+import { findPlaces } from '../store/dataDir.ts';
 import { takeInstance } from './instance.ts';
 import { hasDisplay, openBrowser, shouldOpen } from './openBrowser.ts';
 import { serveHost } from './serveHost.ts';
@@ -28,13 +28,13 @@ async function main(): Promise<void> {
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   try {
-    const plane = await controlPlane(places);
+    const plane = await reachControlPlane(places, process.env, (line) => console.error(line));
     if (plane.stop) undo.push(plane.stop);
     const { vault, cloud, secrets } = await openServices({ places, cloudUrl: plane.url, env: process.env });
     const opens = hasDisplay(surroundings) ? { openExternal: openBrowser } : {};
     const host = startHost({
       ...{ places, cloud, secrets, program: 'The desktop', version: VERSION },
-      shell: { kind: 'browser', keychain: vault.kind === 'keychain', ...opens },
+      shell: { kind: 'browser', keychain: vault === 'keychain', ...opens },
     });
     undo.push(host.close);
     await host.makeSample();
@@ -49,31 +49,6 @@ async function main(): Promise<void> {
   } catch (thrown) {
     await unwind(undo);
     throw thrown;
-  }
-}
-
-async function controlPlane(places: Places): Promise<Partial<ControlPlane> & { url: string }> {
-  const named = process.env.SLUICE_URL;
-  if (named) return { url: named };
-  try {
-    const { dataDir, checkout } = places;
-    const plane = await startControlPlane({
-      checkout,
-      dataDir,
-      env: process.env,
-      onNotice: (line) => console.error(line),
-    });
-    plane.child.once('exit', (code) => {
-      if (code !== 0) console.error(`The control plane ended with exit code ${code}. What is local goes on.`);
-    });
-    return plane;
-  } catch (thrown) {
-    // Drawing and running here need nobody; only what is hosted waits.
-    const { message, advice } = SluiceError.from(thrown);
-    console.error(
-      `There is no control plane now: ${message}${advice ? ` ${advice}` : ''}\nWhat is local works all the same.`,
-    );
-    return { url: 'http://127.0.0.1:4400' };
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SluiceError } from '#shared/error.ts';
 import { stopChild } from '../runner/runner.ts';
+import type { Places } from '../store/dataDir.ts';
 
 const FIRST_PORT = 4400;
 const PORTS_TRIED = 20;
@@ -66,6 +67,31 @@ export async function startControlPlane(deps: {
   } catch (thrown) {
     await stop();
     throw thrown;
+  }
+}
+
+/**
+ * The control plane that an editor is to use: the one that `SLUICE_URL` names, else one started for it. Where none starts,
+ * that is said, and what is local works all the same.
+ */
+export async function reachControlPlane(
+  { dataDir, checkout }: Pick<Places, 'dataDir' | 'checkout'>,
+  env: Record<string, string | undefined>,
+  onNotice: (line: string) => void,
+): Promise<{ url: string; running: boolean; stop?(): Promise<void> }> {
+  const named = env.SLUICE_URL;
+  if (named) return { url: named, running: true };
+  try {
+    const plane = await startControlPlane({ checkout, dataDir, env, onNotice });
+    plane.child.once('exit', (code) => {
+      if (code !== 0) onNotice(`The control plane ended with exit code ${code}. What is local goes on.`);
+    });
+    return { url: plane.url, stop: plane.stop, running: true };
+  } catch (thrown) {
+    // Drawing and running here need nobody; only what is hosted waits.
+    const { message, advice } = SluiceError.from(thrown);
+    onNotice(`There is no control plane now: ${message}${advice ? ` ${advice}` : ''}\nWhat is local works all the same.`);
+    return { url: `http://127.0.0.1:${FIRST_PORT}`, running: false };
   }
 }
 

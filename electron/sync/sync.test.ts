@@ -93,7 +93,7 @@ test('binding sends the project; each edit follows by itself in one request, and
   await one.reaches(id, 'ahead');
   await one.reaches(id, 'synced');
   expect(head().tree.environments.local?.vars.word).toBe('Moin');
-  expect(cloud.requests.slice(before)).toEqual(['POST /v1/projects/:projectId/commits']);
+  expect(cloud.requests.slice(before).filter((line) => line.startsWith('POST'))).toHaveLength(1);
   const told = one.events.flatMap((event) => (event.type === 'project.sync' ? event.sync.state : []));
   expect(told).toContain('ahead');
 });
