@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +28,13 @@ function start(dataDir = place(), shell: Shell = { kind: 'browser', keychain: fa
   const events: HostEvent[] = [];
   host.subscribe((event) => events.push(event));
   return { host, client, events, dataDir };
+}
+
+/** The processes that execute something for this one. */
+function runnersOfThisProcess(): string[] {
+  if (process.platform !== 'linux') return [];
+  const listed = execFileSync('ps', ['-o', 'args=', '--ppid', String(process.pid)], { encoding: 'utf8' });
+  return listed.split('\n').filter((line) => line.endsWith(' runner'));
 }
 
 /** Waits for a run's end as the editor does: by events. */
@@ -128,11 +136,13 @@ test('a folder from elsewhere can be opened and edited, and runs only once it is
   const [workflowId = ''] = Object.keys(tree.workflows);
   await client.documents.edit({ projectId, edits: [{ type: 'renameProject', name: 'Ours' }] });
   await expect(client.runs.start({ projectId, workflowId })).rejects.toMatchObject({ code: 'project.not_trusted' });
+  expect(runnersOfThisProcess()).toEqual([]);
   expect(await client.runs.list({ projectId })).toEqual({ data: [] });
 
   expect(await client.projects.trust({ projectId })).toMatchObject({ trusted: true, name: 'Ours' });
   const { runId } = await client.runs.start({ projectId, workflowId });
   expect(await ended(events, runId)).toMatchObject({ status: 'succeeded' });
+  if (process.platform === 'linux') expect(runnersOfThisProcess()).toHaveLength(1);
 });
 
 test('a workflow with an error does not run and says where it is', async () => {

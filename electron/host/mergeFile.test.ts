@@ -115,7 +115,7 @@ const anEdit: fc.Arbitrary<Edit> = fc.oneof(
   fc
     .record({
       stepId: fc.constantFrom(...ids),
-      path: fc.constantFrom(['x'], ['y'], ['z']),
+      path: fc.constantFrom('x', 'y', 'z').map((key) => [key]),
       value: fc.integer({ min: 2, max: 5 }),
     })
     .map(({ stepId, path, value }) => setConfig(stepId, path, value)),

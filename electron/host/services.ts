@@ -1,7 +1,6 @@
 import type { Places } from '../store/dataDir.ts';
 import { type ConnectedCloud, connectCloud } from '../sync/connectCloud.ts';
-import type { KeyWrapper } from '../vault/dataKey.ts';
-import type { KeyWrapper } from '../vault/dataKey.ts';
+import type { KeyWrapper, KeyWrapper } from '../vault/dataKey.ts';
 import { openVault } from '../vault/openVault.ts';
 import type { VaultKind } from '../vault/secretStore.ts';
 import { vaultSecrets } from '../vault/vaultSecrets.ts';
