@@ -1,20 +1,19 @@
 import type { Places } from '../store/dataDir.ts';
 import { type ConnectedCloud, connectCloud } from '../sync/connectCloud.ts';
-import type { KeyWrapper, KeyWrapper } from '../vault/dataKey.ts';
+import type { KeyWrapper } from '../vault/dataKey.ts';
 import { openVault } from '../vault/openVault.ts';
-import type { VaultKind } from '../vault/secretStore.ts';
+import type { SecretStore } from '../vault/secretStore.ts';
 import { vaultSecrets } from '../vault/vaultSecrets.ts';
 import type { LocalSecrets } from './localSecrets.ts';
 import { VERSION } from './version.ts';
 
 /** What stands beside a host: the cloud's part of it, and the secrets of this computer. */
-export type HostServices = { cloud: ConnectedCloud; secrets: LocalSecrets; vault: VaultKind };
+export type HostServices = { cloud: ConnectedCloud; secrets: LocalSecrets; vault: SecretStore };
 
 /**
  * Opens what shell, browser mode and command line all need beside the host. Asks nobody yet.
  *
  * @param cloudUrl the control plane this computer talks to
- * @param wrapper Electron's safeStorage, where a shell lends it
  * @throws SluiceError vault.locked, config.invalid
  */
 export async function openServices(deps: {
@@ -27,5 +26,5 @@ export async function openServices(deps: {
   const { places, cloudUrl, env, wrapper } = deps;
   const vault = await openVault({ env, dataDir: places.dataDir, ...(wrapper ? { wrapper } : {}) });
   const cloud = connectCloud({ cloudUrl, dataDir: places.dataDir, vault, version: VERSION });
-  return { cloud, secrets: vaultSecrets(vault), vault: vault.kind };
+  return { cloud, secrets: vaultSecrets(vault), vault };
 }
