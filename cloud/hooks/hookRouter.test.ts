@@ -69,7 +69,7 @@ async function webhook(config: JsonObject = {}, plan: 'free' | 'pro' = 'pro') {
   return { ...tenant, tree, deployment, url, runs };
 }
 
-function signed(body: string, id: string = newId(), secret = SECRET): RequestInit {
+function signed(body: string, id: string = newId(), secret = SECRET) {
   const signature = createHmac('sha256', secret).update(body).digest('hex');
   const headers = {
     'content-type': 'application/json',
