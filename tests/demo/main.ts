@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildAll } from '../../build/build.ts';
@@ -32,6 +32,8 @@ type Deployment = {
 
 await buildAll();
 const work = mkdtempSync(join(tmpdir(), 'sluice-demo-'));
+// As root, Postgres runs as a user of its own, who must be able to pass.
+chmodSync(work, 0o755);
 const data = join(work, 'data');
 const project = join(work, 'issue-triage');
 const secret = randomBytes(24).toString('hex');
