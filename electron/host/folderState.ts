@@ -110,3 +110,14 @@ const goneProblem = (file: string): Problem => ({
   message: `${file} is gone.`,
   advice: 'Put it back, or delete on the canvas what it held.',
 });
+
+/** Places in the files, found when the first one is asked for: most projects have no problem to point at. */
+export function lazySources(files: ProjectFiles, catalog: StepCatalog): Sources {
+  let sources: Sources | undefined;
+  return {
+    place: (...about) => {
+      sources ??= readProject(files, catalog).sources;
+      return sources.place(...about);
+    },
+  };
+}

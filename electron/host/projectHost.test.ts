@@ -256,6 +256,22 @@ test('a change made while the project was closed meets what was not written yet'
   expect(disk.read()).toContain('timeoutMs: 4000');
 });
 
+test('a change that no longer fits what is there keeps nobody from opening the project, and is kept', async () => {
+  const { dir } = await newProject();
+  const first = await open(dir);
+  const op = {
+    op: 'set' as const,
+    path: ['environments', 'local', 'vars', 'threshold'],
+    value: 9,
+    was: merkleHash('never so'),
+  };
+  first.project.db.commit({ commitId: uuid(), origin: 'canvas', ops: [op], at: new Date().toISOString() });
+  first.project.db.close();
+  const { project } = await open(dir);
+  expect(project.tree().environments.local?.vars.threshold).toBe(3);
+  expect(project.db.superseded()).toMatchObject([{ op: { value: 9 } }]);
+});
+
 test('of two that open one project the second is told', async () => {
   const { dir } = await newProject();
   await open(dir);

@@ -1,16 +1,14 @@
+import { join } from 'node:path';
 import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { applyOps, diffTrees, type Op } from '#shared/merge/ops.ts';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
 import { projectFiles, workflowSlugs } from '#shared/workflow/files.ts';
-import { sha256Hex } from '#shared/workflow/hash.ts';
 import type { Problem } from '#shared/workflow/problem.ts';
 import { type ProjectFiles, readProject } from '#shared/workflow/readProject.ts';
-import type { Sources } from '#shared/workflow/sources.ts';
 import type { Item, Tree } from '#shared/workflow/tree.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
-import { diskFailure } from '../store/atomicFile.ts';
 import { type CommitOrigin, openProjectDb, type ProjectDb } from '../store/projectDb.ts';
 import {
   isProjectPath,
@@ -19,9 +17,11 @@ import {
   sweepTemporary,
   writeProjectFile,
 } from '../store/projectFolder.ts';
+import { sqliteFailure } from '../store/sqlite.ts';
 import { watchProject } from '../store/watcher.ts';
-import { type FolderState, type UnreadableFile, understandFolder } from './folderState.ts';
+import { type FolderState, lazySources, type UnreadableFile, understandFolder } from './folderState.ts';
 import { mergeFile } from './mergeFile.ts';
+import { createPinTexts } from './pinTexts.ts';
 
 const FLUSH_MS = 300;
 /** After a disk that refused; the change is safe in the project's database meanwhile. */
@@ -84,13 +84,13 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   let queue: Promise<unknown> = Promise.resolve();
-  const pins = db.pinTexts();
+  const pins = createPinTexts(db);
 
   try {
     await sweepTemporary(dir);
     const base = db.baseFiles();
     folder = understandFolder(onDisk, first.refused, base, catalog);
-    keepPins(onDisk);
+    pins.learn(onDisk);
     texts = { ...folder.good };
     written = tree = folder.tree;
     recover(base);
@@ -109,7 +109,14 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     if (Object.keys(base).length > 0 && (commits.length > 0 || pending || !same)) {
       const baseTree = same ? folder.tree : (readProject(base, catalog).tree ?? folder.tree);
       let ours = pending ?? baseTree;
-      for (const { ops } of commits) ours = applyOps(ours, ops);
+      for (const { ops } of commits) {
+        try {
+          ours = applyOps(ours, ops);
+        } catch {
+          // They were made on a state that is not there any more: kept, like all that gives way.
+          keepSuperseded(ops);
+        }
+      }
       const merged = mergeFile(baseTree, folder.tree, ours);
       keepSuperseded(merged.superseded);
       tree = ours;
@@ -132,7 +139,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     try {
       db.commit({ commitId: deps.uuid(), origin, ops, at: new Date(now()).toISOString() });
     } catch (thrown) {
-      throw sqliteFailure(dir, thrown);
+      throw sqliteFailure(join(dir, '.sluice', 'state.db'), thrown);
     }
     tree = next;
     emit(origin, ops);
@@ -156,7 +163,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   /** Brings `texts` up to the tree. */
   function project(): void {
     if (written === tree) return;
-    for (const [path, text] of Object.entries(projectFiles(tree, texts, { catalog, pins }))) {
+    for (const [path, text] of Object.entries(projectFiles(tree, texts, { catalog, pins: pins.byHash }))) {
       // Git's own files are made with the project; later they are the person's.
       if (!isProjectPath(path)) continue;
       if (text === null) delete texts[path];
@@ -243,7 +250,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
         advice: 'Close the project and open the folder again.',
       });
     }
-    keepPins(files);
+    pins.learn(files);
     const merged = mergeFile(folder.tree, next.tree, tree);
     keepSuperseded(merged.superseded);
     onDisk = files;
@@ -255,14 +262,6 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     else emit('file', []);
     if (written === tree) settle();
     else plan(FLUSH_MS);
-  }
-
-  function keepPins(files: ProjectFiles): void {
-    for (const [path, text] of Object.entries(files)) {
-      if (!path.startsWith('tests/pins/')) continue;
-      const plain = text.replaceAll('\r\n', '\n');
-      pins[sha256Hex(plain)] = plain;
-    }
   }
 
   function keepSuperseded(ops: Op[]): void {
@@ -325,24 +324,12 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
         return { accepted: true, revision: db.revision(), problems: problems() };
       }),
 
-    pinnedItems: (workflowId, stepId) => {
-      const pin = tree.pins[workflowId]?.[stepId];
-      const text = pin && pins[pin.hash];
-      return text === undefined ? [] : (JSON.parse(text) as Item[]);
-    },
+    pinnedItems: (workflowId, stepId) => pins.items(tree, workflowId, stepId),
     setPin: (workflowId, stepId, items) => {
-      if (!items) return commit(applyEdit(tree, { type: 'removePin', workflowId, stepId }), 'canvas');
-      const text = `${JSON.stringify(items, null, 2)}\n`;
-      const bytes = Buffer.byteLength(text);
-      if (bytes > 10 * 1_048_576) {
-        throw new SluiceError('request.too_large', `The items have ${bytes} bytes; a pin holds at most 10 MB.`, {
-          advice: 'Pin fewer items.',
-        });
-      }
-      const hash = sha256Hex(text);
-      pins[hash] = text;
-      db.keepPinText(hash, text);
-      return commit(applyEdit(tree, { type: 'setPin', workflowId, stepId, hash, bytes }), 'canvas');
+      const edit: Edit = items
+        ? { type: 'setPin', workflowId, stepId, ...pins.keep(items) }
+        : { type: 'removePin', workflowId, stepId };
+      return commit(applyEdit(tree, edit), 'canvas');
     },
 
     flush: () => inTurn(flush),
@@ -354,17 +341,6 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
       closed = true;
       clearTimeout(timer);
       db.close();
-    },
-  };
-}
-
-/** Places in the files, found when the first one is asked for: most projects have no problem to point at. */
-function lazySources(files: ProjectFiles, catalog: StepCatalog): Sources {
-  let sources: Sources | undefined;
-  return {
-    place: (...about) => {
-      sources ??= readProject(files, catalog).sources;
-      return sources.place(...about);
     },
   };
 }
@@ -397,13 +373,4 @@ function otherId(file: string): Problem {
     message,
     advice: 'Put the id back.',
   };
-}
-
-/** SQLite's 13 is a full disk. */
-function sqliteFailure(dir: string, thrown: unknown): SluiceError {
-  const { errcode } = thrown as { errcode?: number };
-  return diskFailure(`${dir}/.sluice/state.db`, {
-    code: errcode === 13 ? 'ENOSPC' : `SQLite ${errcode}`,
-    cause: thrown,
-  });
 }

@@ -21,6 +21,8 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS pinTexts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
 `;
 
+const KEPT_COMMITS = 10_000;
+
 export type CommitOrigin = 'canvas' | 'file' | 'sync';
 export type LocalCommit = { revision: number; commitId: string; origin: CommitOrigin; ops: Op[]; at: string };
 /** An edit of ours that gave way to a file's value. Kept, so that it can be brought back. */
@@ -80,6 +82,11 @@ export function openProjectDb(dir: string, program: string, system?: LockSystem)
   const dropMeta = db.prepare('DELETE FROM meta WHERE key = ?');
   const insertCommit = db.prepare('INSERT INTO commits (revision, commitId, origin, ops, at) VALUES (?, ?, ?, ?, ?)');
   const insertSuperseded = db.prepare('INSERT INTO superseded (at, op, reason) VALUES (?, ?, ?)');
+  // History reaches back this far; what is not in the files yet always stays.
+  db.prepare(
+    `DELETE FROM commits WHERE revision <= (SELECT max(revision) FROM commits) - ?
+       AND revision <= (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'flushed')`,
+  ).run(KEPT_COMMITS);
   let last = Number(db.prepare('SELECT coalesce(max(revision), 0) AS revision FROM commits').get()?.revision);
 
   const meta = (key: string) => {

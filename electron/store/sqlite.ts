@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { SluiceError } from '#shared/error.ts';
 import { diskFailure } from './atomicFile.ts';
 
 /**
@@ -62,4 +63,10 @@ export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
     db.exec('ROLLBACK');
     throw thrown;
   }
+}
+
+/** A failed commit in words a person can act on. SQLite's 13 is a full disk. */
+export function sqliteFailure(file: string, thrown: unknown): SluiceError {
+  const { errcode } = thrown as { errcode?: number };
+  return diskFailure(file, { code: errcode === 13 ? 'ENOSPC' : `SQLite ${errcode}`, cause: thrown });
 }
