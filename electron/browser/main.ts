@@ -34,7 +34,7 @@ async function main(): Promise<void> {
     const opens = hasDisplay(surroundings) ? { openExternal: openBrowser } : {};
     const host = startHost({
       ...{ places, cloud, secrets, program: 'The desktop', version: VERSION },
-      shell: { kind: 'browser', keychain: vault === 'keychain', ...opens },
+      shell: { kind: 'browser', keychain: vault.kind === 'keychain', ...opens },
     });
     undo.push(host.close);
     await host.makeSample();
