@@ -90,7 +90,9 @@ export async function reachControlPlane(
   } catch (thrown) {
     // Drawing and running here need nobody; only what is hosted waits.
     const { message, advice } = SluiceError.from(thrown);
-    onNotice(`There is no control plane now: ${message}${advice ? ` ${advice}` : ''}\nWhat is local works all the same.`);
+    onNotice(
+      `There is no control plane now: ${message}${advice ? ` ${advice}` : ''}\nWhat is local works all the same.`,
+    );
     return { url: `http://127.0.0.1:${FIRST_PORT}`, running: false };
   }
 }
