@@ -13,7 +13,7 @@ import type { Ringer } from '../runs/dispatch.ts';
 import { answerHook } from '../runs/hookAnswerStore.ts';
 import type { Allowances } from '../runs/ports.ts';
 import { type Signals, waitForSignal } from '../runs/signals.ts';
-import { findAnswer, findDelivery, insertDelivery, isActive } from './hookStore.ts';
+import { findAnswer, findDelivery, insertDelivery } from './hookStore.ts';
 import { type HookAddress, type HookTargets, noHook, type ResolvedHook } from './hookTargets.ts';
 
 export type HookDeps = {
@@ -54,18 +54,16 @@ const LOOK_MS = 2_000;
 export function createHookService(deps: HookDeps): HookService {
   const { database, targets, allowances, blobs, ring, signals, clock, answerMs = 25_000 } = deps;
 
-  async function store(sql: Sql, hook: ResolvedHook, entry: Entry): Promise<Accepted & { priority: number }> {
+  /** Undefined: the deployment is no longer the active one. */
+  async function store(sql: Sql, hook: ResolvedHook, entry: Entry): Promise<Accepted | undefined> {
     const { workspaceId, hookId, workflowId } = hook;
     const delivery = { workspaceId, hookId, deliveryId: entry.deliveryId };
     const answer: Answer | undefined =
       hook.config.answer === 'at_once' ? { status: 202, body: { runId: entry.runId } } : undefined;
-    // Of two at once the second waits here for the first.
-    if (!(await insertDelivery(sql, delivery, { ...entry, answer }))) {
+    if (!(await insertDelivery(sql, delivery, { ...entry, answer, deploymentId: hook.deploymentId }))) {
       const first = await findDelivery(sql, delivery);
-      if (!first) throw noHook();
-      return { ...first, repeated: true, priority: 0 };
+      return first && { ...first, repeated: true };
     }
-    const { queuePriority } = await allowances.planOf(sql, workspaceId);
     if (entry.blob) await recordBlob(sql, workspaceId, entry.blob.sha256, entry.blob.bytes);
     await acceptRun(
       sql,
@@ -82,11 +80,11 @@ export function createHookService(deps: HookDeps): HookService {
         triggerStepId: hook.stepId,
         triggeredBy: hookId,
         items: [entry.item],
-        priority: queuePriority,
+        priority: hook.priority,
       },
       allowances,
     );
-    return { runId: entry.runId, repeated: false, answer, priority: queuePriority };
+    return { runId: entry.runId, repeated: false, answer };
   }
 
   return {
@@ -111,14 +109,12 @@ export function createHookService(deps: HookDeps): HookService {
       const bodyHash = createHash('sha256').update(rawBody).digest('hex');
       const entry: Entry = { runId, deliveryId: deliveryId ?? runId, bodyHash, item, blob };
       const tryStore = (hook: ResolvedHook) =>
-        database.withWorkspaceSql({ workspaceId }, async (sql) =>
-          (await isActive(sql, workspaceId, hook.deploymentId)) ? store(sql, hook, entry) : undefined,
-        );
+        database.withWorkspaceSql({ workspaceId }, (sql) => store(sql, hook, entry));
       // Published anew since it was looked up: the sender is the same, so its request goes to what is active now.
-      const stored = (await tryStore(found)) ?? (await tryStore(await targets.resolve(address, true)));
-      if (!stored) throw noHook();
-      const { priority, ...accepted } = stored;
-      if (!accepted.repeated) ring({ workspaceId, projectId: found.projectId, runId: accepted.runId, priority });
+      const accepted = (await tryStore(found)) ?? (await tryStore(await targets.resolve(address, true)));
+      if (!accepted) throw noHook();
+      const { projectId, priority } = found;
+      if (!accepted.repeated) ring({ workspaceId, projectId, runId: accepted.runId, priority });
       return accepted;
     },
 

@@ -49,31 +49,28 @@ export async function findTarget(
 
 export type Delivery = { workspaceId: string; hookId: string; deliveryId: string };
 
-/** Whether the deployment still takes its environment's traffic. */
-export async function isActive(sql: Sql, workspaceId: string, deploymentId: string): Promise<boolean> {
-  const { rowCount } = await sql.query(
-    `select 1 from deployment where workspace_id = $1 and id = $2 and status = 'active'`,
-    [workspaceId, deploymentId],
-  );
-  return rowCount > 0;
-}
-
-/** Puts a delivery into the inbox. False: this id came before. The run follows in the same transaction. */
+/**
+ * Puts a delivery into the inbox, if its deployment still takes the environment's traffic. Of two with the same id at
+ * once, the second waits here for the first. The run follows in the same transaction. False: nothing was written.
+ */
 export async function insertDelivery(
   sql: Sql,
   delivery: Delivery,
-  { runId, bodyHash, answer }: { runId: string; bodyHash: string; answer: Answer | undefined },
+  entry: { runId: string; bodyHash: string; answer: Answer | undefined; deploymentId: string },
 ): Promise<boolean> {
   const { rowCount } = await sql.query(
     `insert into hook_delivery (workspace_id, hook_id, delivery_id, run_id, body_hash, answer)
-     values ($1, $2, $3, $4, $5, $6::json) on conflict (workspace_id, hook_id, delivery_id) do nothing`,
+     select $1, $2, $3, $4, $5, $6::json
+      where exists (select 1 from deployment where workspace_id = $1 and id = $7 and status = 'active')
+     on conflict (workspace_id, hook_id, delivery_id) do nothing`,
     [
       delivery.workspaceId,
       delivery.hookId,
       delivery.deliveryId,
-      runId,
-      bodyHash,
-      answer === undefined ? null : JSON.stringify(answer),
+      entry.runId,
+      entry.bodyHash,
+      entry.answer === undefined ? null : JSON.stringify(entry.answer),
+      entry.deploymentId,
     ],
   );
   return rowCount > 0;

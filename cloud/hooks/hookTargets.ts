@@ -6,6 +6,7 @@ import { findSealed } from '../connections/connectionStore.ts';
 import type { Vault } from '../connections/vault.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
+import type { Allowances } from '../runs/ports.ts';
 import type { VersionTrees } from '../versions/versionTrees.ts';
 import { hookKeyHash } from './hookKey.ts';
 import { findTarget, type HookTarget } from './hookStore.ts';
@@ -17,6 +18,8 @@ export type ResolvedHook = HookTarget & {
   workspaceId: string;
   workflowId: string;
   workflowName: string;
+  /** Of its runs in the queue: 1 is served first. */
+  priority: number;
   config: WebhookConfig;
   secrets: Secret<WebhookSecrets>;
 };
@@ -40,9 +43,10 @@ export function createHookTargets(deps: {
   database: Database;
   versionTrees: VersionTrees;
   vault: Vault;
+  allowances: Pick<Allowances, 'planOf'>;
   clock: Clock;
 }): HookTargets {
-  const { database, versionTrees, vault, clock } = deps;
+  const { database, versionTrees, vault, allowances, clock } = deps;
   const kept = new Map<string, { hook: Promise<ResolvedHook>; until: number }>();
 
   async function find({ workspaceId, workflowId, key }: HookAddress): Promise<ResolvedHook> {
@@ -58,15 +62,17 @@ export function createHookTargets(deps: {
       const name = step.connection;
       const bound = name !== undefined && Object.hasOwn(target.bindings, name) ? target.bindings[name] : name;
       const [sealed] = bound === undefined ? [] : await findSealed(sql, workspaceId, [bound]);
-      return { target, config, sealed, workflowName: workflow.name };
+      const { queuePriority: priority } = await allowances.planOf(sql, workspaceId);
+      return { target, config, sealed, priority, workflowName: workflow.name };
     });
-    const { target, config, sealed, workflowName } = found;
+    const { target, config, sealed, priority, workflowName } = found;
     const secrets = sealed ? await vault.open(workspaceId, sealed) : new Secret<JsonObject>({});
     return {
       ...target,
       workspaceId,
       workflowId,
       workflowName,
+      priority,
       config,
       secrets: secrets as Secret<JsonObject> as Secret<WebhookSecrets>,
     };

@@ -1,6 +1,6 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Allowances, Sql } from './ports.ts';
-import { countWaiting, insertRun, type NewRun } from './runStore.ts';
+import { insertRun, type NewRun } from './runStore.ts';
 
 /** How many runs of a workspace may wait for their turn. */
 export const QUEUE_LIMIT = 1_000;
@@ -16,13 +16,13 @@ export async function acceptRun(
   run: NewRun,
   allowances: Pick<Allowances, 'reserveRun'>,
 ): Promise<{ queuedAt: Date }> {
-  if ((await countWaiting(sql, run.workspaceId, QUEUE_LIMIT)) >= QUEUE_LIMIT) {
+  const queuedAt = await insertRun(sql, run, QUEUE_LIMIT);
+  if (!queuedAt) {
     throw new SluiceError('queue.full', `${QUEUE_LIMIT} runs of this workspace are waiting already.`, {
       details: { limit: QUEUE_LIMIT, retryAfterSeconds: 30 },
       advice: 'Try again later, send more slowly, or choose a plan that runs more at once.',
     });
   }
-  const queuedAt = await insertRun(sql, run);
   // Last, because the counter's row is shared by everything that starts in this workspace.
   await allowances.reserveRun(sql, run.workspaceId, queuedAt);
   return { queuedAt };

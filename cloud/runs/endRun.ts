@@ -55,6 +55,11 @@ export async function cancelRun(
   place: { workspaceId: string; runId: string },
   allowances: Pick<Allowances, 'releaseRun'>,
 ): Promise<'ended' | 'asked' | 'over'> {
+  // First the claim, then the run, in the order in which a report takes them: so the two never wait for each other.
+  await sql.query('select 1 from run_claim where workspace_id = $1 and run_id = $2 for update', [
+    place.workspaceId,
+    place.runId,
+  ]);
   const { rowCount } = await sql.query(
     `update run set cancel_requested_at = coalesce(cancel_requested_at, now())
       where workspace_id = $1 and id = $2 and status in ('queued', 'running', 'waiting')`,

@@ -26,18 +26,25 @@ export type NewRun = {
   afterRunId?: string;
 };
 
-/** Writes the run and its claim. The claim is `ready`, or `waiting` behind another run. @returns when it was queued */
-export async function insertRun(sql: Sql, run: NewRun): Promise<Date> {
+/**
+ * Writes the run and its claim, unless `queueLimit` runs of the workspace wait already. The claim is `ready`, or `waiting`
+ * behind another run.
+ *
+ * @returns when it was queued; undefined, and nothing written, where the queue is full
+ */
+export async function insertRun(sql: Sql, run: NewRun, queueLimit: number): Promise<Date | undefined> {
   const { rows } = await sql.query<{ queued_at: Date }>(
-    `with accepted as (
+    `with waiting as (
+       select count(*) as n from (select 1 from run_claim where workspace_id = $1 and status = 'ready' limit $15) ready
+     ), accepted as (
        insert into run (workspace_id, id, project_id, workflow_id, workflow_name, version_id, deployment_id, environment,
                         trigger, trigger_step_id, triggered_by, input, priority)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9::run_trigger, $10, $11, $12::json, $13)
+       select $1, $2, $3, $4, $5, $6, $7, $8, $9::run_trigger, $10, $11, $12::json, $13 from waiting where n < $15
        returning queued_at
      ), claimed as (
        insert into run_claim (workspace_id, run_id, status, priority, due_at, after_run_id)
-       values ($1, $2, case when $14::uuid is null then 'ready' else 'waiting' end::claim_status, $13,
-               case when $14::uuid is null then now() end, $14)
+       select $1, $2, case when $14::uuid is null then 'ready' else 'waiting' end::claim_status, $13,
+              case when $14::uuid is null then now() end, $14 from accepted
      )
      select queued_at from accepted`,
     [
@@ -55,19 +62,10 @@ export async function insertRun(sql: Sql, run: NewRun): Promise<Date> {
       JSON.stringify({ items: run.items }),
       run.priority,
       run.afterRunId ?? null,
+      queueLimit,
     ],
   );
-  return rows[0]?.queued_at as Date;
-}
-
-/** How many runs wait for their turn, counted no further than `upTo`. */
-export async function countWaiting(sql: Sql, workspaceId: string, upTo: number): Promise<number> {
-  const { rows } = await sql.query<{ n: number }>(
-    `select count(*)::int as n from (
-       select 1 from run_claim where workspace_id = $1 and status = 'ready' limit $2) waiting`,
-    [workspaceId, upTo],
-  );
-  return rows[0]?.n ?? 0;
+  return rows[0]?.queued_at;
 }
 
 type SummaryRow = {
