@@ -122,11 +122,11 @@ test('a run gives one JSON document, and is listed with its log', SLOW, async ()
   expect(Object.keys(result)).toEqual(['runId', 'status', 'output']);
   expect(result).toMatchObject({
     status: 'succeeded',
-    output: { greet_c4r7: [{ json: { name: 'Ada', letters: 3 } }, {}, {}, {}] },
+    output: { greet_c4r7: [{ json: { name: 'Sun', letters: 3 } }, {}, {}, {}] },
   });
 
   const part = JSON.parse((await sluice(['run', dir, 'Hello', '--step', 'greet_c4r7', '--json'])).out);
-  expect(part).toMatchObject({ status: 'succeeded', output: { greet_c4r7: [{ json: { name: 'Ada' } }, {}, {}, {}] } });
+  expect(part).toMatchObject({ status: 'succeeded', output: { greet_c4r7: [{ json: { name: 'Sun' } }, {}, {}, {}] } });
 
   const { data } = JSON.parse((await sluice(['runs', dir, '--json'])).out);
   expect(data.map((run: { id: string }) => run.id)).toEqual([part.runId, result.runId]);
@@ -148,8 +148,8 @@ test('input comes from standard input: one object or a list of them, and nothing
   const run = (input: string) => sluice(['run', dir, 'hello', '--input', '-', '--json'], input);
   const names = (answer: Answer) =>
     JSON.parse(answer.out).output.greet_c4r7.map((item: { json: { name: string } }) => item.json.name);
-  expect(names(await run('{"who":"Ada"}'))).toEqual(['Ada']);
-  expect(names(await run('[{"who":"Ada"},{"who":"Alan"}]'))).toEqual(['Ada', 'Alan']);
+  expect(names(await run('{"who":"Sun"}'))).toEqual(['Sun']);
+  expect(names(await run('[{"who":"Sun"},{"who":"Mars"}]'))).toEqual(['Sun', 'Mars']);
   for (const wrong of ['{"who"', '7', '[1]']) expect((await run(wrong)).code).toBe(2);
 });
 

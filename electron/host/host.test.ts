@@ -72,7 +72,7 @@ test('the first start makes a sample once, and its run passes items from step to
   const { events: journal } = await client.runs.get({ runId });
   const greeted = journal.find((event) => event.type === 'step.succeeded' && event.stepId === 'greet_c4r7');
   expect(greeted).toMatchObject({
-    outputs: { main: { items: [{ json: { greeting: 'Hello, Ada! Your table is number 1.' } }, {}, {}, {}] } },
+    outputs: { main: { items: [{ json: { greeting: 'Hello, Sun! Your table is number 1.' } }, {}, {}, {}] } },
   });
   expect(await client.runs.list({ projectId: sampleId })).toMatchObject({ data: [{ id: runId, status: 'succeeded' }] });
 
@@ -92,14 +92,14 @@ test('the first start makes a sample once, and its run passes items from step to
   });
   const part = await client.runs.start({ projectId: sampleId, workflowId, fromStepId: 'greet_c4r7', basedOn: runId });
   expect(await ended(events, part.runId)).toMatchObject({ status: 'succeeded' });
-  expect(JSON.stringify((await client.runs.get({ runId: part.runId })).events)).toContain('Welcome, Margaret!');
+  expect(JSON.stringify((await client.runs.get({ runId: part.runId })).events)).toContain('Welcome, Mercury!');
 
   // With a pin, what was recorded does not matter.
   await client.documents.setPin({
     projectId: sampleId,
     workflowId,
     stepId: 'guests_w8p3',
-    items: [{ json: { name: 'Alan', table: 9 } }],
+    items: [{ json: { name: 'Mars', table: 9 } }],
   });
   const pinned = await client.runs.start({
     projectId: sampleId,
@@ -109,7 +109,7 @@ test('the first start makes a sample once, and its run passes items from step to
   });
   expect(await ended(events, pinned.runId)).toMatchObject({ status: 'succeeded' });
   expect(JSON.stringify((await client.runs.get({ runId: pinned.runId })).events)).toContain(
-    'Welcome, Alan! Your table is number 9.',
+    'Welcome, Mars! Your table is number 9.',
   );
 });
 
