@@ -159,7 +159,11 @@ test('a container stores and fetches blobs by hash, and no other workspace does'
   const bytes = Buffer.from('some bytes');
   const hash = createHash('sha256').update(bytes).digest('hex');
   const put = (of: string, body: Buffer, authorization: string) =>
-    fetch(`${cloud.agentUrl}/agent/v1/blobs/${of}`, { method: 'PUT', body: new Uint8Array(body), headers: { authorization } });
+    fetch(`${cloud.agentUrl}/agent/v1/blobs/${of}`, {
+      method: 'PUT',
+      body: new Uint8Array(body),
+      headers: { authorization },
+    });
   expect((await put(hash, bytes, agent.authorization)).status).toBe(200);
   expect((await put(hash, Buffer.from('others'), agent.authorization)).status).toBe(422);
   const get = (authorization: string) =>
