@@ -11,6 +11,8 @@ export default defineConfig({
     outDir: '../build/out/renderer',
     emptyOutDir: true,
     manifest: true,
+    // The page's policy takes fonts from its own address only.
+    assetsInlineLimit: 0,
     target: 'es2023',
     // Monaco's language services are big and load only when a code editor opens.
     chunkSizeWarningLimit: 4_000,

@@ -16,7 +16,7 @@ import {
 } from '@xyflow/react';
 import { type ClipboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { edgeKey, parseEdge } from '#shared/workflow/tree.ts';
+import { edgeKey, parseEdge, type Workflow } from '#shared/workflow/tree.ts';
 import { stepTypeInfo } from '#shared/workflow/catalog.ts';
 import { AddStep } from '../library/AddStep.tsx';
 import { ConnectDialog } from './ConnectDialog.tsx';
@@ -29,6 +29,7 @@ import { CanvasTools, ReadOnlyChip, RunPill } from './CanvasOverlays.tsx';
 import { copyText, loadYaml, pasteEdit } from './clipboard.ts';
 import { connectSteps, putIntoEdge, removeSelection } from './commands.ts';
 import { EmptyCanvas } from './EmptyCanvas.tsx';
+import { fitAll } from './fit.ts';
 import { FlowEdge } from './FlowEdge.tsx';
 import { Outline } from './Outline.tsx';
 import { RenameStep } from './RenameStep.tsx';
@@ -58,7 +59,7 @@ function Drawing() {
   const workflow = useEditor(openWorkflow);
   const [selection, selectedEdges] = useEditor(useShallow((state) => [state.selection, state.selectedEdges]));
   const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
-  const [nodes, setNodes] = useState<Node[]>([]);
+  const [nodes, setNodes] = useState<Node[]>(() => nodesOf(workflow, [], selection));
   const [slot, setSlot] = useState<string>();
   const [mode, setMode] = useState<'select' | 'hand'>('select');
   const [renaming, setRenaming] = useState<string>();
@@ -67,7 +68,7 @@ function Drawing() {
   const box = useRef<HTMLDivElement>(null);
   const pointer = useRef({ x: 0, y: 0 });
   const flow = useReactFlow();
-  const onKeyDown = useCanvasKeys({ onMode: setMode, onRename: setRenaming, onConnect: setConnecting });
+  useCanvasKeys({ onMode: setMode, onRename: setRenaming, onConnect: setConnecting });
 
   useEffect(() => {
     void loadYaml();
@@ -76,19 +77,7 @@ function Drawing() {
   // The nodes follow the tree; one that did not change stays the same object, so only changed cards are drawn again.
   useEffect(() => {
     if (!workflow) return;
-    const chosen = new Set(selection);
-    setNodes((before) => {
-      const known = new Map(before.map((node) => [node.id, node]));
-      const next = Object.keys(workflow.steps).map((id) => {
-        const [x, y] = placeOf(workflow, id);
-        const old = known.get(id);
-        const selected = chosen.has(id);
-        if (old && !old.dragging && old.position.x === x && old.position.y === y && old.selected === selected) return old;
-        if (old?.dragging) return old;
-        return { ...old, id, type: 'step', position: { x, y }, selected, data: {}, initialWidth: 168, initialHeight: 60 };
-      });
-      return next.length === before.length && next.every((node, index) => node === before[index]) ? before : next;
-    });
+    setNodes((before) => nodesOf(workflow, before, selection));
   }, [workflow, selection]);
 
   const edges = useMemo<Edge[]>(() => {
@@ -185,14 +174,13 @@ function Drawing() {
 
   const count = Object.keys(workflow?.steps ?? {}).length;
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: keys bubble up to here from the focused card.
+    // biome-ignore lint/a11y/noStaticElementInteractions: copying and pasting bubble up to here from the focused card.
     <div
       ref={box}
       className="flow relative size-full"
       data-hand={mode === 'hand'}
       data-moving={moving}
       data-far="no"
-      onKeyDown={onKeyDown}
       onCopy={onCopy}
       onCut={onCopy}
       onPaste={onPaste}
@@ -222,13 +210,20 @@ function Drawing() {
         onNodeDrag={onDrag}
         onNodeDragStop={onDragStop}
         onNodeDoubleClick={(_event, node) => now().openStep(node.id)}
-        onPaneClick={() => now().select([])}
+        onPaneClick={() => {
+          // A field keeps the focus otherwise, and the keys of the canvas would go there.
+          if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+          now().select([]);
+        }}
         onConnect={({ source, sourceHandle, target, targetHandle }) => connectSteps(source, sourceHandle ?? 'main', target, targetHandle ?? 'main')}
         onConnectEnd={onConnectEnd}
         isValidConnection={canConnect}
         connectionRadius={28}
         onViewportChange={onViewport}
-        onInit={(instance) => onViewport(instance.getViewport())}
+        onInit={(instance) => {
+          fitAll(instance);
+          onViewport(instance.getViewport());
+        }}
         nodesDraggable={!readOnly && mode === 'select'}
         nodesConnectable={!readOnly}
         elementsSelectable
@@ -244,8 +239,6 @@ function Drawing() {
         disableKeyboardA11y
         minZoom={0.25}
         maxZoom={2}
-        fitView
-        fitViewOptions={{ padding: 0.12, maxZoom: 1, minZoom: 0.4 }}
         snapToGrid
         snapGrid={[GRID, GRID]}
         onlyRenderVisibleElements={count > ONLY_VISIBLE_FROM}
@@ -270,6 +263,21 @@ function Drawing() {
       <ConnectDialog stepId={connecting} onClose={() => setConnecting(undefined)} />
     </div>
   );
+}
+
+/** The cards of a workflow; what did not change stays the same object, and the list too when nothing did. */
+function nodesOf(workflow: Workflow | undefined, before: Node[], selection: string[]): Node[] {
+  const chosen = new Set(selection);
+  const known = new Map(before.map((node) => [node.id, node]));
+  const next = Object.keys(workflow?.steps ?? {}).map((id) => {
+    const [x, y] = workflow ? placeOf(workflow, id) : [0, 0];
+    const old = known.get(id);
+    const selected = chosen.has(id);
+    const same = old && old.position.x === x && old.position.y === y && old.selected === selected;
+    if (old && (same || old.dragging)) return old;
+    return { ...old, id, type: 'step', position: { x, y }, selected, data: {}, initialWidth: 168, initialHeight: 60 };
+  });
+  return next.length === before.length && next.every((node, index) => node === before[index]) ? before : next;
 }
 
 const MINI_COLOURS: Record<string, string> = {

@@ -8,6 +8,7 @@ import { isRunning, shownRunOf } from '../state/runSlice.ts';
 import { stepsDone } from '../state/runView.ts';
 import { now, useEditor } from '../state/store.ts';
 import { addAfterSelection, tidyUp } from './commands.ts';
+import { fitAll } from './fit.ts';
 
 type CanvasToolsProps = { mode: 'select' | 'hand'; onMode: (mode: 'select' | 'hand') => void };
 
@@ -15,7 +16,7 @@ export function CanvasTools({ mode, onMode }: CanvasToolsProps) {
   const flow = useReactFlow();
   const { zoom } = useViewport();
   const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
-  const fit = () => flow.fitView({ duration: 280, padding: 0.15, maxZoom: 1 });
+  const fit = () => fitAll(flow, 280);
   return (
     <div role="toolbar" aria-label="Canvas" className="canvas-tool absolute bottom-3.5 left-4 z-5">
       <Button look="ghost" size="sm" aria-label="Select" pressed={mode === 'select'} onClick={() => onMode('select')} icon={<MousePointer2 className="icon-s" />} />
@@ -23,7 +24,7 @@ export function CanvasTools({ mode, onMode }: CanvasToolsProps) {
       <span className="mx-0.75 h-4 w-px bg-line-2" />
       {!readOnly && <Button look="ghost" size="sm" aria-label="Add a step" onClick={addAfterSelection} icon={<Plus className="icon-s" />} />}
       {!readOnly && <Button look="ghost" size="sm" aria-label="Tidy up" onClick={() => void tidyUp().then(fit)} icon={<LayoutDashboard className="icon-s" />} />}
-      <Button look="ghost" size="sm" aria-label="Fit" onClick={() => void fit()} icon={<Maximize className="icon-s" />} />
+      <Button look="ghost" size="sm" aria-label="Fit" onClick={fit} icon={<Maximize className="icon-s" />} />
       <span className="mx-0.75 h-4 w-px bg-line-2" />
       <button
         type="button"

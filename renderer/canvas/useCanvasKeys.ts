@@ -1,9 +1,10 @@
 import { useReactFlow } from '@xyflow/react';
-import type { KeyboardEvent } from 'react';
+import { useEffect, useRef } from 'react';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { GRID, neighbour, readingOrder } from '../state/steps.ts';
 import { now } from '../state/store.ts';
 import { addAfterSelection, moveSelection, removeSelection, runFrom, tidyUp, toggleDisabled, togglePin } from './commands.ts';
+import { fitAll } from './fit.ts';
 
 const DIRECTIONS = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' } as const;
 const MOVES = { ArrowLeft: [-GRID, 0], ArrowRight: [GRID, 0], ArrowUp: [0, -GRID], ArrowDown: [0, GRID] } as const;
@@ -11,8 +12,22 @@ type Arrow = keyof typeof DIRECTIONS;
 
 type CanvasKeys = { onMode: (mode: 'select' | 'hand') => void; onRename: (stepId: string) => void; onConnect: (stepId: string) => void };
 
-/** The single letters and arrows of the canvas. They act only while the canvas has the focus, never in a field. */
-export function useCanvasKeys({ onMode, onRename, onConnect }: CanvasKeys) {
+/** The single letters and arrows of the canvas. They act only while the canvas or nothing has the focus, never in a field. */
+export function useCanvasKeys(handlers: CanvasKeys): void {
+  const onKeyDown = useKeyHandler(handlers);
+  const latest = useRef(onKeyDown);
+  latest.current = onKeyDown;
+  useEffect(() => {
+    const listen = (event: KeyboardEvent) => {
+      const target = event.target as HTMLElement;
+      if (target === document.body || target.closest('.flow')) latest.current(event);
+    };
+    window.addEventListener('keydown', listen);
+    return () => window.removeEventListener('keydown', listen);
+  }, []);
+}
+
+function useKeyHandler({ onMode, onRename, onConnect }: CanvasKeys) {
   const flow = useReactFlow();
 
   function reveal(stepId: string) {
@@ -114,12 +129,12 @@ export function useCanvasKeys({ onMode, onRename, onConnect }: CanvasKeys) {
       case 'L':
         if (event.shiftKey) {
           done();
-          void tidyUp().then(() => flow.fitView({ duration: 280, padding: 0.15, maxZoom: 1 }));
+          void tidyUp().then(() => fitAll(flow, 280));
         }
         return;
       case '1':
         done();
-        return void flow.fitView({ duration: 280, padding: 0.15, maxZoom: 1 });
+        return fitAll(flow, 280);
       case '0':
         done();
         return void flow.zoomTo(1, { duration: 180 });

@@ -91,7 +91,7 @@ function Control({ field, value, onChange, data, path, ids }: ControlProps) {
           onChange={write}
           label={field.title}
           lineNumbers={false}
-          className="field-box h-60 overflow-hidden rounded-control bg-panel"
+          className="field-box h-60 overflow-hidden rounded-control bg-panel p-px"
         />
       );
     case 'cron':

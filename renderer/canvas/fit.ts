@@ -1,0 +1,22 @@
+import { getViewportForBounds, type ReactFlowInstance } from '@xyflow/react';
+import { openWorkflow } from '../state/documentSlice.ts';
+import { placeOf } from '../state/steps.ts';
+import { now } from '../state/store.ts';
+
+const CARD = { width: 168, height: 60 };
+const PADDING = 0.12;
+const LEAST_ZOOM = 0.4;
+
+/** Shows the whole drawing, never larger than life. Cards have one size, so nothing needs to be measured first. */
+export function fitAll(flow: ReactFlowInstance, duration = 0): void {
+  const workflow = openWorkflow(now());
+  const box = document.querySelector('.flow')?.getBoundingClientRect();
+  if (!workflow || !box) return;
+  const places = Object.keys(workflow.steps).map((id) => placeOf(workflow, id));
+  if (places.length === 0) return;
+  const x = Math.min(...places.map(([left]) => left));
+  const y = Math.min(...places.map(([, top]) => top));
+  const width = Math.max(...places.map(([left]) => left)) + CARD.width - x;
+  const height = Math.max(...places.map(([, top]) => top)) + CARD.height - y;
+  void flow.setViewport(getViewportForBounds({ x, y, width, height }, box.width, box.height, LEAST_ZOOM, 1, PADDING), { duration });
+}
