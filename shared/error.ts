@@ -68,6 +68,7 @@ const CODES = {
   'run.fenced': { status: 409, retry: 'no' },
   'run.finished': { status: 409, retry: 'no' },
   'run.gap': { status: 409, retry: 'no' },
+  'run.lost': { status: 409, retry: 'no' },
   'run.not_deterministic': { status: 409, retry: 'no' },
   'run.not_found': { status: 404, retry: 'no' },
   'run.timed_out': { status: 408, retry: 'no' },

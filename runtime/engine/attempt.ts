@@ -3,15 +3,17 @@ import { SluiceError } from '#shared/error.ts';
 import type { Scope } from '#shared/expression/expression.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { Answer, StepError } from '#shared/run/events.ts';
-import type { Item } from '#shared/workflow/tree.ts';
+import type { Item, Settings } from '#shared/workflow/tree.ts';
 import type { Call } from '../connectors/stepType.ts';
 import { createCall } from './call.ts';
 import { type EffectMemory, NeedsAttention } from './effects.ts';
 import { itemsFrom, withLineage } from './lineage.ts';
 import { checkConfig, type Plan, type PlannedStep } from './plan.ts';
 import type { Journal, RunLimits, RunPorts } from './ports/ports.ts';
+import { willTryAgain } from './retries.ts';
 import type { StepRun } from './runState.ts';
 import type { Seeded } from './seeded.ts';
+import type { Wait, WaitMemory } from './waits.ts';
 
 /** Everything that is the same for all steps of one execution of a workflow. */
 export type Execution = {
@@ -24,9 +26,16 @@ export type Execution = {
   limits: RunLimits;
   journal: Journal;
   memory: EffectMemory;
+  waits: WaitMemory;
+  durability: Settings['durability'];
   connections: Readonly<Record<string, BoundConnection>>;
   signal: AbortSignal;
   timezone: string;
+  /**
+   * What `$now` says where the moment of a first attempt is not kept (durability `run`): the run's start, so that steps that
+   * are repeated ask the same things.
+   */
+  steadyNow: number | undefined;
   scripts: Readonly<Record<string, string>>;
   /** What an expression sees besides items. */
   surroundings: { trigger: Json; request: Json; env: JsonObject; run: JsonObject; workflow: JsonObject };
@@ -72,8 +81,11 @@ function attemptEach(job: StepJob, execution: Execution, signal: AbortSignal): O
   const refuse = (thrown: unknown, index: number, item: Item) => {
     if (thrown instanceof NeedsAttention || isControl(thrown) || signal.aborted) throw thrown;
     const error = SluiceError.from(thrown);
-    // A failure that may pass is left to the retry loop, which repeats no recorded effect.
-    if (planned.step.onError === 'stop' || error.retry !== 'no') throw withItem(error, run.stepId, index, items.length);
+    // A failure that may pass is left to the retry loop, which repeats no recorded effect. When no try is left, only the
+    // item that failed has failed.
+    if (planned.step.onError === 'stop' || willTryAgain(job, error)) {
+      throw withItem(error, run.stepId, index, items.length);
+    }
     takeFailure(planned, item, index, { ...error.toWire(), stepId: run.stepId }, out, failed);
   };
   const attemptItem = (item: Item, index: number): Json | undefined | Promise<Json | undefined> => {
@@ -137,7 +149,8 @@ function takeFailures(planned: PlannedStep, stepId: string, outputs: Outputs, it
   const { error: failures, ...rest } = outputs;
   if (!failures || failures.length === 0) return rest;
   if (planned.step.onError === 'port') return outputs;
-  if (planned.step.onError === 'continue') return { ...rest, main: [...(rest.main ?? []), ...failures] };
+  const { through } = planned;
+  if (planned.step.onError === 'continue') return { ...rest, [through]: [...(rest[through] ?? []), ...failures] };
   const first = failures[0]?.json.error as StepError | undefined;
   const index = typeof failures[0]?.from === 'number' ? failures[0].from : 0;
   throw withItem(
@@ -172,19 +185,16 @@ export function failAll(job: StepJob, error: SluiceError): Outputs {
   const items = job.run.inputs.get('main')?.items ?? [...job.run.inputs.values()][0]?.items ?? [];
   const wire = { ...error.toWire(), stepId: job.run.stepId } as unknown as Json;
   const passed = items.map((item, index): Item => ({ ...item, json: { ...item.json, error: wire }, from: index }));
-  return job.planned.step.onError === 'port' ? { main: [], error: passed } : { main: passed };
+  return job.planned.step.onError === 'port' ? { error: passed } : { [job.planned.through]: passed };
 }
 
 /** The run is given back for a while: not a failure. */
 export class Suspension extends Error {
-  readonly untilMs: number | undefined;
-  /** The wait was written down by a sub-workflow already. */
-  readonly recorded: boolean;
+  readonly waits: readonly Wait[];
 
-  constructor(untilMs: number | undefined, recorded = false) {
+  constructor(waits: readonly Wait[]) {
     super('The run waits.');
-    this.untilMs = untilMs;
-    this.recorded = recorded;
+    this.waits = waits;
   }
 }
 

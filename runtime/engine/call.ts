@@ -8,7 +8,7 @@ import { type Execution, type StepJob, Suspension } from './attempt.ts';
 import { doEffect, effectKey } from './effects.ts';
 import type { Hashing } from './ports/ports.ts';
 import { redactRequest, redactSecrets } from './ports/redact.ts';
-import type { StepRun } from './runState.ts';
+import { pathField, type StepRun } from './runState.ts';
 import { createSeeded, type Seeded } from './seeded.ts';
 
 /** A wait this short is slept through; a longer one gives the run back. */
@@ -52,7 +52,7 @@ export function createCall(job: StepJob, execution: Execution, signal: AbortSign
         perform: act,
       },
       { ...place, attempt },
-      { journal: execution.journal, memory: execution.memory, hashing: ports.hashing },
+      { journal: execution.journal, memory: execution.memory, hashing: ports.hashing, signal: execution.signal },
     );
   const write = <T extends Json>(kind: 'kv' | 'table', request: Json, act: (effectKey: string) => T) =>
     perform<T>(kind, request, 'keyed', act);
@@ -115,7 +115,7 @@ export function createCall(job: StepJob, execution: Execution, signal: AbortSign
     store: projectStore,
     script: (request) => {
       const seed = `${execution.seed}|${path.join('/')}|${run.stepId}|${run.iteration}`;
-      const context = scriptContext(execution, scope, run, request.source, startedAt, seed);
+      const context = scriptContext(execution, scope, run, request.source, execution.steadyNow ?? startedAt, seed);
       return ports.sandbox.run({ ...request, context }, signal);
     },
     clock: { now: () => startedAt },
@@ -127,10 +127,18 @@ export function createCall(job: StepJob, execution: Execution, signal: AbortSign
     run: {
       respond: (answer) => execution.respond(run.stepId, answer),
       async waitUntil(atMs) {
-        const left = atMs - ports.clock.now();
-        if (left <= 0) return;
-        if (left > SHORT_WAIT_MS) throw new Suspension(atMs);
-        await ports.clock.sleep(left, signal);
+        const wait = { path, stepId: run.stepId, iteration: run.iteration };
+        const untilMs = execution.waits.untilOf(wait) ?? atMs;
+        const left = untilMs - ports.clock.now();
+        // A run of which nothing is kept cannot be given back.
+        if (left > SHORT_WAIT_MS && execution.durability !== 'none') {
+          throw new Suspension([{ ...wait, reason: 'delay', untilMs }]);
+        }
+        if (execution.waits.close(wait)) {
+          const { stepId, iteration } = run;
+          execution.journal.append({ type: 'run.resumed', stepId, iteration, by: 'timer', ...pathField(path) });
+        }
+        if (left > 0) await ports.clock.sleep(left, signal);
       },
       runWorkflow: (workflowId, items) => execution.runWorkflow(run, workflowId, items),
     },

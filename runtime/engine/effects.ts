@@ -3,10 +3,11 @@ import { errorClass, isErrorCode, SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import type { EffectKind, RunEvent, StepError } from '#shared/run/events.ts';
 import type { Effect } from '../connectors/stepType.ts';
+import { roughBytes } from './payload.ts';
 import type { Hashing, Journal } from './ports/ports.ts';
 
-/** What a journal says of one effect: begun, or answered. */
-type Known = { requestHash?: string; result?: Json; error?: StepError; settled: boolean };
+/** What a journal says of one effect: begun with a request, or answered. */
+type Known = { request?: Json; requestHash?: string; result?: Json; error?: StepError; settled: boolean };
 
 /** Where an effect belongs in its run. */
 export type EffectPlace = { runId: string; path: readonly string[]; stepId: string; iteration: number };
@@ -27,7 +28,9 @@ export type EffectMemory = ReturnType<typeof createEffectMemory>;
 export function createEffectMemory(events: readonly RunEvent[]) {
   const known = new Map<string, Known>();
   const remember = (event: RunEvent): void => {
-    if (event.type === 'effect.intended') known.set(placeOf(event, event.no), { settled: false });
+    if (event.type === 'effect.intended') {
+      known.set(placeOf(event, event.no), { request: event.request, settled: false });
+    }
     if (event.type === 'effect.recorded') {
       const entry: Known = { requestHash: event.requestHash, settled: true };
       if (event.error === undefined) entry.result = event.result ?? null;
@@ -70,25 +73,27 @@ export type EffectRequest<T extends Json> = {
 export async function doEffect<T extends Json>(
   request: EffectRequest<T>,
   place: EffectPlace & { attempt: number },
-  { journal, memory, hashing }: { journal: Journal; memory: EffectMemory; hashing: Hashing },
+  {
+    journal,
+    memory,
+    hashing,
+    signal,
+  }: { journal: Journal; memory: EffectMemory; hashing: Hashing; signal: AbortSignal },
 ): Promise<T> {
   const { attempt, ...where } = place;
+  checkSize(request.request, 'request', place.stepId);
   const requestHash = hashing.sha256(canonicalize(request.request) ?? 'null');
   const before = memory.find(where, request.no);
   if (before?.settled && before.result !== undefined) {
-    if (before.requestHash !== requestHash) {
-      throw new SluiceError(
-        'run.not_deterministic',
-        `Not deterministic at step ${place.stepId}: it asks something else than the first time.`,
-        {
-          advice: 'Use $now, random() and uuid() of the run in place of values that differ each time.',
-          details: { stepId: place.stepId, no: request.no },
-        },
-      );
-    }
+    if (before.requestHash !== requestHash) throw notDeterministic(place.stepId, request.no);
     return before.result as T;
   }
-  if (before && mayHaveHappened(before)) checkAmbiguous(request, place.stepId);
+  if (before && mayHaveHappened(before)) {
+    checkAmbiguous(request, place.stepId);
+    // Under the key of something else the receiver would take it for that, and drop it.
+    const asked = before.requestHash ?? hashing.sha256(canonicalize(before.request) ?? 'null');
+    if (request.effect === 'keyed' && asked !== requestHash) throw notDeterministic(place.stepId, request.no);
+  }
   const common = {
     stepId: place.stepId,
     iteration: place.iteration,
@@ -116,13 +121,38 @@ export async function doEffect<T extends Json>(
   const record = { ...common, type: 'effect.recorded' as const, no: request.no, kind: request.kind, requestHash };
   try {
     const result = await request.perform(key);
+    checkSize(result, 'answer', place.stepId);
     memory.remember(journal.append({ ...record, result }));
     return result;
   } catch (thrown) {
+    // Cut off because the run was let go, it may have happened: it stays open for whoever goes on with the run.
+    if (signal.aborted) throw thrown;
     const error = SluiceError.from(thrown);
     memory.remember(journal.append({ ...record, error: { ...error.toWire(), stepId: place.stepId } }));
     throw thrown;
   }
+}
+
+/** Journals are carried in messages of their own limits. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+function checkSize(value: Json, what: 'request' | 'answer', stepId: string): void {
+  if (roughBytes(value, MOST_BYTES) <= MOST_BYTES) return;
+  throw new SluiceError('step.output_too_large', `The ${what} of step ${stepId} has more than ${MOST_BYTES} bytes.`, {
+    advice: 'Ask for less at once, for example a page at a time.',
+    details: { limit: MOST_BYTES, stepId },
+  });
+}
+
+function notDeterministic(stepId: string, no: string): SluiceError {
+  return new SluiceError(
+    'run.not_deterministic',
+    `Not deterministic at step ${stepId}: it asks something else than the first time.`,
+    {
+      advice: 'Use $now, random() and uuid() of the run in place of values that differ each time.',
+      details: { stepId, no },
+    },
+  );
 }
 
 /** Announced and never answered, since the process died in between; or answered by an error that leaves it open. */

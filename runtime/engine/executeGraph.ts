@@ -1,43 +1,26 @@
 import { SluiceError } from '#shared/error.ts';
-import type { Delivery, EventOf, Payload, RunEvent, StepError } from '#shared/run/events.ts';
-import { fromTime, toTime } from '#shared/time.ts';
+import type { Payload, StepError } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import type { Execution, Outputs } from './attempt.ts';
-import { executeStep, type StepResult, stepFields } from './executeStep.ts';
-import { createJoins } from './joins.ts';
-import { loopBatches, startLoop } from './loop.ts';
+import { afterFailure, executeStep, failRun, recordAttempt, type StepResult } from './executeStep.ts';
+import { createGraph, type GraphStart } from './graph.ts';
+import { loopBatches, loopOutput, openLoop } from './loop.ts';
 import { toPayload } from './payload.ts';
-import type { PlannedStep } from './plan.ts';
-import { newStepRun, type Pending, type RunState, type StepRun, type WorkScope } from './runState.ts';
+import { isTrigger, type Plan, type PlannedStep } from './plan.ts';
+import { replay } from './replay.ts';
+import { type Pending, type RunState, type StepRun, stepFields } from './runState.ts';
+import type { Wait } from './waits.ts';
 
 export type GraphResult =
   | { status: 'succeeded'; output: Record<string, Item[]> }
   | { status: 'failed'; error: StepError }
-  | { status: 'waiting' };
+  | { status: 'waiting'; waits: readonly Wait[] };
 
-type Wait = Extract<StepResult, { status: 'waiting' }>;
-
-function waitOf(event: EventOf<'run.waiting'>): Wait {
-  const untilMs = event.until === undefined ? undefined : fromTime(event.until);
-  return { status: 'waiting', reason: event.reason, untilMs, error: event.error, recorded: false };
-}
-
-export type GraphStart = {
-  triggerStepId: string;
-  input: Item[];
-  /** What this execution recorded before, oldest first, with blobs read back. */
-  history: readonly RecordedEvent[];
-  /** Outputs taken as given in place of running a step. */
-  given?: Readonly<Record<string, Record<string, Item[]>>>;
-  stopAfter?: string;
-};
-
-/** Events that move the graph, with their items at hand. */
-export type RecordedEvent =
-  | (Extract<RunEvent, { type: 'step.attempted' | 'step.failed' | 'step.skipped' | 'run.waiting' | 'run.resumed' }> & {
-      outputs?: undefined;
-    })
-  | (Omit<Extract<RunEvent, { type: 'step.succeeded' }>, 'outputs'> & { outputs: Outputs });
+/** How long, and how many step runs, may go by before other work of the process has its turn. */
+const TURN_MS = 50;
+const TURN_STEPS = 5_000;
+/** Step runs between two looks at the clock. */
+const LOOK_STEPS = 16;
 
 /**
  * Runs a workflow's graph to its end, or until all that is left waits. Deliveries move it: each one that is not empty is
@@ -47,228 +30,123 @@ export type RecordedEvent =
  * @throws whatever aborts the execution's signal
  */
 export function executeGraph(start: GraphStart, execution: Execution, state: RunState): Promise<GraphResult> {
-  const { plan, limits, journal } = execution;
-  const ready: Pending[] = [];
-  const again: StepRun[] = [];
-  const idleLoops: StepRun[] = [];
-  const active = new Set<StepRun>();
-  const waiting = new Map<StepRun, Wait>();
-  const output: Record<string, Item[]> = {};
-  const skipped = new Set<string>();
+  const { plan, limits, journal, signal } = execution;
+  checkTrigger(plan, start.triggerStepId);
+  const graph = createGraph(start, execution, state);
+  const { ready, again, idleLoops, active, waiting, joins, output } = graph;
+  const turn = createTurns(execution);
   let working = 0;
-  let started = 0;
-  let failure: StepError | undefined;
-  let replaying = true;
-  let lastWait: StepRun | undefined;
+  let ended = false;
 
   return new Promise<GraphResult>((resolve, reject) => {
-    const joins = createJoins(plan);
-    let ended = false;
     const end = (settle: () => void) => {
       if (ended) return;
       ended = true;
-      execution.signal.removeEventListener('abort', onAbort);
+      signal.removeEventListener('abort', onAbort);
       settle();
     };
-    const onAbort = () => end(() => reject(execution.signal.reason));
-    execution.signal.addEventListener('abort', onAbort);
-
-    /** Puts what left a port on the way to those behind it. */
-    function deliver(run: StepRun, outPort: string, items: Item[], scope: WorkScope, batch?: number): void {
-      if (items.length === 0) return;
-      const targets = plan.steps.get(run.stepId)?.next.get(outPort);
-      if (!targets || targets.length === 0) {
-        if (outPort !== 'loop') output[run.stepId] = [...(output[run.stepId] ?? []), ...items];
-        return;
-      }
-      for (const { to, inPort } of targets) {
-        const ref: Delivery = { port: inPort, stepId: run.stepId, iteration: run.iteration, outPort };
-        if (batch !== undefined) ref.batch = batch;
-        const target = plan.steps.get(to) as PlannedStep;
-        if (target.type.control === 'loop' && inPort === 'next') {
-          gather(to, scope, ref, items);
-          continue;
-        }
-        scope.live++;
-        const pending: Pending = { to, ref, items, scope };
-        if (target.connected.length > 1 && !target.step.disabled) joins.add(pending);
-        else ready.push(pending);
-      }
+    const onAbort = () => end(() => reject(signal.reason));
+    const fail = (error: StepError) => end(() => resolve({ status: 'failed', error }));
+    const breakOff = (thrown: unknown) => end(() => reject(thrown));
+    if (signal.aborted) {
+      onAbort();
+      return;
     }
+    signal.addEventListener('abort', onAbort);
 
-    /** What comes back to a loop belongs to the batch that started it. */
-    function gather(loopId: string, scope: WorkScope, ref: Delivery, items: Item[]): void {
-      for (let current: WorkScope | undefined = scope; current; current = current.parent) {
-        if (current.loop?.stepId !== loopId) continue;
-        items.forEach((item, index) => {
-          current.loop?.loop?.gathered.push({ item, ref, index });
-        });
-        return;
-      }
-    }
-
-    /** Something of a scope ended; an empty batch lets its loop go on. */
-    function release(scope: WorkScope): void {
-      scope.live--;
-      if (scope.live === 0 && scope.loop && !replaying) idleLoops.push(scope.loop);
-    }
-
-    function advance(run: StepRun): void {
-      const next = loopBatches(run);
-      const loop = run.loop;
-      if (!loop) return;
-      if (next === undefined) {
-        const done = loop.gathered.map(({ item }, index): Item => ({ ...item, from: [['next', index]] }));
-        finish(run, { status: 'succeeded', outputs: { done } });
-        return;
-      }
-      if (loop.batch + 1 >= limits.loopIterations) {
-        finish(run, { status: 'failed', error: limitError(run.stepId, 'iterations of a loop', limits.loopIterations) });
-        return;
-      }
-      beginBatch(run, next);
-    }
-
-    function beginBatch(run: StepRun, items: Item[]): void {
-      const loop = run.loop;
-      if (!loop) return;
-      loop.batch++;
-      loop.batches[loop.batch] = items;
-      const scope: WorkScope = { parent: run.scope, depth: run.scope.depth + 1, loop: run, live: 1 };
-      loop.scope = scope;
-      deliver(run, 'loop', items, scope, loop.batch);
-      release(scope);
+    /** Work that takes time; when it is done, others can go on. A bug in what follows breaks the run, not the process. */
+    function whenDone<T>(promise: Promise<T>, then: (value: T) => void): void {
+      working++;
+      promise
+        .then((value) => {
+          working--;
+          then(value);
+          step();
+        })
+        .catch(breakOff);
     }
 
     function begin(pendings: Pending[]): void {
       const first = pendings[0] as Pending;
       const planned = plan.steps.get(first.to) as PlannedStep;
-      let scope = first.scope;
-      const inputs = new Map<string, Pending>();
-      for (const pending of pendings) {
-        inputs.set(pending.ref.port, pending);
-        if (pending.scope.depth > scope.depth) scope = pending.scope;
-      }
-      const run = newStepRun(first.to, state.nextIteration(first.to), inputs, scope);
-      state.add(run);
-      scope.live++;
-      for (const pending of pendings) pending.scope.live--;
-      started++;
-      if (run.iteration >= limits.loopIterations || started > limits.stepRuns) {
-        const over = run.iteration >= limits.loopIterations;
-        end(() =>
-          resolve({
-            status: 'failed',
-            error: limitError(
-              run.stepId,
-              over ? 'runs of one step' : 'step runs',
-              over ? limits.loopIterations : limits.stepRuns,
-            ),
-          }),
-        );
-        return;
-      }
-      if (planned.step.disabled) passThrough(run);
-      else if (start.given?.[run.stepId]) takeGiven(run, start.given[run.stepId] as Outputs);
+      const run = graph.openRun(pendings, state.nextIteration(first.to));
+      if (run.iteration >= limits.loopIterations) {
+        fail(limitError(run.stepId, 'runs of one step', limits.loopIterations));
+      } else if (graph.progress.started > limits.stepRuns) {
+        fail(limitError(run.stepId, 'step runs', limits.stepRuns));
+      } else if (planned.step.disabled) graph.passThrough(run);
       else launch(planned, run);
     }
 
     function launch(planned: PlannedStep, run: StepRun): void {
       active.add(run);
-      if (planned.type.control === 'loop') {
-        const failed = startLoop(planned, run, execution);
-        if (failed) finish(run, failed);
-        else idleLoops.push(run);
-        return;
-      }
-      const result = executeStep(planned, run, execution);
-      if (!(result instanceof Promise)) {
-        finish(run, result);
-        return;
-      }
-      working++;
-      result.then(
-        (value) => {
-          working--;
-          finish(run, value);
-          step();
-        },
-        (thrown: unknown) => end(() => reject(thrown)),
-      );
+      const given = start.given?.[run.stepId];
+      if (given) takeGiven(run, given);
+      else if (planned.type.control === 'loop') beginLoop(planned, run);
+      else settle(run, executeStep(planned, run, execution));
     }
 
-    /** A step that is switched off lets its items through. */
-    function passThrough(run: StepRun): void {
-      if (!replaying && !skipped.has(run.stepId)) {
-        skipped.add(run.stepId);
-        const path = execution.path.length > 0 ? { path: [...execution.path] } : {};
-        journal.append({ type: 'step.skipped', stepId: run.stepId, reason: 'disabled', ...path });
-      }
-      const items = [...run.inputs.values()].flatMap((input) =>
-        input.items.map((item, index): Item => ({ ...item, from: [[input.ref.port, index]] })),
-      );
-      takeOutputs(run, { main: items });
+    function beginLoop(planned: PlannedStep, run: StepRun): void {
+      recordAttempt(run, 1, execution);
+      openLoop(planned, run, execution);
+      idleLoops.push(run);
     }
 
     /** Recorded or pinned outputs stand in for running a step, and are written down as its own. */
     function takeGiven(run: StepRun, outputs: Outputs): void {
-      active.add(run);
-      journal.append({
-        ...stepFields(run, 1, execution),
-        type: 'step.attempted',
-        from: [...run.inputs.values()].map((input) => input.ref),
-      });
+      if (run.attempts === 0) recordAttempt(run, 1, execution);
       finish(run, { status: 'succeeded', outputs });
+    }
+
+    function settle(run: StepRun, result: StepResult | Promise<StepResult>): void {
+      if (result instanceof Promise) whenDone(result, (value) => finish(run, value));
+      else finish(run, result);
+    }
+
+    /** A loop whose batch has ended hands out the next, or ends. */
+    function advance(run: StepRun): void {
+      const planned = plan.steps.get(run.stepId) as PlannedStep;
+      if (run.loop?.failed !== undefined) {
+        settle(run, afterFailure(run.loop.failed, { planned, run, attempt: run.attempts }, execution));
+        return;
+      }
+      const next = loopBatches(run);
+      if (next === undefined) {
+        finish(run, { status: 'succeeded', outputs: { done: loopOutput(run) } });
+      } else if ((run.loop?.batch ?? 0) + 1 >= limits.loopIterations) {
+        const error = limitError(run.stepId, 'iterations of a loop', limits.loopIterations);
+        finish(run, failRun(run, run.attempts, error, execution));
+      } else graph.openBatch(run, next);
     }
 
     function finish(run: StepRun, result: StepResult): void {
       if (ended) return;
       if (result.status === 'waiting') {
         active.delete(run);
-        waiting.set(run, result);
-        if (!result.recorded) recordWait(run, result);
-        return;
+        waiting.set(run, result.waits);
+      } else if (result.status === 'failed') fail(result.error);
+      else {
+        try {
+          const payloads = record(result.outputs);
+          if (payloads instanceof Promise) {
+            const kept = payloads.then(
+              (outputs) => () => succeed(run, result.outputs, outputs),
+              (thrown: unknown) => () => refuseOutput(run, thrown),
+            );
+            whenDone(kept, (next) => next());
+          } else succeed(run, result.outputs, payloads);
+        } catch (thrown) {
+          refuseOutput(run, thrown);
+        }
       }
-      if (result.status === 'failed') {
-        failure ??= result.error;
-        const error = failure;
-        end(() => resolve({ status: 'failed', error }));
-        return;
-      }
-      const payloads = record(result.outputs);
-      if (payloads instanceof Promise) {
-        working++;
-        payloads.then(
-          (outputs) => {
-            working--;
-            succeed(run, result.outputs, outputs);
-            step();
-          },
-          (thrown: unknown) => refuseOutput(run, thrown),
-        );
-        return;
-      }
-      succeed(run, result.outputs, payloads);
     }
 
     function succeed(run: StepRun, outputs: Outputs, payloads: Record<string, Payload>): void {
-      journal.append({
-        ...stepFields(run, Math.max(run.attempts, 1), execution),
-        type: 'step.succeeded',
-        outputs: payloads,
-      });
+      if (ended) return;
+      const fields = stepFields(run, Math.max(run.attempts, 1), execution.path);
+      journal.append({ ...fields, type: 'step.succeeded', outputs: payloads });
       active.delete(run);
-      takeOutputs(run, outputs);
-    }
-
-    function takeOutputs(run: StepRun, outputs: Outputs): void {
-      run.outputs = new Map(Object.entries(outputs));
-      if (start.stopAfter === run.stepId) {
-        output[run.stepId] = Object.values(outputs).flat();
-      } else {
-        for (const [port, items] of run.outputs) deliver(run, port, items, run.scope);
-      }
-      release(run.scope);
+      graph.takeOutputs(run, outputs);
     }
 
     function record(outputs: Outputs): Record<string, Payload> | Promise<Record<string, Payload>> {
@@ -287,208 +165,107 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       return late.length > 0 ? Promise.all(late).then(() => payloads) : payloads;
     }
 
+    /** What a step gave cannot be kept, so the run cannot go on with it. */
     function refuseOutput(run: StepRun, thrown: unknown): void {
-      if (!(thrown instanceof SluiceError)) {
-        end(() => reject(thrown));
-        return;
-      }
+      if (ended) return;
+      if (!(thrown instanceof SluiceError)) throw thrown;
       const error: StepError = { ...thrown.toWire(), stepId: run.stepId };
-      journal.append({ ...stepFields(run, Math.max(run.attempts, 1), execution), type: 'step.failed', error });
-      end(() => resolve({ status: 'failed', error }));
+      finish(run, failRun(run, Math.max(run.attempts, 1), error, execution));
     }
 
-    /** The last wait on record is the first to end: that is when the run is due. */
-    function recordEarliest(): void {
-      const timed = [...waiting].filter(([, wait]) => wait.untilMs !== undefined && !wait.recorded);
-      const [first] = timed.sort(([, a], [, b]) => (a.untilMs ?? 0) - (b.untilMs ?? 0));
-      if (first && first[0] !== lastWait) recordWait(...first);
-    }
-
-    function recordWait(run: StepRun, wait: Wait): void {
-      lastWait = run;
-      const path = execution.path.length > 0 ? { path: [...execution.path] } : {};
-      journal.append({
-        type: 'run.waiting',
-        stepId: run.stepId,
-        iteration: run.iteration,
-        reason: wait.reason,
-        ...(wait.untilMs === undefined ? {} : { until: toTime(wait.untilMs) }),
-        ...(wait.error ? { error: wait.error } : {}),
-        ...path,
-      });
-    }
-
-    /** Starts what can start; ends the run when nothing is left. */
+    /** Starts what can start; ends the graph when nothing is left. */
     function step(): void {
       try {
         while (!ended) {
-          const retry = again.shift();
-          if (retry) {
-            launch(plan.steps.get(retry.stepId) as PlannedStep, retry);
-            continue;
+          if (turn.isOver()) {
+            turn.give(step, breakOff);
+            return;
           }
-          const loop = idleLoops.shift();
-          if (loop) {
-            advance(loop);
-            continue;
-          }
-          if (working >= limits.branches) return;
-          const pending = ready.shift();
-          if (pending) {
-            begin([pending]);
-            continue;
-          }
-          const joined = joins.take([...active, ...waiting.keys()], working === 0 && waiting.size === 0);
-          if (joined) {
-            begin(joined);
-            continue;
-          }
-          break;
+          if (!goOn()) break;
         }
-        if (ended || working > 0) return;
-        if (waiting.size > 0) {
-          recordEarliest();
-          end(() => resolve({ status: 'waiting' }));
-        } else end(() => resolve({ status: 'succeeded', output }));
+        if (ended || working > 0 || turn.isGiven()) return;
+        if (waiting.size > 0) end(() => resolve({ status: 'waiting', waits: [...waiting.values()].flat() }));
+        else end(() => resolve({ status: 'succeeded', output }));
       } catch (thrown) {
-        if (thrown instanceof SluiceError && thrown.code === 'step.output_too_large') {
-          end(() => resolve({ status: 'failed', error: thrown.toWire() }));
-        } else end(() => reject(thrown));
+        breakOff(thrown);
       }
     }
 
-    /** Brings the graph to where its journal left it. */
-    function resume(): void {
-      for (const event of start.history) {
-        if (event.type === 'step.skipped') {
-          skipped.add(event.stepId);
-          continue;
-        }
-        if (event.type === 'run.waiting' || event.type === 'run.resumed') {
-          const parked = state.runs.get(event.stepId)?.[event.iteration];
-          if (!parked) continue;
-          if (event.type === 'run.resumed') waiting.delete(parked);
-          else waiting.set(parked, waitOf(event));
-          continue;
-        }
-        if (event.type === 'step.attempted') {
-          if (event.attempt === 1) consume(event);
-          const run = state.runs.get(event.stepId)?.[event.iteration];
-          if (!run) continue;
-          run.attempts = Math.max(run.attempts, event.attempt);
-          run.startedAt ??= fromTime(event.at);
-          continue;
-        }
-        const run = state.runs.get(event.stepId)?.[event.iteration];
-        if (!run) continue;
-        if (event.type === 'step.failed') {
-          run.failures++;
-          if (!event.retryAt) failure = event.error;
-          continue;
-        }
-        active.delete(run);
-        takeOutputs(run, event.outputs);
-        settleDisabled();
+    /** The next thing that can be done now; false when there is none. */
+    function goOn(): boolean {
+      if (turn.isGiven()) return false;
+      const loop = idleLoops.shift();
+      if (loop) {
+        advance(loop);
+        return true;
       }
-      for (const run of [...active]) {
-        const wait = waiting.get(run);
-        if (wait && !isDue(wait)) active.delete(run);
-        else if (!run.loop) {
-          if (wait) recordResumed(run);
-          active.delete(run);
-          again.push(run);
-        } else if (run.loop.scope === undefined || run.loop.scope.live === 0) idleLoops.push(run);
+      if (working >= limits.branches) return false;
+      const retry = again.shift();
+      if (retry) {
+        launch(plan.steps.get(retry.stepId) as PlannedStep, retry);
+        return true;
       }
+      const pending = ready.shift();
+      const next = pending
+        ? [pending]
+        : joins.take([...active, ...waiting.keys()], working === 0 && waiting.size === 0);
+      if (!next) return false;
+      begin(next);
+      return true;
     }
 
-    function isDue(wait: Wait): boolean {
-      return wait.untilMs !== undefined && wait.untilMs <= execution.ports.clock.now();
-    }
-
-    function recordResumed(run: StepRun): void {
-      waiting.delete(run);
-      const path = execution.path.length > 0 ? { path: [...execution.path] } : {};
-      journal.append({ type: 'run.resumed', stepId: run.stepId, iteration: run.iteration, by: 'timer', ...path });
-    }
-
-    /** The deliveries that a recorded step run took. */
-    function consume(event: Extract<RecordedEvent, { type: 'step.attempted' }>): void {
-      for (const ref of event.from) if (ref.batch !== undefined) openBatch(ref, ref.batch);
-      settleDisabled();
-      const taken = event.from.map((ref) => takePending(event.stepId, ref)).filter((pending) => pending !== undefined);
-      if (taken.length === 0) return;
-      const planned = plan.steps.get(event.stepId);
-      if (!planned) return;
-      let scope = (taken[0] as Pending).scope;
-      const inputs = new Map<string, Pending>();
-      for (const pending of taken) {
-        inputs.set(pending.ref.port, pending);
-        if (pending.scope.depth > scope.depth) scope = pending.scope;
-      }
-      const run = newStepRun(event.stepId, event.iteration, inputs, scope);
-      state.add(run);
-      scope.live++;
-      for (const pending of taken) pending.scope.live--;
-      started++;
-      active.add(run);
-      if (planned.type.control === 'loop') startLoop(planned, run, execution, true);
-    }
-
-    /** Steps that are switched off leave no event; their items went straight on. */
-    function settleDisabled(): void {
-      for (let index = 0; index < ready.length; index++) {
-        const pending = ready[index] as Pending;
-        if (!plan.steps.get(pending.to)?.step.disabled) continue;
-        ready.splice(index, 1);
-        index = -1;
-        begin([pending]);
-      }
-    }
-
-    function openBatch(ref: Delivery, batch: number): void {
-      const run = state.runs.get(ref.stepId)?.[ref.iteration];
-      while (run?.loop && run.loop.batch < batch) {
-        const items = loopBatches(run);
-        if (!items) return;
-        run.loop.batch++;
-        run.loop.batches[run.loop.batch] = items;
-        run.loop.scope = { parent: run.scope, depth: run.scope.depth + 1, loop: run, live: 1 };
-        deliver(run, 'loop', items, run.loop.scope, run.loop.batch);
-        run.loop.scope.live--;
-      }
-    }
-
-    function takePending(to: string, ref: Delivery): Pending | undefined {
-      const matches = (pending: Pending) =>
-        pending.to === to &&
-        pending.ref.port === ref.port &&
-        pending.ref.stepId === ref.stepId &&
-        pending.ref.iteration === ref.iteration &&
-        pending.ref.outPort === ref.outPort &&
-        pending.ref.batch === ref.batch;
-      const index = ready.findIndex(matches);
-      return index >= 0 ? ready.splice(index, 1)[0] : joins.remove(matches);
-    }
-
-    const trigger = newStepRun(start.triggerStepId, 0, new Map(), state.root);
-    trigger.outputs.set('main', start.input);
-    state.add(trigger);
     try {
-      if (start.stopAfter === start.triggerStepId) output[start.triggerStepId] = start.input;
-      else deliver(trigger, 'main', start.input, state.root);
-      resume();
-      replaying = false;
+      graph.open();
+      const failure = replay(graph, execution, state);
+      graph.progress.replaying = false;
+      if (failure) fail(failure);
+      else step();
     } catch (thrown) {
-      end(() => reject(thrown));
-      return;
+      breakOff(thrown);
     }
-    if (failure) {
-      const error = failure;
-      end(() => resolve({ status: 'failed', error }));
-      return;
-    }
-    step();
   });
+}
+
+/**
+ * Lets other work of the process have its turn: leases are renewed and a run can be cancelled while its steps, which may
+ * all be synchronous, go on. It also waits for a journal that cannot follow.
+ */
+function createTurns({ ports: { clock }, journal }: Execution) {
+  let began = clock.now();
+  let steps = 0;
+  let given = false;
+  return {
+    isOver(): boolean {
+      if (given) return false;
+      if (++steps % LOOK_STEPS !== 0) return false;
+      return steps >= TURN_STEPS || clock.now() - began > TURN_MS || journal.isFull();
+    },
+    isGiven: () => given,
+    give(goOn: () => void, onError: (thrown: unknown) => void): void {
+      given = true;
+      const room = journal.isFull() ? journal.durable() : undefined;
+      Promise.all([clock.limit(0), room])
+        .then(() => {
+          given = false;
+          steps = 0;
+          began = clock.now();
+          goOn();
+        })
+        .catch(onError);
+    },
+  };
+}
+
+function checkTrigger(plan: Plan, stepId: string): void {
+  const planned = plan.steps.get(stepId);
+  const name = plan.workflow.name;
+  const advice = plan.triggers.length > 0 ? `Start it with ${plan.triggers.join(' or ')}.` : 'Add a trigger to it.';
+  if (!planned) throw new SluiceError('step.not_found', `${name} has no step ${stepId}.`, { advice });
+  if (!isTrigger(planned.type)) {
+    throw new SluiceError('workflow.invalid', `${name} cannot start with ${stepId}: it is not a trigger.`, { advice });
+  }
+  if (!planned.step.disabled) return;
+  throw new SluiceError('workflow.invalid', `${name} cannot start with ${stepId}: it is switched off.`, { advice });
 }
 
 function limitError(stepId: string, what: string, limit: number): StepError {

@@ -1,17 +1,20 @@
 import type { Assignment } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
-import type { Answer, EventOf, Payload, RunEvent, StepError } from '#shared/run/events.ts';
+import type { Payload, RunEvent, StepError } from '#shared/run/events.ts';
 import { fromTime } from '#shared/time.ts';
-import type { Item, Tree } from '#shared/workflow/tree.ts';
-import { type Execution, type Outputs, Suspension } from './attempt.ts';
+import type { Item, Settings, Tree } from '#shared/workflow/tree.ts';
+import { createAnswer } from './answer.ts';
+import { type Execution, Suspension } from './attempt.ts';
 import { createEffectMemory } from './effects.ts';
-import { executeGraph, type GraphResult, type RecordedEvent } from './executeGraph.ts';
-import { fromPayload, toPayload } from './payload.ts';
+import { executeGraph, type GraphResult } from './executeGraph.ts';
+import { createHistory } from './history.ts';
+import { toPayload } from './payload.ts';
 import { compilePlan, type Plan } from './plan.ts';
 import type { Journal, RunLimits, RunPorts } from './ports/ports.ts';
 import { createRunState, type StepRun } from './runState.ts';
 import { createScopes } from './scopes.ts';
+import { createWaitMemory, recordWaits } from './waits.ts';
 
 export type RunJob = Pick<
   Assignment,
@@ -45,16 +48,12 @@ export type RunOutcome = { status: 'succeeded' | 'failed' | 'cancelled' | 'timed
  */
 export async function executeRun(job: RunJob, deps: RunDeps): Promise<RunOutcome> {
   const { ports, limits } = deps;
-  const begun = job.events.find((event) => event.type === 'run.started');
   const ended = job.events.find((event) => event.type === 'run.ended');
   if (ended) return { status: ended.status, error: ended.error };
-  const seed = begun?.seed ?? job.seed;
-  const startedAt = begun ? begun.at : await beginRun(job, seed, deps);
   const timer = new AbortController();
   const signal = AbortSignal.any([deps.signal, timer.signal]);
-  const left = limits.runTimeoutMs - activeMs(job.events, ports.clock.now());
   const stopTimer = new AbortController();
-  ports.clock.limit(Math.max(left, 0), stopTimer.signal).then(
+  ports.clock.limit(Math.max(limits.runTimeoutMs - activeMs(job.events), 0), stopTimer.signal).then(
     () =>
       timer.abort(
         new SluiceError('run.timed_out', `The run took longer than ${limits.runTimeoutMs} ms of active time.`),
@@ -62,8 +61,7 @@ export async function executeRun(job: RunJob, deps: RunDeps): Promise<RunOutcome
     () => undefined,
   );
   try {
-    const result = await run(job, { ...deps, signal }, seed, startedAt);
-    return await endRun(result, deps);
+    return await endRun(await run(job, { ...deps, signal }), deps);
   } catch (thrown) {
     return await endAborted(thrown, deps);
   } finally {
@@ -73,9 +71,17 @@ export async function executeRun(job: RunJob, deps: RunDeps): Promise<RunOutcome
   }
 }
 
-async function beginRun(job: RunJob, seed: string, { journal, limits, ports }: RunDeps): Promise<string> {
+/** Where a run begins: its seed and its moment, as they were written down. */
+async function beginRun(job: RunJob, { journal, limits, ports }: RunDeps): Promise<{ seed: string; at: string }> {
+  const begun = job.events.find((event) => event.type === 'run.started');
+  if (begun && durabilityOf(job) === 'none') {
+    throw new SluiceError('run.lost', 'The process that executed the run ended, and nothing of the run was kept.', {
+      advice: 'Start it again, or set the workflow’s durability to step.',
+    });
+  }
+  if (begun) return begun;
   const input = await toPayload(job.input, limits, ports.blobs);
-  const event = journal.append({
+  const { at } = journal.append({
     type: 'run.started',
     workflowId: job.workflowId,
     ...(job.versionId ? { versionId: job.versionId } : {}),
@@ -85,16 +91,24 @@ async function beginRun(job: RunJob, seed: string, { journal, limits, ports }: R
     ...(job.environment.revision === undefined ? {} : { environmentRevision: job.environment.revision }),
     triggerStepId: job.triggerStepId,
     input,
-    seed,
+    seed: job.seed,
   });
-  return event.at;
+  return { seed: job.seed, at };
 }
 
-async function run(job: RunJob, deps: RunDeps, seed: string, startedAt: string): Promise<GraphResult> {
-  const { ports } = deps;
+function durabilityOf(job: RunJob): Settings['durability'] {
+  return job.tree.workflows[job.workflowId]?.settings.durability ?? 'step';
+}
+
+async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
+  const { ports, limits, journal } = deps;
+  const { seed, at: startedAt } = await beginRun(job, deps);
   const planOf = deps.planOf ?? compilePlan;
+  const durability = durabilityOf(job);
   const memory = createEffectMemory(job.events);
-  let answered = job.events.some((event) => event.type === 'run.answered');
+  const waits = createWaitMemory(job.events);
+  const historyOf = createHistory(job.events, ports.blobs);
+  const answer = createAnswer(job.events, deps);
   const trigger: Json = job.input[0]?.json ?? {};
   const secrets = secretsOf(job.connections);
 
@@ -112,12 +126,15 @@ async function run(job: RunJob, deps: RunDeps, seed: string, startedAt: string):
       path,
       plan,
       ports,
-      limits: deps.limits,
-      journal: deps.journal,
+      limits,
+      journal,
       memory,
+      waits,
+      durability,
       connections: job.connections,
       signal: deps.signal,
       timezone: plan.workflow.settings.timezone ?? 'UTC',
+      steadyNow: durability === 'run' ? fromTime(startedAt) : undefined,
       scripts: job.tree.scripts,
       surroundings: {
         trigger: input[0]?.json ?? trigger,
@@ -129,12 +146,7 @@ async function run(job: RunJob, deps: RunDeps, seed: string, startedAt: string):
       secrets,
       scopeOf: (stepRun, seeded) => scopes.scopeOf(stepRun, seeded),
       originsOf: (stepRun, ref) => scopes.originsOf(stepRun, ref),
-      async respond(stepId, answer) {
-        if (answered) return;
-        answered = true;
-        deps.journal.append({ type: 'run.answered', stepId, ...answer });
-        await deps.journal.durable();
-      },
+      respond: answer,
       runWorkflow: (caller, id, items) => callWorkflow(caller, id, items, path),
     };
     const scopes = createScopes(execution, state);
@@ -142,7 +154,7 @@ async function run(job: RunJob, deps: RunDeps, seed: string, startedAt: string):
       {
         triggerStepId: triggerStepId ?? entryOf(plan),
         input,
-        history: await historyOf(job.events, path, deps),
+        history: await historyOf.read(path),
         ...(path.length === 0 ? { given: job.partial?.given, stopAfter: job.partial?.stopAfter } : {}),
       },
       execution,
@@ -156,19 +168,23 @@ async function run(job: RunJob, deps: RunDeps, seed: string, startedAt: string):
     items: Item[],
     path: readonly string[],
   ): Promise<Item[]> {
-    if (path.length + 1 > deps.limits.depth) {
-      throw new SluiceError('limit.exceeded', `Workflows call each other more than ${deps.limits.depth} deep.`, {
+    if (path.length + 1 > limits.depth) {
+      throw new SluiceError('limit.exceeded', `Workflows call each other more than ${limits.depth} deep.`, {
         advice: 'Look for a workflow that runs itself without an end.',
-        details: { limit: deps.limits.depth, what: 'nested runs' },
+        details: { limit: limits.depth, what: 'nested runs' },
       });
     }
-    const result = await execute(workflowId, [...path, `${caller.stepId}:${caller.iteration}`], undefined, items);
-    if (result.status === 'waiting') throw new Suspension(undefined, true);
-    if (result.status === 'failed') throw SluiceError.fromWire(result.error);
-    return Object.values(result.output).flat();
+    const inner = [...path, `${caller.stepId}:${caller.iteration}`];
+    const result = await execute(workflowId, inner, undefined, items);
+    if (result.status === 'waiting') throw new Suspension(result.waits);
+    if (result.status === 'succeeded') return Object.values(result.output).flat();
+    historyOf.forget(inner);
+    throw SluiceError.fromWire(result.error);
   }
 
-  return execute(job.workflowId, [], job.triggerStepId, job.input);
+  const result = await execute(job.workflowId, [], job.triggerStepId, job.input);
+  if (result.status === 'waiting') recordWaits(result.waits, waits, journal);
+  return result;
 }
 
 /** Where a workflow begins when another one runs it: its manual trigger, else its only one. */
@@ -183,32 +199,6 @@ function entryOf(plan: Plan): string {
       advice: 'Add a manual trigger to it.',
     },
   );
-}
-
-/** The graph events of one execution, with their items read back. */
-async function historyOf(
-  events: readonly RunEvent[],
-  path: readonly string[],
-  { ports }: RunDeps,
-): Promise<RecordedEvent[]> {
-  const own = path.join('/');
-  const history: RecordedEvent[] = [];
-  for (const event of events) {
-    if ((event.path ?? []).join('/') !== own) continue;
-    if (event.type === 'step.succeeded') {
-      const outputs: Outputs = {};
-      for (const [port, payload] of Object.entries(event.outputs))
-        outputs[port] = await fromPayload(payload, ports.blobs);
-      history.push({ ...event, outputs });
-    } else if (isGraphEvent(event)) history.push(event);
-  }
-  return history;
-}
-
-type PlainGraphEvent = EventOf<'step.attempted' | 'step.failed' | 'step.skipped' | 'run.waiting' | 'run.resumed'>;
-
-function isGraphEvent(event: RunEvent): event is PlainGraphEvent {
-  return ['step.attempted', 'step.failed', 'step.skipped', 'run.waiting', 'run.resumed'].includes(event.type);
 }
 
 /** Every text of the connections' secrets, by `name#field`. */
@@ -265,18 +255,17 @@ async function endAborted(thrown: unknown, deps: RunDeps): Promise<RunOutcome> {
   return { status, error: error.toWire() };
 }
 
-/** Milliseconds a run has been at work: the stretches between its start or resumption and its waits. */
-function activeMs(events: readonly RunEvent[], now: number): number {
-  let total = 0;
-  let since: number | undefined;
-  for (const event of events) {
-    const at = fromTime(event.at);
-    if (event.type === 'run.waiting' && since !== undefined) {
-      total += at - since;
-      since = undefined;
-    } else if (event.type !== 'run.waiting') since ??= at;
-  }
-  return since === undefined ? total : total + Math.max(0, now - since);
-}
+/** Of the time between a process that died and the one that went on, this much at most counts as active. */
+const MOST_GAP_MS = 10_000;
 
-export type { Answer };
+/** Milliseconds a run has been at work: between events, but for its waits and for the time when nobody held it. */
+function activeMs(events: readonly RunEvent[]): number {
+  let total = 0;
+  events.forEach((event, index) => {
+    const before = events[index - 1];
+    if (!before || before.type === 'run.waiting') return;
+    const passed = Math.max(0, fromTime(event.at) - fromTime(before.at));
+    total += before.fence === event.fence ? passed : Math.min(passed, MOST_GAP_MS);
+  });
+  return total;
+}

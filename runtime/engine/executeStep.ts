@@ -1,19 +1,17 @@
 import { SluiceError } from '#shared/error.ts';
-import type { Delivery, StepError, WaitReason } from '#shared/run/events.ts';
+import type { Delivery, StepError } from '#shared/run/events.ts';
 import { fromTime, toTime } from '#shared/time.ts';
 import { attemptOnce, type Execution, failAll, type Outputs, type StepJob, Suspension } from './attempt.ts';
 import { NeedsAttention } from './effects.ts';
 import type { PlannedStep } from './plan.ts';
-import type { StepRun } from './runState.ts';
+import { afterError } from './retries.ts';
+import { type StepRun, stepFields } from './runState.ts';
+import type { Wait } from './waits.ts';
 
 export type StepResult =
   | { status: 'succeeded'; outputs: Outputs }
   | { status: 'failed'; error: StepError }
-  | { status: 'waiting'; reason: WaitReason; untilMs?: number; error?: StepError; recorded: boolean };
-
-/** Tries after the first, and the pauses between, where a step says nothing (domain.md 10). */
-const DEFAULT_DELAYS_MS = [1_000, 5_000, 15_000];
-const LONGEST_DELAY_MS = 3_600_000;
+  | { status: 'waiting'; waits: readonly Wait[] };
 
 /** Runs one step until it succeeds, fails for good, needs a person, or the run is cancelled. */
 export function executeStep(
@@ -21,18 +19,15 @@ export function executeStep(
   run: StepRun,
   execution: Execution,
 ): StepResult | Promise<StepResult> {
-  return tryAttempt({ planned, run, attempt: run.attempts + 1 }, execution);
+  const job = { planned, run, attempt: run.attempts + 1 };
+  // The pause before this try was begun by a process that died.
+  const left = (run.retryAtMs ?? 0) - execution.ports.clock.now();
+  if (left <= 0) return tryAttempt(job, execution);
+  return execution.ports.clock.sleep(left, execution.signal).then(() => tryAttempt(job, execution));
 }
 
 function tryAttempt(job: StepJob, execution: Execution): StepResult | Promise<StepResult> {
-  const { run, attempt } = job;
-  const event = execution.journal.append({
-    ...stepFields(run, attempt, execution),
-    type: 'step.attempted',
-    from: [...run.inputs.values()].map((input): Delivery => input.ref),
-  });
-  run.startedAt ??= fromTime(event.at);
-  run.attempts = attempt;
+  recordAttempt(job.run, job.attempt, execution);
   try {
     const outputs = limitTime(job, execution);
     if (!(outputs instanceof Promise)) return { status: 'succeeded', outputs };
@@ -45,77 +40,97 @@ function tryAttempt(job: StepJob, execution: Execution): StepResult | Promise<St
   }
 }
 
+/** Writes down that a step run is tried. The first time is its `$now`. */
+export function recordAttempt(run: StepRun, attempt: number, execution: Execution): void {
+  const event = execution.journal.append({
+    ...stepFields(run, attempt, execution.path),
+    type: 'step.attempted',
+    from: [...run.inputs.values()].map((input): Delivery => input.ref),
+  });
+  run.startedAt ??= fromTime(event.at);
+  run.attempts = attempt;
+}
+
 /** The attempt, ended at its time limit. A step that never waits has no timer. */
 function limitTime(job: StepJob, execution: Execution): Outputs | Promise<Outputs> {
-  const controller = new AbortController();
-  const signal = AbortSignal.any([execution.signal, controller.signal]);
-  const outputs = attemptOnce(job, execution, signal);
-  const ms = job.planned.timeoutMs === undefined ? execution.limits.stepTimeoutMs : job.planned.timeoutMs;
-  if (!(outputs instanceof Promise) || ms === null) return outputs;
+  const attempt = new AbortController();
   const expired = new AbortController();
-  const timer = execution.ports.clock.limit(ms, AbortSignal.any([execution.signal, expired.signal])).then(() => {
+  // By hand, not with AbortSignal.any: a run of a million attempts must not leave a trace of each on its signal.
+  const onAbort = () => {
+    attempt.abort(execution.signal.reason);
+    expired.abort(execution.signal.reason);
+  };
+  execution.signal.addEventListener('abort', onAbort, { once: true });
+  const over = () => execution.signal.removeEventListener('abort', onAbort);
+  let outputs: Outputs | Promise<Outputs>;
+  try {
+    outputs = attemptOnce(job, execution, attempt.signal);
+  } catch (thrown) {
+    over();
+    throw thrown;
+  }
+  if (!(outputs instanceof Promise)) {
+    over();
+    return outputs;
+  }
+  const ms = job.planned.timeoutMs === undefined ? execution.limits.stepTimeoutMs : job.planned.timeoutMs;
+  if (ms === null) return outputs.finally(over);
+  const timer = execution.ports.clock.limit(ms, expired.signal).then(() => {
     const error = new SluiceError('step.timed_out', `Step ${job.run.stepId} took longer than ${ms} ms.`, {
       advice: 'Raise its time limit, or let it do less at once.',
       details: { timeoutMs: ms, stepId: job.run.stepId },
     });
-    controller.abort(error);
+    attempt.abort(error);
     throw error;
   });
   // Whichever loses has nobody left to tell.
   outputs.catch(() => undefined);
   timer.catch(() => undefined);
-  return Promise.race([outputs, timer]).finally(() => expired.abort(new Error('The step ended.')));
+  return Promise.race([outputs, timer]).finally(() => {
+    over();
+    expired.abort(new Error('The step ended.'));
+  });
 }
 
-function afterFailure(thrown: unknown, job: StepJob, execution: Execution): StepResult | Promise<StepResult> {
-  const { run, planned, attempt } = job;
-  if (thrown instanceof Suspension) {
-    return { status: 'waiting', reason: 'delay', untilMs: thrown.untilMs, recorded: thrown.recorded };
-  }
-  if (thrown instanceof NeedsAttention) {
-    return { status: 'waiting', reason: 'needs_attention', error: thrown.error, recorded: false };
-  }
+/** What becomes of a step run whose attempt failed: a wait, another try, or what `onError` says. */
+export function afterFailure(thrown: unknown, job: StepJob, execution: Execution): StepResult | Promise<StepResult> {
+  const { run, attempt } = job;
+  if (thrown instanceof Suspension) return { status: 'waiting', waits: thrown.waits };
+  if (thrown instanceof NeedsAttention) return needsAttention(thrown.error, job, execution);
   if (execution.signal.aborted) throw execution.signal.reason;
   const error = SluiceError.from(thrown);
   if (error.code === 'internal')
     execution.journal.log({ level: 'error', message: String(error.cause ?? error), stepId: run.stepId });
   const wire: StepError = { ...error.toWire(), stepId: run.stepId };
-  // It may have happened, and twice would be wrong: a person decides.
-  if (error.retry === 'ifSafe' && isUnsafe(job) && planned.type.onAmbiguous !== 'retry') {
-    if (planned.type.onAmbiguous !== 'fail')
-      return { status: 'waiting', reason: 'needs_attention', error: wire, recorded: false };
-  } else {
-    const delay = error.retry === 'no' ? undefined : nextDelay(planned, run.failures, error.retry === 'yes');
-    if (delay !== undefined) {
-      run.failures++;
-      const retryAt = toTime(execution.ports.clock.now() + delay);
-      execution.journal.append({ ...stepFields(run, attempt, execution), type: 'step.failed', error: wire, retryAt });
-      return execution.ports.clock
-        .sleep(delay, execution.signal)
-        .then(() => tryAttempt({ ...job, attempt: attempt + 1 }, execution));
-    }
-  }
+  const verdict = afterError(job, error);
+  if (verdict.next === 'ask') return needsAttention(wire, job, execution);
+  if (verdict.next === 'give_up') return giveUp(error, job, execution);
+  run.failures++;
+  const retryAt = toTime(execution.ports.clock.now() + verdict.delayMs);
+  execution.journal.append({ ...stepFields(run, attempt, execution.path), type: 'step.failed', error: wire, retryAt });
+  return execution.ports.clock
+    .sleep(verdict.delayMs, execution.signal)
+    .then(() => tryAttempt({ ...job, attempt: attempt + 1 }, execution));
+}
+
+/** The run waits for a person. One of which nothing is kept cannot wait: the step has failed. */
+function needsAttention(error: StepError, job: StepJob, execution: Execution): StepResult {
+  if (execution.durability === 'none') return giveUp(SluiceError.fromWire(error), job, execution);
+  const { stepId, iteration } = job.run;
+  return {
+    status: 'waiting',
+    waits: [{ path: execution.path, stepId, iteration, reason: 'needs_attention', error }],
+  };
+}
+
+function giveUp(error: SluiceError, job: StepJob, execution: Execution): StepResult {
+  const { run, attempt, planned } = job;
   if (planned.step.onError !== 'stop') return { status: 'succeeded', outputs: failAll(job, error) };
-  execution.journal.append({ ...stepFields(run, attempt, execution), type: 'step.failed', error: wire });
-  return { status: 'failed', error: wire };
+  return failRun(run, attempt, { ...error.toWire(), stepId: run.stepId }, execution);
 }
 
-/** Whether the effect that failed must not be repeated; a config decides it for some step types. */
-function isUnsafe({ planned }: StepJob): boolean {
-  const { effect } = planned.type;
-  return (typeof effect === 'function' ? effect(planned.constant ?? planned.step.config) : effect) === 'unsafe';
-}
-
-/** Milliseconds until the next try; undefined when none is left. */
-function nextDelay({ step }: PlannedStep, failures: number, surelyNot: boolean): number | undefined {
-  if (!step.retry) return surelyNot ? DEFAULT_DELAYS_MS[failures] : undefined;
-  const { count, delayMs, backoff } = step.retry;
-  if (failures >= count) return undefined;
-  return Math.min(backoff === 'exponential' ? delayMs * 2 ** failures : delayMs, LONGEST_DELAY_MS);
-}
-
-/** The fields every event of a step run begins with. */
-export function stepFields(run: StepRun, attempt: number, execution: Execution) {
-  const path = execution.path.length > 0 ? { path: [...execution.path] } : {};
-  return { stepId: run.stepId, iteration: run.iteration, attempt, ...path };
+/** Ends a step run, and with it the run, whatever its `onError` says. */
+export function failRun(run: StepRun, attempt: number, error: StepError, execution: Execution): StepResult {
+  execution.journal.append({ ...stepFields(run, attempt, execution.path), type: 'step.failed', error });
+  return { status: 'failed', error };
 }

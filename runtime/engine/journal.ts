@@ -9,6 +9,8 @@ export type JournalSink = {
   log(line: RunLogLine): void;
   /** Resolves when everything added so far is kept for good. */
   flushed(): Promise<void>;
+  /** It holds about as much as it can. */
+  isFull?(): boolean;
 };
 
 /**
@@ -46,6 +48,7 @@ export function createJournal(
       return full;
     },
     durable: () => sink.flushed(),
+    isFull: () => sink.isFull?.() ?? false,
     log(line) {
       if (closed || levels.indexOf(line.level) < lowest) return;
       sink.log({ ...line, message: line.message.slice(0, 10_000), runId: run.runId, at: toTime(clock.now()) });

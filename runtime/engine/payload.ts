@@ -4,9 +4,22 @@ import type { Payload } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import type { Blobs, RunLimits } from './ports/ports.ts';
 
-/** Items as an event keeps them: inline while small, else a blob of their JSON. Synchronous while small. */
+/** How deep the JSON of an item may nest. What carries it to a control plane has 200 levels, its own among them. */
+export const MOST_NESTED = 150;
+
+/**
+ * Items as an event keeps them: inline while small, else a blob of their JSON. Synchronous while small.
+ *
+ * @throws SluiceError step.output_too_large, limit.exceeded where the items nest too deeply
+ */
 export function toPayload(items: Item[], limits: RunLimits, blobs: Blobs): Payload | Promise<Payload> {
-  if (!isLarger(items, limits.inlineBytes)) return { items };
+  let size = 0;
+  for (const item of items) {
+    size += 24 + roughBytes(item.json, limits.inlineBytes - size);
+    if (size > limits.inlineBytes) break;
+  }
+  if (size <= limits.inlineBytes) return { items };
+  for (const item of items) checkNesting(item.json);
   const bytes = new TextEncoder().encode(JSON.stringify(items));
   if (bytes.length > limits.outputBytes) {
     throw new SluiceError(
@@ -27,27 +40,41 @@ export async function fromPayload(payload: Payload, blobs: Blobs): Promise<Item[
   return JSON.parse(new TextDecoder().decode(await blobs.get(payload.blob))) as Item[];
 }
 
-/** Whether the JSON of some items is longer than a number of bytes; stops counting as soon as it is. */
-function isLarger(items: Item[], limit: number): boolean {
-  let left = limit;
-  const count = (value: Json | undefined): void => {
-    if (left < 0 || value === undefined) return;
-    if (typeof value === 'string') left -= value.length + 2;
-    else if (typeof value !== 'object' || value === null) left -= 8;
-    else if (Array.isArray(value)) {
-      left -= 2;
-      for (const entry of value) count(entry);
-    } else {
-      for (const key in value) {
-        left -= key.length + 4;
-        count(value[key]);
+/**
+ * About how many bytes a value takes as JSON; counting stops once it is more than `limit`.
+ *
+ * @throws SluiceError limit.exceeded where what was counted nests too deeply
+ */
+export function roughBytes(value: Json, limit: number): number {
+  let size = 0;
+  const count = (one: Json | undefined, depth: number): void => {
+    if (size > limit || one === undefined) return;
+    if (typeof one === 'string') size += one.length + 2;
+    else if (typeof one !== 'object' || one === null) size += 8;
+    else {
+      if (depth > MOST_NESTED) throw nestedTooDeeply();
+      size += 2;
+      if (Array.isArray(one)) for (const entry of one) count(entry, depth + 1);
+      else {
+        for (const key in one) {
+          size += key.length + 4;
+          count(one[key], depth + 1);
+        }
       }
     }
   };
-  for (const item of items) {
-    left -= 24;
-    count(item.json);
-    if (left < 0) return true;
-  }
-  return left < 0;
+  count(value, 1);
+  return size;
+}
+
+/** Refuses what nests so deeply that it could not be carried, or walked, later. @throws SluiceError limit.exceeded */
+function checkNesting(value: Json): void {
+  roughBytes(value, Number.POSITIVE_INFINITY);
+}
+
+function nestedTooDeeply(): SluiceError {
+  return new SluiceError('limit.exceeded', `The data nests more than ${MOST_NESTED} levels deep.`, {
+    advice: 'Keep fewer levels: lists in place of objects inside objects.',
+    details: { limit: MOST_NESTED, what: 'levels of data' },
+  });
 }

@@ -17,6 +17,8 @@ export type PlannedStep = {
   /** The config itself where nothing in it is an expression: checked once, at compile time. */
   constant: JsonObject | undefined;
   outputs: readonly string[];
+  /** Where items leave that only pass the step: it is switched off, or failed and goes on. */
+  through: string;
   /** Declared input ports that have at least one edge. */
   connected: readonly string[];
   next: ReadonlyMap<string, readonly PlannedEdge[]>;
@@ -29,6 +31,7 @@ export type Plan = {
   workflowId: string;
   workflow: Workflow;
   steps: ReadonlyMap<string, PlannedStep>;
+  /** Steps that start runs, but for those that are switched off. */
   triggers: readonly string[];
   /** Whether something leaving a step can still come to a port of another. */
   reaches(from: string, to: string, inPort: string): boolean;
@@ -57,7 +60,9 @@ export function compilePlan(tree: Tree, workflowId: string): Plan {
       );
     }
   }
-  const triggers = [...steps.values()].filter((step) => isTrigger(step.type)).map((step) => step.id);
+  const triggers = [...steps.values()]
+    .filter(({ type, step }) => isTrigger(type) && !step.disabled)
+    .map((step) => step.id);
   return { workflowId, workflow, steps, triggers, reaches: reachability(steps) };
 }
 
@@ -79,18 +84,24 @@ function planStep(id: string, step: Step, edges: ReturnType<typeof parseEdge>[])
   }
   for (const targets of next.values()) targets.sort((a, b) => (a.to < b.to ? -1 : a.to > b.to ? 1 : 0));
   const constant = compiled.constant ? checkConfig(id, type, step.config) : undefined;
-  const ports = typeof type.outputs === 'function' ? type.outputs(step.config) : type.outputs;
+  const outputs = (typeof type.outputs === 'function' ? type.outputs(step.config) : type.outputs) ?? ['main'];
   return {
     id,
     step,
     type,
     config: compiled,
     constant,
-    outputs: ports ?? ['main'],
+    outputs,
+    through: throughPort(type, outputs),
     connected: declared.filter((port) => edges.some((edge) => edge.to === id && edge.inPort === port)),
     next,
     timeoutMs: step.timeoutMs ?? type.timeoutMs,
   };
+}
+
+function throughPort(type: StepType, outputs: readonly string[]): string {
+  if (outputs.includes('main')) return 'main';
+  return type.control === 'loop' ? 'done' : (outputs[0] ?? 'main');
 }
 
 function compileStepConfig(id: string, step: Step, type: StepType): CompiledConfig {

@@ -23,6 +23,8 @@ export type StepRun = {
   /** Attempts recorded before this process took over. */
   attempts: number;
   failures: number;
+  /** When the next try is due, where a process died in the pause before it. */
+  retryAtMs: number | undefined;
   /** When the first attempt began; `$now` of every attempt. */
   startedAt: number | undefined;
   loop: LoopState | undefined;
@@ -34,6 +36,8 @@ export type LoopState = {
   batch: number;
   scope: WorkScope | undefined;
   batches: Item[][];
+  /** Its config could not be read; the journal may not say so yet. */
+  failed: unknown;
   gathered: { item: Item; ref: Delivery; index: number }[];
 };
 
@@ -107,6 +111,7 @@ export function newStepRun(stepId: string, iteration: number, inputs: Map<string
     scope,
     attempts: 0,
     failures: 0,
+    retryAtMs: undefined,
     startedAt: undefined,
     loop: undefined,
   };
@@ -118,4 +123,14 @@ export function isInside(scope: WorkScope, outer: WorkScope): boolean {
     if (current === outer) return true;
   }
   return false;
+}
+
+/** The fields every event of a step run begins with. */
+export function stepFields(run: StepRun, attempt: number, path: readonly string[]) {
+  return { stepId: run.stepId, iteration: run.iteration, attempt, ...pathField(path) };
+}
+
+/** The calling steps, in an event of a sub-workflow. */
+export function pathField(path: readonly string[]): { path?: string[] } {
+  return path.length > 0 ? { path: [...path] } : {};
 }

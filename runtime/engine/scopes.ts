@@ -5,7 +5,10 @@ import type { RunState, StepRun } from './runState.ts';
 import type { Seeded } from './seeded.ts';
 
 /** What the expressions and scripts of a step run see; `json` and `itemIndex` move from item to item. */
-export function createScopes(execution: Pick<Execution, 'plan' | 'surroundings' | 'timezone'>, state: RunState) {
+export function createScopes(
+  execution: Pick<Execution, 'plan' | 'surroundings' | 'timezone' | 'steadyNow'>,
+  state: RunState,
+) {
   const byName = new Map<string, string>();
   for (const { id, step } of execution.plan.steps.values()) byName.set(step.name, id);
   const idOf = (ref: string) => (execution.plan.steps.has(ref) ? ref : byName.get(ref));
@@ -27,7 +30,7 @@ export function createScopes(execution: Pick<Execution, 'plan' | 'surroundings' 
         };
       },
       ...execution.surroundings,
-      now: run.startedAt ?? 0,
+      now: execution.steadyNow ?? run.startedAt ?? 0,
       timezone: execution.timezone,
       uuid: seeded.uuid,
       random: seeded.random,

@@ -54,6 +54,8 @@ export type NewEvent<T extends RunEventType = RunEventType> = T extends RunEvent
 export type Journal = {
   append(event: NewEvent): RunEvent;
   durable(): Promise<void>;
+  /** So much waits to be kept that the run had better wait too. */
+  isFull(): boolean;
   log(line: Omit<RunLogLine, 'runId' | 'at'>): void;
 };
 

@@ -1,0 +1,32 @@
+import type { Answer, RunEvent } from '#shared/run/events.ts';
+import type { RunDeps } from './executeRun.ts';
+import { roughBytes } from './payload.ts';
+
+/**
+ * Answers the run's caller: the first answer counts, and it is kept before the step goes on. A body that is large becomes
+ * a blob of its bytes, with its type among the headers.
+ */
+export function createAnswer(events: readonly RunEvent[], { journal, limits, ports }: RunDeps) {
+  let answered = events.some((event) => event.type === 'run.answered');
+
+  async function carried({ body, ...rest }: Answer): Promise<Answer> {
+    if (body === undefined) return rest;
+    if (roughBytes(body, limits.inlineBytes) <= limits.inlineBytes) return { ...rest, body };
+    const isText = typeof body === 'string';
+    const type = isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8';
+    const hasType = Object.keys(rest.headers ?? {}).some((name) => name.toLowerCase() === 'content-type');
+    const blob = await ports.blobs.put(new TextEncoder().encode(isText ? body : JSON.stringify(body)));
+    return { ...rest, headers: { ...rest.headers, ...(hasType ? {} : { 'content-type': type }) }, blob };
+  }
+
+  return async (stepId: string, answer: Answer): Promise<void> => {
+    if (answered) return;
+    answered = true;
+    const kept = await carried(answer).catch((thrown: unknown) => {
+      answered = false;
+      throw thrown;
+    });
+    journal.append({ type: 'run.answered', stepId, ...kept });
+    await journal.durable();
+  };
+}

@@ -1,0 +1,121 @@
+import type { Delivery, StepError } from '#shared/run/events.ts';
+import { fromTime } from '#shared/time.ts';
+import type { Execution } from './attempt.ts';
+import type { Graph, RecordedEvent } from './graph.ts';
+import { loopBatches, openLoop } from './loop.ts';
+import { type Pending, pathField, type RunState, type StepRun } from './runState.ts';
+
+/**
+ * Brings a graph to where its journal left it: what was recorded is taken as it is, what was begun and not ended is to be
+ * tried again, and a wait whose time has come is over.
+ *
+ * @returns the failure that ended the graph, if one stands in the journal
+ */
+export function replay(graph: Graph, execution: Execution, state: RunState): StepError | undefined {
+  const { active, waiting, again, idleLoops } = graph;
+  const { plan, journal, waits } = execution;
+  let failure: StepError | undefined;
+
+  for (const event of graph.start.history) take(event);
+  for (const run of [...active]) {
+    if (waiting.has(run) && !endWait(run)) active.delete(run);
+    else if (!run.loop) {
+      active.delete(run);
+      again.push(run);
+    } else if (run.loop.scope === undefined || run.loop.scope.live === 0) idleLoops.push(run);
+  }
+  return failure;
+
+  function take(event: RecordedEvent): void {
+    if (event.type === 'step.skipped') {
+      graph.skipped.add(event.stepId);
+      return;
+    }
+    if (event.type === 'step.attempted' && event.attempt === 1) consume(event);
+    const run = state.runs.get(event.stepId)?.[event.iteration];
+    if (!run) return;
+    switch (event.type) {
+      case 'step.attempted':
+        run.attempts = Math.max(run.attempts, event.attempt);
+        run.startedAt ??= fromTime(event.at);
+        run.retryAtMs = undefined;
+        break;
+      case 'run.waiting': {
+        const untilMs = event.until === undefined ? undefined : fromTime(event.until);
+        const { stepId, iteration, reason, error } = event;
+        waiting.set(run, [{ path: execution.path, stepId, iteration, reason, untilMs, error }]);
+        break;
+      }
+      case 'run.resumed':
+        waiting.delete(run);
+        break;
+      case 'step.failed':
+        run.failures++;
+        if (event.retryAt === undefined) failure = event.error;
+        else run.retryAtMs = fromTime(event.retryAt);
+        break;
+      case 'step.succeeded':
+        active.delete(run);
+        graph.takeOutputs(run, event.outputs);
+        settleDisabled();
+        break;
+    }
+  }
+
+  /** Ends a wait whose time has come. */
+  function endWait(run: StepRun): boolean {
+    const [wait] = waiting.get(run) ?? [];
+    if (wait?.untilMs === undefined || wait.untilMs > execution.ports.clock.now()) return false;
+    waiting.delete(run);
+    if (waits.close(wait)) {
+      const { stepId, iteration } = run;
+      journal.append({ type: 'run.resumed', stepId, iteration, by: 'timer', ...pathField(execution.path) });
+    }
+    return true;
+  }
+
+  /** The deliveries that a recorded step run took. */
+  function consume(event: Extract<RecordedEvent, { type: 'step.attempted' }>): void {
+    const planned = plan.steps.get(event.stepId);
+    if (!planned) return;
+    for (const ref of event.from) if (ref.batch !== undefined) openBatches(ref, ref.batch);
+    settleDisabled();
+    const taken = event.from.map((ref) => takePending(event.stepId, ref)).filter((pending) => pending !== undefined);
+    if (taken.length === 0) return;
+    const run = graph.openRun(taken, event.iteration);
+    active.add(run);
+    if (planned.type.control === 'loop') openLoop(planned, run, execution);
+  }
+
+  /** Steps that are switched off leave no event; their items went straight on. */
+  function settleDisabled(): void {
+    for (let index = 0; index < graph.ready.length; index++) {
+      const pending = graph.ready[index] as Pending;
+      if (!plan.steps.get(pending.to)?.step.disabled) continue;
+      graph.ready.splice(index, 1);
+      index = -1;
+      graph.passThrough(graph.openRun([pending], state.nextIteration(pending.to)));
+    }
+  }
+
+  function openBatches(ref: Delivery, batch: number): void {
+    const run = state.runs.get(ref.stepId)?.[ref.iteration];
+    while (run?.loop && run.loop.batch < batch) {
+      const items = loopBatches(run);
+      if (!items) return;
+      graph.openBatch(run, items);
+    }
+  }
+
+  function takePending(to: string, ref: Delivery): Pending | undefined {
+    const matches = (pending: Pending) =>
+      pending.to === to &&
+      pending.ref.port === ref.port &&
+      pending.ref.stepId === ref.stepId &&
+      pending.ref.iteration === ref.iteration &&
+      pending.ref.outPort === ref.outPort &&
+      pending.ref.batch === ref.batch;
+    const index = graph.ready.findIndex(matches);
+    return index >= 0 ? graph.ready.splice(index, 1)[0] : graph.joins.remove(matches);
+  }
+}
