@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { Hash, Slug, StepId, Uuid } from '../ids.ts';
 import { Json, JsonObject } from '../json.ts';
-import { Item, Tree } from '../workflow/tree.ts';
 import { RunEvent, RunLogLine } from '../run/events.ts';
+import { Item, Tree } from '../workflow/tree.ts';
 import type { Group } from './contract.ts';
 
 /** The version of this contract; the other side refuses what it does not know. */
@@ -71,7 +71,12 @@ export const agentApi = {
       route: 'POST /agent/v1/hello',
       access: 'token',
       rate: 'agent',
-      input: z.strictObject({ protocol: z.int(), bootSecret: z.string().max(200), runtimeHash: Hash, node: z.string().max(40) }),
+      input: z.strictObject({
+        protocol: z.int(),
+        bootSecret: z.string().max(200),
+        runtimeHash: Hash,
+        node: z.string().max(40),
+      }),
       output: z.strictObject({
         workspaceId: Uuid,
         containerId: Uuid,
@@ -118,9 +123,9 @@ export const agentApi = {
         suspend: z.boolean().optional(),
       }),
     },
-    /** Blobs over stdio travel as base64; over HTTP they are PUT and GET `/agent/v1/blobs/:sha256` as bytes. */
+    /** Over stdio a blob travels as base64; over HTTP as bytes, under the same routes. The hash is checked. */
     putBlob: {
-      route: 'POST /agent/v1/blobs',
+      route: 'PUT /agent/v1/blobs/:hash',
       access: 'token',
       rate: 'agent',
       input: z.strictObject({ hash: Hash, base64: z.string() }),

@@ -3,8 +3,8 @@ import { Hash, Slug, StepId, Time, Uuid } from '../ids.ts';
 import { Json, JsonObject } from '../json.ts';
 import { Commit } from '../merge/ops.ts';
 import { PLAN_SLUGS } from '../plan.ts';
-import { Item, Tree } from '../workflow/tree.ts';
 import { RunEvent, RunLogLine } from '../run/events.ts';
+import { Item, Tree } from '../workflow/tree.ts';
 import {
   ConnectionRecord,
   Deployment,
@@ -52,7 +52,11 @@ const auth = {
     route: 'POST /v1/auth/sign-in',
     access: 'public',
     rate: 'sign_in',
-    input: z.strictObject({ email: Email, password: z.string().max(200), deviceName: z.string().max(120).default('API') }),
+    input: z.strictObject({
+      email: Email,
+      password: z.string().max(200),
+      deviceName: z.string().max(120).default('API'),
+    }),
     output: Tokens,
   },
   /** Ends the desktop's loopback sign-in (RFC 8252, PKCE S256), and renews tokens; both rotate the refresh token. */
@@ -229,7 +233,12 @@ const connections = {
     route: 'PUT /v1/connections/:name',
     access: 'connection:write',
     rate: 'write',
-    input: z.strictObject({ name: Slug, connector: z.string().max(60), secret: JsonObject, hosts: z.array(z.string().max(260)).max(50) }),
+    input: z.strictObject({
+      name: Slug,
+      connector: z.string().max(60),
+      secret: JsonObject,
+      hosts: z.array(z.string().max(260)).max(50),
+    }),
     output: ConnectionRecord,
   },
   remove: {
@@ -285,7 +294,10 @@ const runs = {
       environment: Slug,
       workflowId: Uuid,
       triggerStepId: StepId.optional(),
-      items: z.array(Item).max(1_000).default([{ json: {} }]),
+      items: z
+        .array(Item)
+        .max(1_000)
+        .default([{ json: {} }]),
     }),
     output: RunSummary,
   },
@@ -304,7 +316,13 @@ const events = {
     route: 'POST /v1/projects/:projectId/events',
     access: 'workflow:execute',
     rate: 'write',
-    input: z.strictObject({ projectId: Uuid, environment: Slug, name: z.string().min(1).max(120), id: z.string().min(1).max(200), data: Json }),
+    input: z.strictObject({
+      projectId: Uuid,
+      environment: Slug,
+      name: z.string().min(1).max(120),
+      id: z.string().min(1).max(200),
+      data: Json,
+    }),
     output: z.strictObject({ runIds: z.array(Uuid), repeated: z.boolean() }),
   },
 } as const satisfies HttpGroup;
@@ -335,7 +353,10 @@ const billing = {
     route: 'POST /v1/billing/checkout',
     access: 'billing:write',
     rate: 'write',
-    input: z.strictObject({ plan: z.enum(['starter', 'pro', 'business']), cycle: z.enum(['month', 'year']).default('month') }),
+    input: z.strictObject({
+      plan: z.enum(['starter', 'pro', 'business']),
+      cycle: z.enum(['month', 'year']).default('month'),
+    }),
     output: z.strictObject({ url: z.url() }),
   },
   portal: {

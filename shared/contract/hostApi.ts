@@ -85,7 +85,14 @@ export const PublishPreview = z.strictObject({
   usage: z.array(MeterUsage),
   /** Cents per month of the plan the workspace is on. */
   planPrice: z.int(),
-  checks: z.array(z.strictObject({ title: z.string(), status: z.enum(['ok', 'warning', 'error']), detail: z.string().optional(), advice: z.string().optional() })),
+  checks: z.array(
+    z.strictObject({
+      title: z.string(),
+      status: z.enum(['ok', 'warning', 'error']),
+      detail: z.string().optional(),
+      advice: z.string().optional(),
+    }),
+  ),
 });
 export type PublishPreview = z.infer<typeof PublishPreview>;
 
@@ -141,7 +148,11 @@ export const hostApi = {
     list: { input: Empty, output: z.array(ProjectInfo) },
     templates: { input: Empty, output: z.array(Template) },
     create: {
-      input: z.strictObject({ name: z.string().trim().min(1).max(120), template: Slug.optional(), dir: z.string().optional() }),
+      input: z.strictObject({
+        name: z.string().trim().min(1).max(120),
+        template: Slug.optional(),
+        dir: z.string().optional(),
+      }),
       output: ProjectInfo,
     },
     /** Adds a folder that exists. It is untrusted until somebody says otherwise. */
@@ -208,7 +219,10 @@ export const hostApi = {
       output: z.strictObject({ run: RunSummary, events: z.array(RunEvent), logs: z.array(RunLogLine) }),
     },
     /** Items that an event keeps as a blob; at most the first 1,000. */
-    items: { input: z.strictObject({ runId: Uuid, blob: Hash }), output: z.strictObject({ items: z.array(Item), count: z.int() }) },
+    items: {
+      input: z.strictObject({ runId: Uuid, blob: Hash }),
+      output: z.strictObject({ items: z.array(Item), count: z.int() }),
+    },
   },
   account: {
     state: { input: Empty, output: AccountState },
@@ -250,20 +264,31 @@ export const hostApi = {
       output: z.strictObject({ plan: z.string(), meters: z.array(MeterUsage) }),
     },
     /** The provider's page where the owner pays for a bigger plan. */
-    upgrade: { input: z.strictObject({ workspaceId: Uuid, plan: z.enum(['starter', 'pro', 'business']) }), output: z.strictObject({ url: z.url(), opened: z.boolean() }) },
+    upgrade: {
+      input: z.strictObject({ workspaceId: Uuid, plan: z.enum(['starter', 'pro', 'business']) }),
+      output: z.strictObject({ url: z.url(), opened: z.boolean() }),
+    },
   },
   connections: {
     /** What each connection of the project has: here for local runs, and hosted in the bound workspace. Never a secret. */
     list: {
       input: z.strictObject(ofProject),
       output: z.array(
-        z.strictObject({ name: Slug, connector: z.string(), hosts: z.array(z.string()), local: z.boolean(), hosted: z.boolean() }),
+        z.strictObject({
+          name: Slug,
+          connector: z.string(),
+          hosts: z.array(z.string()),
+          local: z.boolean(),
+          hosted: z.boolean(),
+        }),
       ),
     },
     /** The connectors there are, with the JSON Schema of their fields. */
     connectors: {
       input: Empty,
-      output: z.array(z.strictObject({ name: z.string(), title: z.string(), schema: JsonObject, hosts: z.array(z.string()) })),
+      output: z.array(
+        z.strictObject({ name: z.string(), title: z.string(), schema: JsonObject, hosts: z.array(z.string()) }),
+      ),
     },
     set: {
       input: z.strictObject({
@@ -294,7 +319,12 @@ export const HostEvent = z.discriminatedUnion('type', [
     unreadable: ProjectState.shape.unreadable,
   }),
   z.strictObject({ type: z.literal('project.sync'), projectId: Uuid, sync: SyncState }),
-  z.strictObject({ type: z.literal('run.event'), projectId: Uuid, where: z.enum(['local', 'hosted']), event: RunEvent }),
+  z.strictObject({
+    type: z.literal('run.event'),
+    projectId: Uuid,
+    where: z.enum(['local', 'hosted']),
+    event: RunEvent,
+  }),
   z.strictObject({ type: z.literal('run.log'), projectId: Uuid, line: RunLogLine }),
   z.strictObject({ type: z.literal('run.changed'), where: z.enum(['local', 'hosted']), run: RunSummary }),
   z.strictObject({ type: z.literal('deployment.changed'), deployment: Deployment }),

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { Hash, Slug, StepId, Time, Uuid } from '../../ids.ts';
 import { JsonObject } from '../../json.ts';
-import { PLAN_SLUGS } from '../../plan.ts';
 import { ROLES } from '../../permission.ts';
+import { PLAN_SLUGS } from '../../plan.ts';
 import { RunStatus, StepError, WaitReason } from '../../run/events.ts';
 
 export const User = z.strictObject({
@@ -56,7 +56,15 @@ export const EnvironmentRecord = z.strictObject({
 });
 export type EnvironmentRecord = z.infer<typeof EnvironmentRecord>;
 
-export const DeploymentStatus = z.enum(['queued', 'validating', 'provisioning', 'active', 'stopped', 'superseded', 'failed']);
+export const DeploymentStatus = z.enum([
+  'queued',
+  'validating',
+  'provisioning',
+  'active',
+  'stopped',
+  'superseded',
+  'failed',
+]);
 export type DeploymentStatus = z.infer<typeof DeploymentStatus>;
 
 export const Deployment = z.strictObject({
@@ -76,7 +84,15 @@ export const Deployment = z.strictObject({
   finishedAt: Time.optional(),
   /** Where its webhooks are called. */
   hooks: z.array(z.strictObject({ workflowId: Uuid, stepId: StepId, url: z.url() })),
-  schedules: z.array(z.strictObject({ workflowId: Uuid, stepId: StepId, cron: z.string(), timezone: z.string(), nextRunAt: Time.optional() })),
+  schedules: z.array(
+    z.strictObject({
+      workflowId: Uuid,
+      stepId: StepId,
+      cron: z.string(),
+      timezone: z.string(),
+      nextRunAt: Time.optional(),
+    }),
+  ),
 });
 export type Deployment = z.infer<typeof Deployment>;
 
