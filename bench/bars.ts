@@ -1,4 +1,5 @@
 import type { Containers } from './container.ts';
+import type { Hosted } from './hosted.ts';
 import { type Figure, figureOf, type Load } from './measure.ts';
 import { eachRound, type Measured, ratioOf } from './rounds.ts';
 import type { Installed, Startup } from './startup.ts';
@@ -24,6 +25,7 @@ export type Evidence = {
   startup: Startup[];
   installed: Installed;
   containers: Containers | { skipped: string };
+  hosted: Hosted | { skipped: string };
 };
 
 type Sluice = Extract<TargetName, 'recorded' | 'ephemeral'>;

@@ -1,8 +1,9 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildAll } from '../build/build.ts';
 import { out } from '../build/paths.ts';
 import { measureContainers } from './container.ts';
+import { measureHosted } from './hosted.ts';
 import { type Report, reportOf } from './report.ts';
 import { measureLoads, type Pace } from './rounds.ts';
 import { measureInstalled, measureStartup } from './startup.ts';
@@ -17,10 +18,12 @@ export const QUICK: Pace = { rounds: 1, warmSeconds: 0.1, seconds: 0.3, idleMs: 
  * @throws AssertionError for any wrong answer
  */
 export async function runBench(pace: Pace, say: (line: string) => void): Promise<Report> {
-  await buildAll(['runtime']);
+  await buildAll(pace.containers ? ['runtime', 'prisma', 'proxy'] : ['runtime']);
   // On the disk of the checkout: what is recorded is flushed to it, and some machines keep their temporary files in memory.
   mkdirSync(out, { recursive: true });
   const scratch = mkdtempSync(join(out, 'bench-'));
+  // A Postgres that runs as another user passes through it.
+  chmodSync(scratch, 0o755);
   try {
     // A copy, so that a build meanwhile takes nothing away.
     const runtimeDir = join(scratch, 'runtime');
@@ -32,7 +35,8 @@ export async function runBench(pace: Pace, say: (line: string) => void): Promise
     const containers = pace.containers
       ? await measureContainers(pace, deps, say)
       : { skipped: 'This run leaves them out.' };
-    return reportOf({ measured, startup, installed, containers }, pace);
+    const hosted = pace.containers ? await measureHosted(pace, deps, say) : { skipped: 'This run leaves it out.' };
+    return reportOf({ measured, startup, installed, containers, hosted }, pace);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

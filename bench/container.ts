@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { findEngine } from '../cloud/containers/docker/engine.ts';
 import type { Pace } from './rounds.ts';
+import { clearEngine } from './targets/clearEngine.ts';
 import { minimalContainers } from './targets/minimalContainer.ts';
 import type { TargetDeps } from './targets/target.ts';
 import { type BenchContainer, tenantContainers } from './targets/tenantContainer.ts';
@@ -31,7 +32,7 @@ export async function measureContainers(
   if (!docker) return { skipped: 'No Docker engine answers.' };
   if (process.platform !== 'linux') return { skipped: 'Images are built from the Linux binary of Node.' };
   const labels = { 'sluice.installation': INSTALLATION };
-  await clear(docker);
+  await clearEngine(docker, INSTALLATION);
   try {
     const minimal = await minimalContainers(docker, { installation: INSTALLATION, scratch: deps.scratch, labels });
     const tenant = await tenantContainers(docker, { ...deps, installation: INSTALLATION });
@@ -47,7 +48,7 @@ export async function measureContainers(
       await tenant.close();
     }
   } finally {
-    await clear(docker);
+    await clearEngine(docker, INSTALLATION);
   }
 }
 
@@ -75,15 +76,4 @@ async function chargedBytes(docker: Docker, ref: string): Promise<number> {
   const { memory_stats } = await docker.getContainer(ref).stats({ stream: false });
   const stats = memory_stats.stats as { inactive_file?: number; total_inactive_file?: number };
   return memory_stats.usage - (stats.inactive_file ?? stats.total_inactive_file ?? 0);
-}
-
-async function clear(docker: Docker): Promise<void> {
-  const filters = JSON.stringify({ label: [`sluice.installation=${INSTALLATION}`] });
-  for (const { Id } of await docker.listContainers({ all: true, filters })) {
-    await docker.getContainer(Id).remove({ force: true });
-  }
-  for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove();
-  const { Volumes } = await docker.listVolumes({ filters });
-  for (const { Name } of Volumes) await docker.getVolume(Name).remove();
-  for (const { Id } of await docker.listImages({ filters })) await docker.getImage(Id).remove({ force: true });
 }

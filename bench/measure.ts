@@ -28,11 +28,11 @@ const LONGEST_S = 20;
  * @returns the answers as the target writes them
  * @throws AssertionError for an answer that is not the one worked out by hand
  */
-export async function checkAnswers(target: Pick<Running, 'url'>, workload: Workload): Promise<Set<string>> {
+export async function checkAnswers(target: Pick<Running, 'address'>, workload: Workload): Promise<Set<string>> {
   const texts = new Set<string>();
   for (let again = 0; again < CHECKS; again++) {
     for (const body of workload.bodies) {
-      const response = await fetch(`${target.url}/hooks/${workload.id}`, {
+      const response = await fetch(target.address, {
         method: 'POST',
         headers: JSON_TYPE,
         body: JSON.stringify(body),
@@ -49,21 +49,21 @@ export async function checkAnswers(target: Pick<Running, 'url'>, workload: Workl
 /**
  * Loads a target for a while. Every answer is compared with the right ones; one wrong answer spoils the figure.
  *
- * @param answers the texts that are right, from `checkAnswers`
+ * @param options `answers` are the texts that are right, from `checkAnswers`; `requests`, where given, counts in place of time
  */
 export async function load(
-  target: Pick<Running, 'url' | 'pid'>,
+  target: Pick<Running, 'address' | 'pid'>,
   workload: Workload,
-  options: { connections: number; seconds: number; answers: Set<string> },
+  options: { connections: number; seconds: number; requests?: number; answers: Set<string> },
 ): Promise<Load> {
   const times: number[] = [];
   const before = cpuMs(target.pid);
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
     const running = autocannon(
       {
-        url: `${target.url}/hooks/${workload.id}`,
+        url: target.address,
         connections: options.connections,
-        duration: options.seconds,
+        ...(options.requests === undefined ? { duration: options.seconds } : { amount: options.requests }),
         sampleInt: 100,
         requests: workload.bodies.map((body) => ({ method: 'POST', headers: JSON_TYPE, body: JSON.stringify(body) })),
         verifyBody: (body) => options.answers.has(String(body)),

@@ -2,7 +2,7 @@ import { cpus, loadavg, type as systemName, totalmem } from 'node:os';
 import { type Bar, type Evidence, judge, perStep } from './bars.ts';
 import type { Pair } from './container.ts';
 import { type Figure, figureOf, type Load } from './measure.ts';
-import { type Pace, ratioOf } from './rounds.ts';
+import { type Measured, type Pace, ratioOf } from './rounds.ts';
 import { TARGETS, type TargetName } from './targets/target.ts';
 import { WORKLOADS, type WorkloadId } from './workloads/workloads.ts';
 
@@ -29,6 +29,8 @@ export type Report = {
   steps: { target: TargetName; cpuMs?: Figure; p50Ms?: Figure }[];
   startup: { target: TargetName; startMs: Figure; rssMiB?: Figure; pssMiB?: Figure; processes: number }[];
   installed: { MiB: number; packages: number; files: number };
+  /** W1 through the control plane, with plain and `sluice serve` beside it in the same rounds. */
+  hosted: { skipped: string } | { driver: string; rows: Row[] };
   containers: { skipped: string } | { measure: string; minimal: Figure; tenant: Figure }[];
   bars: Bar[];
 };
@@ -37,36 +39,12 @@ const MIB = 1_048_576;
 
 /** Brings what was measured into the shape in which it is kept and shown. */
 export function reportOf(evidence: Evidence, pace: Pace): Report {
-  const { measured, startup, installed, containers } = evidence;
+  const { measured, startup, installed, containers, hosted } = evidence;
   return {
     at: new Date().toISOString(),
     machine: describeMachine(),
     pace,
-    rows: measured.map((one): Row => {
-      const plain = measured.find(
-        (other) => other.workload === one.workload && other.connections === one.connections && other.target === 'plain',
-      );
-      const rounds = (loads: Load[] | undefined, name: 'perSecond' | 'p50' | 'p99' | 'cpu') => {
-        const values = loads?.map((load) => load[name]);
-        return values?.every((value) => value !== undefined) ? values : undefined;
-      };
-      const figure = (name: 'perSecond' | 'p50' | 'p99') => figureOf(one.loads.map((load) => load[name]));
-      const toPlain = (name: 'perSecond' | 'p50' | 'p99' | 'cpu') =>
-        ratioOf(rounds(one.loads, name), rounds(plain?.loads, name));
-      const cpu = rounds(one.loads, 'cpu');
-      return {
-        workload: one.workload,
-        title: WORKLOADS[one.workload].title,
-        connections: one.connections,
-        target: one.target,
-        requests: one.loads.reduce((sum, load) => sum + load.requests, 0),
-        perSecond: figure('perSecond'),
-        p50Ms: figure('p50'),
-        p99Ms: figure('p99'),
-        ...(cpu ? { cpuMs: figureOf(cpu) } : {}),
-        toPlain: { perSecond: toPlain('perSecond'), p50: toPlain('p50'), p99: toPlain('p99'), cpu: toPlain('cpu') },
-      };
-    }),
+    rows: rowsOf(measured),
     steps: TARGETS.map((target) => ({
       target,
       cpuMs: optional(perStep(measured, target)),
@@ -80,6 +58,7 @@ export function reportOf(evidence: Evidence, pace: Pace): Report {
       processes: one.processes,
     })),
     installed: { MiB: installed.bytes / MIB, packages: installed.packages, files: installed.files },
+    hosted: 'skipped' in hosted ? hosted : { driver: hosted.driver, rows: rowsOf(hosted.measured) },
     containers:
       'skipped' in containers
         ? containers
@@ -90,6 +69,34 @@ export function reportOf(evidence: Evidence, pace: Pace): Report {
           ],
     bars: judge(evidence),
   };
+}
+
+function rowsOf(measured: readonly Measured[]): Row[] {
+  return measured.map((one): Row => {
+    const plain = measured.find(
+      (other) => other.workload === one.workload && other.connections === one.connections && other.target === 'plain',
+    );
+    const rounds = (loads: Load[] | undefined, name: 'perSecond' | 'p50' | 'p99' | 'cpu') => {
+      const values = loads?.map((load) => load[name]);
+      return values?.every((value) => value !== undefined) ? values : undefined;
+    };
+    const figure = (name: 'perSecond' | 'p50' | 'p99') => figureOf(one.loads.map((load) => load[name]));
+    const toPlain = (name: 'perSecond' | 'p50' | 'p99' | 'cpu') =>
+      ratioOf(rounds(one.loads, name), rounds(plain?.loads, name));
+    const cpu = rounds(one.loads, 'cpu');
+    return {
+      workload: one.workload,
+      title: WORKLOADS[one.workload].title,
+      connections: one.connections,
+      target: one.target,
+      requests: one.loads.reduce((sum, load) => sum + load.requests, 0),
+      perSecond: figure('perSecond'),
+      p50Ms: figure('p50'),
+      p99Ms: figure('p99'),
+      ...(cpu ? { cpuMs: figureOf(cpu) } : {}),
+      toPlain: { perSecond: toPlain('perSecond'), p50: toPlain('p50'), p99: toPlain('p99'), cpu: toPlain('cpu') },
+    };
+  });
 }
 
 /** What a reader needs to judge the figures, and nothing that tells whose machine it is. */

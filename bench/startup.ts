@@ -4,11 +4,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { checkAnswers } from './measure.ts';
 import { memory } from './processTree.ts';
 import type { Pace } from './rounds.ts';
-import { type Running, startTarget, type TargetDeps, type TargetName } from './targets/target.ts';
+import { type Running, startTarget, type TargetDeps } from './targets/target.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
+/** `ephemeral` starts the same program as `recorded`. */
+const STARTED = ['plain', 'express', 'recorded'] as const;
+
 export type Startup = {
-  target: TargetName;
+  target: (typeof STARTED)[number];
   /** From the start of the process to the first right answer of W1. */
   startMs: number[];
   rssBytes: number[];
@@ -17,9 +20,6 @@ export type Startup = {
 };
 
 export type Installed = { bytes: number; packages: number; files: number };
-
-/** `ephemeral` starts the same program as `recorded`. */
-const STARTED = ['plain', 'express', 'recorded'] as const;
 
 /** W5: how long each target takes to its first right answer, and the memory it holds when nothing happens. */
 export async function measureStartup(pace: Pace, deps: TargetDeps, say: (line: string) => void): Promise<Startup[]> {
@@ -53,7 +53,7 @@ export async function measureStartup(pace: Pace, deps: TargetDeps, say: (line: s
 
 /** The answer itself is compared right after, outside of what is timed. */
 async function firstAnswer(target: Running): Promise<void> {
-  const response = await fetch(`${target.url}/hooks/w1`, {
+  const response = await fetch(target.address, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(WORKLOADS.w1.bodies[0]),

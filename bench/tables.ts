@@ -1,6 +1,6 @@
 import type { Bar } from './bars.ts';
 import type { Figure } from './measure.ts';
-import type { Report } from './report.ts';
+import type { Report, Row } from './report.ts';
 
 /** The whole report for a terminal. */
 export function asText(report: Report): string {
@@ -8,20 +8,10 @@ export function asText(report: Report): string {
     `${Object.entries(report.machine)
       .map(([name, value]) => `${name} ${value}`)
       .join(', ')}; ${report.pace.rounds} rounds`,
-    columns(
-      ['workload', 'conn', 'target', 'req/s', 'p50 ms', 'p99 ms', 'CPU ms', 'p50 × plain', 'CPU × plain'],
-      report.rows.map((row) => [
-        row.title,
-        String(row.connections),
-        row.target,
-        shown(row.perSecond),
-        shown(row.p50Ms),
-        shown(row.p99Ms),
-        shown(row.cpuMs),
-        shown(row.toPlain.p50),
-        shown(row.toPlain.cpu),
-      ]),
-    ),
+    loads(report.rows),
+    'skipped' in report.hosted
+      ? `Through the control plane: not measured. ${report.hosted.skipped}`
+      : `Through the control plane and a container (${report.hosted.driver}); CPU without the container's own:\n${loads(report.hosted.rows)}`,
     columns(
       ['one set step of W2', 'CPU µs', 'p50 µs'],
       report.steps.map((step) => [step.target, inMicros(step.cpuMs), inMicros(step.p50Ms)]),
@@ -85,6 +75,23 @@ export function asMarkdown(report: Report): string {
     `Medians of ${report.pace.rounds} interleaved rounds on ${report.machine.cores} cores (${report.machine.processor}), Node ${report.machine.node}. \`npm run bench\` measures them on yours.`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function loads(rows: Row[]): string {
+  return columns(
+    ['workload', 'conn', 'target', 'req/s', 'p50 ms', 'p99 ms', 'CPU ms', 'p50 × plain', 'CPU × plain'],
+    rows.map((row) => [
+      row.title,
+      String(row.connections),
+      row.target,
+      shown(row.perSecond),
+      shown(row.p50Ms),
+      shown(row.p99Ms),
+      shown(row.cpuMs),
+      shown(row.toPlain.p50),
+      shown(row.toPlain.cpu),
+    ]),
+  );
 }
 
 function columns(head: string[], rows: string[][]): string {

@@ -10,9 +10,15 @@ import { sketchOf, type Workload } from '../workloads/workloads.ts';
 
 /** `recorded` is `sluice serve` as it comes: each step's trace kept. `ephemeral` is the same with `durability: none`. */
 export const TARGETS = ['plain', 'express', 'recorded', 'ephemeral'] as const;
-export type TargetName = (typeof TARGETS)[number];
+/** `hosted`: the whole control plane, and a workspace's container behind it. */
+export type TargetName = (typeof TARGETS)[number] | 'hosted';
 
-export type Running = { url: string; pid: number; stop(): Promise<void> };
+export type Running = {
+  /** Where the workload is called. */
+  address: string;
+  pid: number;
+  stop(): Promise<void>;
+};
 
 export type TargetDeps = {
   /** The built runtime package. */
@@ -22,12 +28,16 @@ export type TargetDeps = {
 };
 
 const Listening = z.object({ listening: z.object({ url: z.string() }) });
-const START_MS = 30_000;
+const START_MS = 180_000;
 
 /** Starts a target that answers a workload at `/hooks/<id>`, in a process of its own, and resolves when it listens. */
-export async function startTarget(name: TargetName, workload: Workload, deps: TargetDeps): Promise<Running> {
+export async function startTarget(
+  name: (typeof TARGETS)[number],
+  workload: Workload,
+  deps: TargetDeps,
+): Promise<Running> {
   if (name === 'plain' || name === 'express') {
-    return run(name, [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))], '');
+    return run(name, workload.id, [source(name)], '');
   }
   const dir = mkdtempSync(join(deps.scratch, `${workload.id}-`));
   const config: ServeConfig = {
@@ -40,13 +50,29 @@ export async function startTarget(name: TargetName, workload: Workload, deps: Ta
     host: '127.0.0.1',
     port: 0,
   };
-  return run(name, [join(deps.runtimeDir, 'main.js'), 'serve'], JSON.stringify(config));
+  return run(name, workload.id, [join(deps.runtimeDir, 'main.js'), 'serve'], JSON.stringify(config));
 }
 
-async function run(name: TargetName, args: string[], input: string): Promise<Running> {
+/**
+ * Starts the control plane with W1 published on it; `address` is its webhook, and its process tree has Postgres in it.
+ *
+ * @param dataDir a folder of its own
+ */
+export function startHosted(driver: 'docker' | 'process', dataDir: string): Promise<Running> {
+  return run('hosted', '', [source('hosted'), dataDir, driver], '');
+}
+
+const source = (name: TargetName) => fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
+
+async function run(name: TargetName, hook: string, args: string[], input: string): Promise<Running> {
   const child = spawn(process.execPath, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: process.env.PATH, NODE_ENV: 'production' },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      DOCKER_HOST: process.env.DOCKER_HOST,
+      NODE_ENV: 'production',
+    },
   });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.stdin.end(input);
@@ -59,7 +85,7 @@ async function run(name: TargetName, args: string[], input: string): Promise<Run
   try {
     const line = await firstLine(child, ended);
     const { listening } = Listening.parse(JSON.parse(line));
-    return { url: listening.url, pid: child.pid as number, stop };
+    return { address: hook ? `${listening.url}/hooks/${hook}` : listening.url, pid: child.pid as number, stop };
   } catch (cause) {
     await stop();
     throw new Error(`The target ${name} did not start.`, { cause });
