@@ -2,7 +2,7 @@ import type { ArrowFunctionExpression, Expression, Node, Pattern } from 'acorn';
 import { type Code, type Compiler, compileNode, type Frame, type Locals, refuse } from './compile.ts';
 import { charge, type Evaluation, exceeded, failure } from './evaluation.ts';
 import { readMember } from './methods.ts';
-import { literalText } from './paths.ts';
+import { literalText } from './stepReference.ts';
 import { emptyFields, type Fields, FORBIDDEN, isFields, kindOf } from './values.ts';
 import { allNames } from './variables.ts';
 

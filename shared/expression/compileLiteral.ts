@@ -2,7 +2,7 @@ import type { ArrayExpression, ObjectExpression, Property, TemplateLiteral } fro
 import { type Code, type Compiler, compileNode, type Locals, refuse } from './compile.ts';
 import { charge, type Evaluation, failure } from './evaluation.ts';
 import { fieldName } from './functions.ts';
-import { literalText } from './paths.ts';
+import { literalText } from './stepReference.ts';
 import { buildText, toText } from './text.ts';
 import { emptyFields, type Fields, FORBIDDEN, kindOf } from './values.ts';
 

@@ -1,8 +1,8 @@
 import type { Node } from 'acorn';
 import { SluiceError } from '../error.ts';
 import type { ParsedCode } from './parse.ts';
-import { referenceOf } from './paths.ts';
 import { readSource } from './source.ts';
+import { referenceOf } from './stepReference.ts';
 
 type Reference = { ref: string; start: number; end: number };
 

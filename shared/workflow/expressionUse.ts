@@ -1,8 +1,8 @@
 import type { Node } from 'acorn';
 import { SluiceError } from '../error.ts';
 import { compileExpression } from '../expression/expression.ts';
-import { referenceOf } from '../expression/paths.ts';
 import { readSource } from '../expression/source.ts';
+import { referenceOf } from '../expression/stepReference.ts';
 
 /** A name that an expression uses, and where it stands in the whole text. */
 export type NameUse = { name: string; offset: number };

@@ -1,7 +1,11 @@
 import { isJsonObject, type Json, type JsonObject } from '../json.ts';
-import { storable } from './yamlFile.ts';
 
 const MAX_DEPTH = 64;
+
+/** Whether every store we use can keep the text: no U+0000, no half of a surrogate pair. */
+export function storable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
+}
 
 /** Why a value cannot be kept in a project, or undefined where it can: what a file may hold, a change may hold. */
 export function dataFault(value: unknown, depth = 0): string | undefined {

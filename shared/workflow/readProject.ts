@@ -6,12 +6,13 @@ import { isJsonObject, type Json, type JsonObject } from '../json.ts';
 import type { StepCatalog } from './catalog.ts';
 import { SETTING_FIELDS, STEP_FIELDS, TEXTUAL, WORKFLOW_FIELDS, workflowTextual } from './fileShapes.ts';
 import { derivedId, sha256Hex } from './hash.ts';
+import { storable } from './plainData.ts';
 import type { Problem } from './problem.ts';
 import { createSources, type ReadFile, type Sources } from './sources.ts';
 import { Case, Environment, Tree, Workflow } from './tree.ts';
 import { checkFormat } from './upgrades.ts';
 import { workflowFromDisk } from './workflowFile.ts';
-import { readYaml, storable, type YamlFile, type YamlPath } from './yamlFile.ts';
+import { readYaml, type YamlFile, type YamlPath } from './yamlFile.ts';
 
 /** A project's files: text by path below its folder, with `/`. */
 export type ProjectFiles = Record<string, string>;

@@ -13,6 +13,7 @@ import {
 } from 'yaml';
 import { isJsonObject, type Json, type JsonObject } from '../json.ts';
 import { type LineIndex, lineIndex } from './lineIndex.ts';
+import { storable } from './plainData.ts';
 import { offsetInScalar } from './scalarOffset.ts';
 
 const MAX_TEXT = 1_000_000;
@@ -265,9 +266,4 @@ function childSchema(schema: Json | undefined, key: string): Json | undefined {
   const { properties, additionalProperties } = schema;
   if (isJsonObject(properties) && Object.hasOwn(properties, key)) return properties[key];
   return additionalProperties;
-}
-
-/** Whether every store we use can keep the text: no U+0000, no half of a surrogate pair. */
-export function storable(text: string): boolean {
-  return !text.includes('\0') && text.isWellFormed();
 }
