@@ -2,7 +2,13 @@ import { LogIn, LogOut, Settings, UserRound } from 'lucide-react';
 import { Menu, type MenuEntry } from '../look/Menu.tsx';
 import { now, useEditor } from '../state/store.ts';
 
-const WORDS = { signed_out: 'Not signed in', signing_in: 'Waiting for the browser', signed_in: 'Signed in', expired: 'The sign-in has expired', unreachable: 'The control plane does not answer' };
+const WORDS = {
+  signed_out: 'Not signed in',
+  signing_in: 'Waiting for the browser',
+  signed_in: 'Signed in',
+  expired: 'The sign-in has expired',
+  unreachable: 'The control plane does not answer',
+};
 
 /** The person, and how to become one. */
 export function AccountMenu() {
@@ -18,8 +24,16 @@ export function AccountMenu() {
   const entries: MenuEntry[] = [
     ...(signedIn || account?.status === 'unreachable'
       ? [{ label: 'Sign out', icon: <LogOut className="icon-s" />, onSelect: () => void now().signOut() }]
-      : [{ label: account?.status === 'expired' ? 'Sign in again' : 'Sign in', icon: <LogIn className="icon-s" />, onSelect: () => void now().signIn() }]),
-    ...(inProject ? [{ label: 'Settings', icon: <Settings className="icon-s" />, onSelect: () => now().go('settings') }] : []),
+      : [
+          {
+            label: account?.status === 'expired' ? 'Sign in again' : 'Sign in',
+            icon: <LogIn className="icon-s" />,
+            onSelect: () => void now().signIn(),
+          },
+        ]),
+    ...(inProject
+      ? [{ label: 'Settings', icon: <Settings className="icon-s" />, onSelect: () => now().go('settings') }]
+      : []),
   ];
   return (
     <Menu
@@ -34,8 +48,14 @@ export function AccountMenu() {
         </>
       }
       trigger={
-        <button type="button" aria-label={signedIn ? `Account of ${name}` : 'Account, not signed in'} className="flex size-8 items-center justify-center rounded-full">
-          <span className="flex size-5.5 items-center justify-center rounded-full bg-press text-[10px]/none font-heading text-ink-2">{signedIn && initials ? initials : <UserRound className="icon-xs" />}</span>
+        <button
+          type="button"
+          aria-label={signedIn ? `Account of ${name}` : 'Account, not signed in'}
+          className="flex size-8 items-center justify-center rounded-full"
+        >
+          <span className="flex size-5.5 items-center justify-center rounded-full bg-press text-[10px]/none font-heading text-ink-2">
+            {signedIn && initials ? initials : <UserRound className="icon-xs" />}
+          </span>
         </button>
       }
       entries={entries}

@@ -15,7 +15,11 @@ const THEMES = [
   { value: 'dark', label: 'Dark' },
   { value: 'hc', label: 'High contrast' },
 ] as const;
-const VAULTS = { keychain: 'the system’s keychain', file: 'a protected file', memory: 'this process only: they are gone when it stops' };
+const VAULTS = {
+  keychain: 'the system’s keychain',
+  file: 'a protected file',
+  memory: 'this process only: they are gone when it stops',
+};
 
 /** Look, account, plan, and what this program is. */
 export function SettingsScreen() {
@@ -28,7 +32,12 @@ export function SettingsScreen() {
     <Screen title="Settings">
       <div className="flex max-w-160 flex-col gap-4 p-6">
         <Panel title="Theme">
-          <Segmented label="Theme" value={theme} options={THEMES} onChange={(next) => now().setPreference({ theme: next })} />
+          <Segmented
+            label="Theme"
+            value={theme}
+            options={THEMES}
+            onChange={(next) => now().setPreference({ theme: next })}
+          />
         </Panel>
         <Panel title="Account">
           {account?.user ? (
@@ -38,12 +47,22 @@ export function SettingsScreen() {
           ) : (
             <p className="text-ink-3">Not signed in. Building and running here needs no account.</p>
           )}
-          {account && !account.user?.emailVerified && account.user && <Note kind="wait" title="The e-mail address is not confirmed yet">Open the link in the mail; publishing needs it.</Note>}
+          {account && !account.user?.emailVerified && account.user && (
+            <Note kind="wait" title="The e-mail address is not confirmed yet">
+              Open the link in the mail; publishing needs it.
+            </Note>
+          )}
           <p className="text-small text-ink-3">
             Control plane {account?.cloudUrl}. Tokens are kept in {account ? VAULTS[account.vault] : ''}.
           </p>
           <div>
-            {account?.status === 'signed_in' ? <Button onClick={() => void now().signOut()}>Sign out</Button> : <Button look="primary" onClick={() => void now().signIn()}>Sign in</Button>}
+            {account?.status === 'signed_in' ? (
+              <Button onClick={() => void now().signOut()}>Sign out</Button>
+            ) : (
+              <Button look="primary" onClick={() => void now().signIn()}>
+                Sign in
+              </Button>
+            )}
           </div>
         </Panel>
         {workspace && (
@@ -93,7 +112,11 @@ function PlanUsage({ workspaceId, plan }: { workspaceId: string; plan: string })
   return (
     <>
       <p className="text-ink-2">{plan}</p>
-      {failed && <Note kind="wait" title="The usage could not be read">{failed}</Note>}
+      {failed && (
+        <Note kind="wait" title="The usage could not be read">
+          {failed}
+        </Note>
+      )}
       {meters && <Usage meters={meters} />}
       <UpgradeButton workspaceId={workspaceId} />
     </>

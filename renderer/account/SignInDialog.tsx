@@ -1,7 +1,7 @@
 import { ExternalLink, LoaderCircle } from 'lucide-react';
 import { Button } from '../look/Button.tsx';
 import { Dialog } from '../look/Dialog.tsx';
-import { Input } from '../look/Input.tsx';
+import { Field, Input } from '../look/Input.tsx';
 import { now, useEditor } from '../state/store.ts';
 import { openAddress } from './openAddress.ts';
 
@@ -45,10 +45,17 @@ export function SignInWait({ url, cloud }: { url: string | undefined; cloud: str
       </p>
       <p className="text-small text-ink-3">Your password goes to {cloud} only, never to this program.</p>
       {url && (
-        <label className="flex flex-col gap-1.5 text-small text-ink-2">
-          No page opened? Copy its address.
-          <Input readOnly value={url} onFocus={(event) => event.currentTarget.select()} className="font-mono" />
-        </label>
+        <Field label="No page opened? Copy its address.">
+          {(ids) => (
+            <Input
+              {...ids}
+              readOnly
+              value={url}
+              onFocus={(event) => event.currentTarget.select()}
+              className="font-mono"
+            />
+          )}
+        </Field>
       )}
     </>
   );

@@ -48,7 +48,8 @@ function Starting() {
             </Button>
           }
         >
-          {error.advice ?? 'The address of the editor holds a token that is new at each start. Open the one that was printed last.'}
+          {error.advice ??
+            'The address of the editor holds a token that is new at each start. Open the one that was printed last.'}
         </Note>
       ) : (
         late && <LoaderCircle className="icon spin text-ink-3" aria-label="Opening" />

@@ -13,7 +13,15 @@ import { cardState } from '../state/stepFacts.ts';
 import { now } from '../state/store.ts';
 import { startRun } from './TitleBar.tsx';
 
-type Entry = { id: string; group: string; title: string; text?: string; icon: ReactNode; keys?: string; run: () => void };
+type Entry = {
+  id: string;
+  group: string;
+  title: string;
+  text?: string;
+  icon: ReactNode;
+  keys?: string;
+  run: () => void;
+};
 const PREFIXES: Record<string, string> = { '@': 'Steps on this canvas', '>': 'Do', '+': 'Add a step', '#': 'Runs' };
 const MOST_A_GROUP = 6;
 
@@ -70,11 +78,19 @@ export function CommandBar() {
             />
             <Kbd keys="Esc" />
           </div>
-          <div ref={list} id="commands" role="listbox" aria-label="Results" className="min-h-0 flex-1 overflow-auto p-1.5">
+          <div
+            ref={list}
+            id="commands"
+            role="listbox"
+            aria-label="Results"
+            className="min-h-0 flex-1 overflow-auto p-1.5"
+          >
             {entries.length === 0 && <p className="p-3 text-small text-ink-3">Nothing is called “{bare}”.</p>}
             {entries.map((entry, index) => (
               <div key={entry.id}>
-                {entry.group !== entries[index - 1]?.group && <p className="px-2.5 pt-2 pb-1 text-micro font-name text-ink-3">{entry.group}</p>}
+                {entry.group !== entries[index - 1]?.group && (
+                  <p className="px-2.5 pt-2 pb-1 text-micro font-name text-ink-3">{entry.group}</p>
+                )}
                 {/* biome-ignore lint/a11y/useKeyWithClickEvents: the search line above takes the keys. */}
                 <div
                   id={`command-${index}`}
@@ -84,7 +100,10 @@ export function CommandBar() {
                   aria-selected={index === active}
                   onPointerMove={() => setActive(index)}
                   onClick={() => choose(entry)}
-                  className={cx('flex h-9 items-center gap-2.5 rounded-control px-2.5', index === active && 'bg-selected')}
+                  className={cx(
+                    'flex h-9 items-center gap-2.5 rounded-control px-2.5',
+                    index === active && 'bg-selected',
+                  )}
                 >
                   <span className={cx('flex', index === active ? 'text-accent-ink' : 'text-ink-2')}>{entry.icon}</span>
                   <span className="flex-none">
@@ -109,7 +128,8 @@ export function CommandBar() {
 function find(typed: string): Entry[] {
   const only = PREFIXES[typed[0] ?? ''];
   const wanted = (only ? typed.slice(1) : typed).trim().toLowerCase();
-  const fits = (entry: Entry) => (only === undefined || entry.group === only) && `${entry.title} ${entry.text ?? ''}`.toLowerCase().includes(wanted);
+  const fits = (entry: Entry) =>
+    (only === undefined || entry.group === only) && `${entry.title} ${entry.text ?? ''}`.toLowerCase().includes(wanted);
   const groups = [steps(), commands(), types(wanted), parts(), runs()];
   return groups.flatMap((group) => group.filter(fits).slice(0, only ? 50 : MOST_A_GROUP));
 }
@@ -137,7 +157,12 @@ function commands(): Entry[] {
   const plain: Omit<Entry, 'id' | 'group' | 'icon'>[] = [
     ...(stepId && step
       ? [
-          { title: `Run from ${step.name}`, text: 'uses what the steps before it returned', keys: 'Shift R', run: () => runFrom(stepId) },
+          {
+            title: `Run from ${step.name}`,
+            text: 'uses what the steps before it returned',
+            keys: 'Shift R',
+            run: () => runFrom(stepId),
+          },
           { title: `Pin output of ${step.name}`, keys: 'P', run: () => void togglePin(stepId) },
           { title: `Turn ${step.name} off or on`, keys: 'D', run: () => toggleDisabled([stepId]) },
           { title: `Open ${step.name}`, keys: 'Enter', run: () => state.openStep(stepId) },
@@ -161,7 +186,12 @@ function commands(): Entry[] {
       run: () => state.setPreference({ theme }),
     })),
   ];
-  return plain.map((one) => ({ ...one, id: `do ${one.title}`, group: 'Do', icon: one.title.startsWith('Theme') || one.title.startsWith('Settings') ? <Settings className="icon" /> : icon }));
+  return plain.map((one) => ({
+    ...one,
+    id: `do ${one.title}`,
+    group: 'Do',
+    icon: one.title.startsWith('Theme') || one.title.startsWith('Settings') ? <Settings className="icon" /> : icon,
+  }));
 }
 
 function types(wanted: string): Entry[] {
@@ -185,8 +215,22 @@ function parts(): Entry[] {
   const { tree } = state.doc ?? {};
   const group = 'Elsewhere';
   return [
-    ...Object.entries(tree?.workflows ?? {}).map(([id, workflow]) => ({ id, group, title: workflow.name, text: 'workflow', icon: <Workflow className="icon" />, run: () => state.openWorkflowTab(id) })),
-    ...Object.keys(tree?.scripts ?? {}).map((id) => ({ id: `script ${id}`, group, title: id, text: 'script', icon: <FileCode className="icon" />, run: () => state.open({ kind: 'script', id }) })),
+    ...Object.entries(tree?.workflows ?? {}).map(([id, workflow]) => ({
+      id,
+      group,
+      title: workflow.name,
+      text: 'workflow',
+      icon: <Workflow className="icon" />,
+      run: () => state.openWorkflowTab(id),
+    })),
+    ...Object.keys(tree?.scripts ?? {}).map((id) => ({
+      id: `script ${id}`,
+      group,
+      title: id,
+      text: 'script',
+      icon: <FileCode className="icon" />,
+      run: () => state.open({ kind: 'script', id }),
+    })),
     ...Object.keys(tree?.environments ?? {}).map((id) => ({
       id: `environment ${id}`,
       group,

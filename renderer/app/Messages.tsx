@@ -48,7 +48,13 @@ function OneToast({ toast }: { toast: Toast }) {
           {toast.action.label}
         </Button>
       )}
-      <Button look="ghost" size="sm" aria-label="Dismiss" icon={<X className="icon-s" />} onClick={() => now().dismiss(toast.id)} />
+      <Button
+        look="ghost"
+        size="sm"
+        aria-label="Dismiss"
+        icon={<X className="icon-s" />}
+        onClick={() => now().dismiss(toast.id)}
+      />
     </div>
   );
 }

@@ -28,13 +28,15 @@ export function NameDialog({ naming, onClose }: { naming: Naming | undefined; on
     if (!naming || wrong) return;
     const { edit, open } = now();
     const trimmed = name.trim();
-    if (naming.kind === 'workflow' && naming.id) edit([{ type: 'renameWorkflow', workflowId: naming.id, name: trimmed, slug: slugOf(trimmed) }]);
+    if (naming.kind === 'workflow' && naming.id)
+      edit([{ type: 'renameWorkflow', workflowId: naming.id, name: trimmed, slug: slugOf(trimmed) }]);
     else if (naming.kind === 'workflow') {
       const workflowId = uuid();
       if (edit([{ type: 'addWorkflow', workflowId, name: trimmed }])) open({ kind: 'workflow', id: workflowId });
     } else if (naming.kind === 'script') {
       if (edit([{ type: 'setScript', path: trimmed, text: NEW_SCRIPT }])) open({ kind: 'script', id: trimmed });
-    } else if (edit([{ type: 'setEnvironment', name: trimmed, environment: { vars: {}, bindings: {} } }])) open({ kind: 'environment', id: trimmed });
+    } else if (edit([{ type: 'setEnvironment', name: trimmed, environment: { vars: {}, bindings: {} } }]))
+      open({ kind: 'environment', id: trimmed });
     onClose();
   }
 
@@ -52,12 +54,18 @@ export function NameDialog({ naming, onClose }: { naming: Naming | undefined; on
         </>
       }
     >
-      <Field label={naming.kind === 'script' ? 'Path' : 'Name'} help={HELP[naming.kind]} error={name === '' ? undefined : wrong}>
+      <Field
+        label={naming.kind === 'script' ? 'Path' : 'Name'}
+        help={HELP[naming.kind]}
+        error={name === '' ? undefined : wrong}
+      >
         {(ids) => (
           <Input
             {...ids}
             value={name}
-            placeholder={naming.kind === 'script' ? 'score.ts' : naming.kind === 'environment' ? 'staging' : 'Order intake'}
+            placeholder={
+              naming.kind === 'script' ? 'score.ts' : naming.kind === 'environment' ? 'staging' : 'Order intake'
+            }
             onChange={(event) => setName(event.target.value)}
             onKeyDown={(event) => event.key === 'Enter' && keep()}
           />
@@ -73,7 +81,8 @@ function problemOf(naming: Naming, typed: string): string | undefined {
   if (name === '') return 'It needs a name.';
   if (naming.kind === 'workflow') return name.length > 120 ? 'At most 120 letters.' : undefined;
   if (naming.kind === 'script') {
-    if (!ScriptPath.safeParse(name).success) return 'It must end in .ts or .js and hold only letters, digits, "-", "_" and "/".';
+    if (!ScriptPath.safeParse(name).success)
+      return 'It must end in .ts or .js and hold only letters, digits, "-", "_" and "/".';
     return tree?.scripts[name] === undefined ? undefined : `There is a script ${name} already.`;
   }
   if (!Slug.safeParse(name).success) return 'It must hold only a-z, 0-9 and "-".';

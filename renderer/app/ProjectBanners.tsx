@@ -33,7 +33,8 @@ export function ProjectBanners() {
       )}
       {unreadable?.map((file) => (
         <Note key={file.file} kind="bad" title={`${file.file} cannot be read`} className="m-2">
-          Line {file.line}: {file.message} The file is left as it is until it reads again; the canvas shows what was last understood.
+          Line {file.line}: {file.message} The file is left as it is until it reads again; the canvas shows what was
+          last understood.
         </Note>
       ))}
     </>

@@ -26,7 +26,11 @@ export function ProjectTree() {
   const create: MenuEntry[] = [
     { label: 'New workflow', icon: <Workflow className="icon-s" />, onSelect: () => setNaming({ kind: 'workflow' }) },
     { label: 'New script', icon: <FileCode className="icon-s" />, onSelect: () => setNaming({ kind: 'script' }) },
-    { label: 'New environment', icon: <Globe className="icon-s" />, onSelect: () => setNaming({ kind: 'environment' }) },
+    {
+      label: 'New environment',
+      icon: <Globe className="icon-s" />,
+      onSelect: () => setNaming({ kind: 'environment' }),
+    },
     { label: 'New connection', icon: <Plug className="icon-s" />, onSelect: () => now().go('connections') },
   ];
 
@@ -34,7 +38,10 @@ export function ProjectTree() {
     <>
       <header className="flex h-8.5 flex-none items-center gap-1.5 pr-2 pl-3">
         <h2 className="min-w-0 flex-1 truncate text-list font-heading">{name}</h2>
-        <Menu trigger={<Button look="ghost" size="sm" aria-label="New" icon={<Plus className="icon-s" />} />} entries={create} />
+        <Menu
+          trigger={<Button look="ghost" size="sm" aria-label="New" icon={<Plus className="icon-s" />} />}
+          entries={create}
+        />
       </header>
       <div role="tree" aria-label="Project" className="min-h-0 flex-1 overflow-auto pb-2 text-list" onKeyDown={walk}>
         <Group title="Workflows" count={workflows.length}>
@@ -49,10 +56,19 @@ export function ProjectTree() {
                 end={running.includes(id) && <StateGlyph state="running" />}
                 menu={[
                   { label: 'Open', onSelect: () => now().openWorkflowTab(id) },
-                  { label: 'Rename', icon: <Pencil className="icon-s" />, onSelect: () => setNaming({ kind: 'workflow', id, name: title }) },
+                  {
+                    label: 'Rename',
+                    icon: <Pencil className="icon-s" />,
+                    onSelect: () => setNaming({ kind: 'workflow', id, name: title }),
+                  },
                   { label: 'Duplicate', icon: <Copy className="icon-s" />, onSelect: () => duplicateWorkflow(id) },
                   'line',
-                  { label: 'Delete', icon: <Trash2 className="icon-s" />, danger: true, onSelect: () => setRemoving({ kind: 'workflow', id, name: title }) },
+                  {
+                    label: 'Delete',
+                    icon: <Trash2 className="icon-s" />,
+                    danger: true,
+                    onSelect: () => setRemoving({ kind: 'workflow', id, name: title }),
+                  },
                 ]}
               />
             );
@@ -65,7 +81,14 @@ export function ProjectTree() {
               tab={{ kind: 'script', id: path }}
               icon={<FileCode className="icon-s" aria-hidden />}
               title={path}
-              menu={[{ label: 'Delete', icon: <Trash2 className="icon-s" />, danger: true, onSelect: () => setRemoving({ kind: 'script', id: path, name: path }) }]}
+              menu={[
+                {
+                  label: 'Delete',
+                  icon: <Trash2 className="icon-s" />,
+                  danger: true,
+                  onSelect: () => setRemoving({ kind: 'script', id: path, name: path }),
+                },
+              ]}
             />
           ))}
         </Group>
@@ -77,13 +100,26 @@ export function ProjectTree() {
               icon={<Globe className="icon-s" aria-hidden />}
               title={id}
               end={versions.find((one) => one.startsWith(`${id} `))?.split(' ')[1]}
-              menu={[{ label: 'Delete', icon: <Trash2 className="icon-s" />, danger: true, onSelect: () => setRemoving({ kind: 'environment', id, name: id }) }]}
+              menu={[
+                {
+                  label: 'Delete',
+                  icon: <Trash2 className="icon-s" />,
+                  danger: true,
+                  onSelect: () => setRemoving({ kind: 'environment', id, name: id }),
+                },
+              ]}
             />
           ))}
         </Group>
         <Group title="Connections" count={connections.length}>
           {connections.map((id) => (
-            <Row key={id} icon={<Plug className="icon-s" aria-hidden />} title={id} onOpen={() => now().go('connections')} menu={[{ label: 'Open', onSelect: () => now().go('connections') }]} />
+            <Row
+              key={id}
+              icon={<Plug className="icon-s" aria-hidden />}
+              title={id}
+              onOpen={() => now().go('connections')}
+              menu={[{ label: 'Open', onSelect: () => now().go('connections') }]}
+            />
           ))}
         </Group>
       </div>
@@ -130,10 +166,16 @@ function Group({ title, count, children }: { title: string; count: number; child
         aria-selected={false}
         aria-expanded={open}
         onClick={() => setOpen(!open)}
-        onKeyDown={(event) => (event.key === 'ArrowLeft' ? setOpen(false) : event.key === 'ArrowRight' && setOpen(true))}
+        onKeyDown={(event) =>
+          event.key === 'ArrowLeft' ? setOpen(false) : event.key === 'ArrowRight' && setOpen(true)
+        }
         className="mx-1.5 flex h-6.5 w-[calc(100%-12px)] items-center gap-1.5 rounded-[5px] px-2 text-ink-2 hover:bg-hover focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]"
       >
-        {open ? <ChevronDown className="icon-xs text-ink-3" aria-hidden /> : <ChevronRight className="icon-xs text-ink-3" aria-hidden />}
+        {open ? (
+          <ChevronDown className="icon-xs text-ink-3" aria-hidden />
+        ) : (
+          <ChevronRight className="icon-xs text-ink-3" aria-hidden />
+        )}
         <span className="flex-1 text-left">{title}</span>
         <span className="text-micro tabular-nums text-ink-3">{count}</span>
       </button>

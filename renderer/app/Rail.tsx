@@ -1,9 +1,9 @@
 import { History, Plug, Rocket, Settings, Workflow } from 'lucide-react';
-import { TreeSheet } from './TreeSheet.tsx';
 import { AccountMenu } from '../account/AccountMenu.tsx';
 import { Tooltip } from '../look/Tooltip.tsx';
 import { now, useEditor } from '../state/store.ts';
 import type { Area } from '../state/viewSlice.ts';
+import { TreeSheet } from './TreeSheet.tsx';
 
 const AREAS: { area: Area; label: string; icon: typeof Workflow }[] = [
   { area: 'workflows', label: 'Workflows', icon: Workflow },
@@ -15,7 +15,10 @@ const AREAS: { area: Area; label: string; icon: typeof Workflow }[] = [
 export function Rail() {
   const failed = useEditor((state) => state.hostedRuns.filter((run) => run.wait?.reason === 'needs_attention').length);
   return (
-    <nav aria-label="Areas" className="flex w-11 flex-none flex-col items-center gap-0.5 border-r border-line bg-app py-1.5">
+    <nav
+      aria-label="Areas"
+      className="flex w-11 flex-none flex-col items-center gap-0.5 border-r border-line bg-app py-1.5"
+    >
       {AREAS.map((one) => (
         <RailButton key={one.area} {...one} count={one.area === 'runs' ? failed : 0} />
       ))}
@@ -27,7 +30,17 @@ export function Rail() {
   );
 }
 
-function RailButton({ area, label, icon: Icon, count }: { area: Area; label: string; icon: typeof Workflow; count: number }) {
+function RailButton({
+  area,
+  label,
+  icon: Icon,
+  count,
+}: {
+  area: Area;
+  label: string;
+  icon: typeof Workflow;
+  count: number;
+}) {
   const on = useEditor((state) => state.area === area);
   return (
     <Tooltip text={count > 0 ? `${label}, ${count} need a decision` : label} side="right">

@@ -1,13 +1,10 @@
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { Canvas } from '../canvas/Canvas.tsx';
-import { Inspector } from '../inspector/Inspector.tsx';
 import { Note } from '../look/Note.tsx';
 import { Splitter } from '../look/Splitter.tsx';
 import { BottomPanel } from '../runs/BottomPanel.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { now, useEditor } from '../state/store.ts';
-import { CommandBar } from './CommandBar.tsx';
-import { KeysDialog } from './KeysDialog.tsx';
 import { ProjectBanners } from './ProjectBanners.tsx';
 import { ProjectTree } from './ProjectTree.tsx';
 import { Rail } from './Rail.tsx';
@@ -17,15 +14,29 @@ import { TitleBar } from './TitleBar.tsx';
 import { useShellKeys } from './useShellKeys.ts';
 import { useWidth } from './useWidth.ts';
 
+const loadInspector = () => import('../inspector/Inspector.tsx').then((file) => ({ default: file.Inspector }));
+const Inspector = lazy(loadInspector);
+const CommandBar = lazy(() => import('./CommandBar.tsx').then((file) => ({ default: file.CommandBar })));
+const KeysDialog = lazy(() => import('./KeysDialog.tsx').then((file) => ({ default: file.KeysDialog })));
 const StepView = lazy(() => import('../inspector/StepView.tsx').then((file) => ({ default: file.StepView })));
 const YamlPane = lazy(() => import('../inspector/YamlPane.tsx').then((file) => ({ default: file.YamlPane })));
 const ScriptPane = lazy(() => import('../inspector/ScriptPane.tsx').then((file) => ({ default: file.ScriptPane })));
-const EnvironmentPane = lazy(() => import('../inspector/EnvironmentPane.tsx').then((file) => ({ default: file.EnvironmentPane })));
+const EnvironmentPane = lazy(() =>
+  import('../inspector/EnvironmentPane.tsx').then((file) => ({ default: file.EnvironmentPane })),
+);
 const RunsScreen = lazy(() => import('../runs/RunsScreen.tsx').then((file) => ({ default: file.RunsScreen })));
-const DeploymentsScreen = lazy(() => import('../publish/DeploymentsScreen.tsx').then((file) => ({ default: file.DeploymentsScreen })));
-const ConnectionsScreen = lazy(() => import('../library/ConnectionsScreen.tsx').then((file) => ({ default: file.ConnectionsScreen })));
-const SettingsScreen = lazy(() => import('../account/SettingsScreen.tsx').then((file) => ({ default: file.SettingsScreen })));
-const PublishDialog = lazy(() => import('../publish/PublishDialog.tsx').then((file) => ({ default: file.PublishDialog })));
+const DeploymentsScreen = lazy(() =>
+  import('../publish/DeploymentsScreen.tsx').then((file) => ({ default: file.DeploymentsScreen })),
+);
+const ConnectionsScreen = lazy(() =>
+  import('../library/ConnectionsScreen.tsx').then((file) => ({ default: file.ConnectionsScreen })),
+);
+const SettingsScreen = lazy(() =>
+  import('../account/SettingsScreen.tsx').then((file) => ({ default: file.SettingsScreen })),
+);
+const PublishDialog = lazy(() =>
+  import('../publish/PublishDialog.tsx').then((file) => ({ default: file.PublishDialog })),
+);
 const SignInDialog = lazy(() => import('../account/SignInDialog.tsx').then((file) => ({ default: file.SignInDialog })));
 
 export const TREE = { initial: 224, min: 180, max: 360 };
@@ -41,6 +52,11 @@ export function Shell() {
   const stepView = useEditor((state) => state.stepView);
   const dialog = useEditor((state) => state.dialog);
   useShellKeys();
+  // The forms bring the expression engine with them; they come after the drawing, and before somebody asks.
+  useEffect(() => {
+    const idle = requestIdleCallback(() => void loadInspector(), { timeout: 2_000 });
+    return () => cancelIdleCallback(idle);
+  }, []);
   return (
     <div className="grid h-full grid-rows-[40px_minmax(0,1fr)_24px]">
       <TitleBar />
@@ -57,8 +73,10 @@ export function Shell() {
         </Suspense>
       </div>
       <StatusBar />
-      {dialog === 'commands' && <CommandBar />}
-      {dialog === 'keys' && <KeysDialog />}
+      <Suspense fallback={null}>
+        {dialog === 'commands' && <CommandBar />}
+        {dialog === 'keys' && <KeysDialog />}
+      </Suspense>
     </div>
   );
 }
@@ -80,7 +98,8 @@ function Workbench() {
   const showTree = treeOpen && width >= NO_TREE_BELOW;
   const floats = width < FLOATS_BELOW;
   // A floating inspector covers the canvas, so it waits for a selection.
-  const showInspector = inspectorOpen && look === 'canvas' && tab?.kind === 'workflow' && (selected || (!floats && empty));
+  const showInspector =
+    inspectorOpen && look === 'canvas' && tab?.kind === 'workflow' && (selected || (!floats && empty));
   const asTab = width < NO_BOTTOM_BELOW;
   const showBottom = bottom.open && tab?.kind === 'workflow' && look !== 'yaml';
   const full = showBottom && (bottom.full || asTab);
@@ -89,15 +108,28 @@ function Workbench() {
   return (
     <>
       {showTree && (
-        <aside aria-label="Project" className="relative flex flex-none flex-col border-r border-line bg-app" style={{ width: treeWidth }}>
+        <aside
+          aria-label="Project"
+          className="relative flex flex-none flex-col border-r border-line bg-app"
+          style={{ width: treeWidth }}
+        >
           <ProjectTree />
-          <Splitter label="Width of the tree" axis="x" size={treeWidth} {...TREE} onSize={setSize('tree')} className="-right-0.5" />
+          <Splitter
+            label="Width of the tree"
+            axis="x"
+            size={treeWidth}
+            {...TREE}
+            onSize={setSize('tree')}
+            className="-right-0.5"
+          />
         </aside>
       )}
       <main className="relative flex min-w-0 flex-1 flex-col bg-canvas">
         <TabStrip />
         <ProjectBanners />
-        {tab === undefined && <p className="p-6 text-ink-3">Nothing is open. Choose a workflow in the tree, or press Ctrl K.</p>}
+        {tab === undefined && (
+          <p className="p-6 text-ink-3">Nothing is open. Choose a workflow in the tree, or press Ctrl K.</p>
+        )}
         {tab?.kind === 'script' && <ScriptPane key={tab.id} path={tab.id} />}
         {tab?.kind === 'environment' && <EnvironmentPane key={tab.id} name={tab.id} />}
         {tab?.kind === 'workflow' && !full && (
@@ -108,7 +140,10 @@ function Workbench() {
               </section>
             )}
             {look !== 'canvas' && (
-              <section aria-label="YAML" className={look === 'split' ? 'relative w-[44%] min-w-70 border-l border-line' : 'relative flex-1'}>
+              <section
+                aria-label="YAML"
+                className={look === 'split' ? 'relative w-[44%] min-w-70 border-l border-line' : 'relative flex-1'}
+              >
                 <Suspense fallback={null}>
                   <YamlPane key={tab.id} workflowId={tab.id} />
                 </Suspense>
@@ -119,25 +154,55 @@ function Workbench() {
         {showBottom && (
           <section
             aria-label="Data and log"
-            className={full ? 'relative flex min-h-0 flex-1 flex-col' : 'relative flex flex-none flex-col border-t border-line'}
+            className={
+              full ? 'relative flex min-h-0 flex-1 flex-col' : 'relative flex flex-none flex-col border-t border-line'
+            }
             style={full ? undefined : { height: Math.min(bottomHeight, highest) }}
           >
             {!full && (
-              <Splitter label="Height of the panel" axis="y" size={bottomHeight} {...BOTTOM} max={highest} direction={-1} onSize={setSize('bottom')} className="-top-0.5" />
+              <Splitter
+                label="Height of the panel"
+                axis="y"
+                size={bottomHeight}
+                {...BOTTOM}
+                max={highest}
+                direction={-1}
+                onSize={setSize('bottom')}
+                className="-top-0.5"
+              />
             )}
             <BottomPanel />
           </section>
         )}
         {floats && showInspector && (
-          <aside aria-label="Inspector" className="absolute top-8.5 right-0 bottom-0 z-20 flex w-84 max-w-full flex-col overflow-hidden border-l border-line bg-panel shadow-pop">
-            <Inspector />
+          <aside
+            aria-label="Inspector"
+            className="absolute top-8.5 right-0 bottom-0 z-20 flex w-84 max-w-full flex-col overflow-hidden border-l border-line bg-panel shadow-pop"
+          >
+            <Suspense fallback={null}>
+              <Inspector />
+            </Suspense>
           </aside>
         )}
       </main>
       {!floats && showInspector && (
-        <aside aria-label="Inspector" className="relative flex flex-none flex-col overflow-hidden border-l border-line bg-panel" style={{ width: inspectorWidth }}>
-          <Splitter label="Width of the inspector" axis="x" size={inspectorWidth} {...INSPECTOR} direction={-1} onSize={setSize('inspector')} className="left-0" />
-          <Inspector />
+        <aside
+          aria-label="Inspector"
+          className="relative flex flex-none flex-col overflow-hidden border-l border-line bg-panel"
+          style={{ width: inspectorWidth }}
+        >
+          <Splitter
+            label="Width of the inspector"
+            axis="x"
+            size={inspectorWidth}
+            {...INSPECTOR}
+            direction={-1}
+            onSize={setSize('inspector')}
+            className="left-0"
+          />
+          <Suspense fallback={null}>
+            <Inspector />
+          </Suspense>
         </aside>
       )}
     </>

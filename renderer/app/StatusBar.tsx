@@ -27,9 +27,19 @@ export function StatusBar() {
       <button
         type="button"
         onClick={() => now().setBottom({ open: true, tab: 'problems' })}
-        className={problems === 0 ? 'flex items-center gap-1.25 text-ok-ink' : errors ? 'flex items-center gap-1.25 text-bad-ink' : 'flex items-center gap-1.25 text-wait-ink'}
+        className={
+          problems === 0
+            ? 'flex items-center gap-1.25 text-ok-ink'
+            : errors
+              ? 'flex items-center gap-1.25 text-bad-ink'
+              : 'flex items-center gap-1.25 text-wait-ink'
+        }
       >
-        {problems === 0 ? <CircleCheck className="icon-xs" aria-hidden /> : <CircleAlert className="icon-xs" aria-hidden />}
+        {problems === 0 ? (
+          <CircleCheck className="icon-xs" aria-hidden />
+        ) : (
+          <CircleAlert className="icon-xs" aria-hidden />
+        )}
         {problems === 0 ? 'No problems' : plural(problems, 'problem')}
       </button>
       <span className="ml-auto flex items-center gap-3.5">

@@ -33,11 +33,24 @@ export function TabStrip() {
 
 function OneTab({ tab }: { tab: Tab }) {
   const on = useEditor((state) => state.openTab?.kind === tab.kind && state.openTab.id === tab.id);
-  const title = useEditor((state) => (tab.kind === 'workflow' ? (state.doc?.tree.workflows[tab.id]?.name ?? 'Deleted') : tab.id));
+  const title = useEditor((state) =>
+    tab.kind === 'workflow' ? (state.doc?.tree.workflows[tab.id]?.name ?? 'Deleted') : tab.id,
+  );
   const Icon = ICONS[tab.kind];
   return (
-    <div className={cx('group relative flex max-w-56 flex-none items-center border-r border-line text-list', on ? '-mb-px bg-canvas font-control text-ink' : 'text-ink-3 hover:text-ink')}>
-      <button type="button" role="tab" aria-selected={on} onClick={() => now().open(tab)} className="flex h-full min-w-0 items-center gap-1.5 py-0 pr-1 pl-3 focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]">
+    <div
+      className={cx(
+        'group relative flex max-w-56 flex-none items-center border-r border-line text-list',
+        on ? '-mb-px bg-canvas font-control text-ink' : 'text-ink-3 hover:text-ink',
+      )}
+    >
+      <button
+        type="button"
+        role="tab"
+        aria-selected={on}
+        onClick={() => now().open(tab)}
+        className="flex h-full min-w-0 items-center gap-1.5 py-0 pr-1 pl-3 focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]"
+      >
         <Icon className="icon-s" aria-hidden />
         <span className="truncate">{title}</span>
       </button>
@@ -45,7 +58,10 @@ function OneTab({ tab }: { tab: Tab }) {
         type="button"
         aria-label={`Close ${title}`}
         onClick={() => now().closeTab(tab)}
-        className={cx('mr-1.5 flex size-5 flex-none items-center justify-center rounded-chip hover:bg-press focus-visible:opacity-100', on ? 'opacity-60' : 'opacity-0 group-hover:opacity-60')}
+        className={cx(
+          'mr-1.5 flex size-5 flex-none items-center justify-center rounded-chip hover:bg-press focus-visible:opacity-100',
+          on ? 'opacity-60' : 'opacity-0 group-hover:opacity-60',
+        )}
       >
         <X className="icon-xs" aria-hidden />
       </button>

@@ -1,4 +1,15 @@
-import { ChevronDown, Cloud, CloudOff, CloudUpload, GitMerge, HardDrive, Play, Rocket, Search, Square, UserRoundX } from 'lucide-react';
+import {
+  ChevronDown,
+  Cloud,
+  CloudOff,
+  CloudUpload,
+  GitMerge,
+  HardDrive,
+  Play,
+  Search,
+  Square,
+  UserRoundX,
+} from 'lucide-react';
 import { runFrom, runOne } from '../canvas/commands.ts';
 import { Button } from '../look/Button.tsx';
 import { Kbd } from '../look/Kbd.tsx';
@@ -6,19 +17,31 @@ import { Mark } from '../look/Mark.tsx';
 import { Menu, type MenuEntry } from '../look/Menu.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
 import { Tooltip } from '../look/Tooltip.tsx';
+import { PublishButton } from '../publish/PublishButton.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { isRunning } from '../state/runSlice.ts';
 import { now, useEditor } from '../state/store.ts';
-import { PublishButton } from '../publish/PublishButton.tsx';
 
 export function TitleBar() {
   const project = useEditor((state) => state.doc?.tree.project.name);
   const title = useEditor((state) => openWorkflow(state)?.name ?? state.openTab?.id);
   const mac = useEditor((state) => state.host?.platform === 'darwin' && state.host.shell === 'electron');
   return (
-    <header className="relative flex items-center gap-2 border-b border-line bg-app pr-2 pl-3 [-webkit-app-region:drag] [&_button]:[-webkit-app-region:no-drag]" style={mac ? { paddingLeft: 88 } : undefined}>
+    <header
+      className="relative flex items-center gap-2 border-b border-line bg-app pr-2 pl-3 [-webkit-app-region:drag] [&_button]:[-webkit-app-region:no-drag]"
+      style={mac ? { paddingLeft: 88 } : undefined}
+    >
       <Tooltip text="All projects">
-        <button type="button" aria-label="All projects" onClick={() => void now().closeProject().then(() => now().loadProjects())} className="rounded-[6px]">
+        <button
+          type="button"
+          aria-label="All projects"
+          onClick={() =>
+            void now()
+              .closeProject()
+              .then(() => now().loadProjects())
+          }
+          className="rounded-[6px]"
+        >
           <Mark />
         </button>
       </Tooltip>
@@ -63,11 +86,30 @@ function SyncWord() {
   if (!sync) return null;
   const { icon: Icon, word } = SYNC[sync.state];
   const waits = sync.pending > 0 ? `, ${sync.pending} to send` : '';
-  const offer = sync.state === 'needs_sign_in' ? () => void now().signIn() : sync.state === 'local_only' ? undefined : () => void now().syncNow();
+  const offer =
+    sync.state === 'needs_sign_in'
+      ? () => void now().signIn()
+      : sync.state === 'local_only'
+        ? undefined
+        : () => void now().syncNow();
   return (
-    <Tooltip text={sync.reason ?? (sync.state === 'local_only' ? 'Publish it to keep it in a workspace too.' : `Revision ${sync.revision ?? 0}${waits}`)}>
-      <button type="button" onClick={offer} className="ml-1 flex items-center gap-1.25 rounded-chip px-1 text-small whitespace-nowrap text-ink-3 hover:text-ink-2 max-md:hidden">
-        <Icon className={sync.state === 'conflict' || sync.state === 'cannot_sync' ? 'icon-s text-wait-ink' : 'icon-s'} aria-hidden />
+    <Tooltip
+      text={
+        sync.reason ??
+        (sync.state === 'local_only'
+          ? 'Publish it to keep it in a workspace too.'
+          : `Revision ${sync.revision ?? 0}${waits}`)
+      }
+    >
+      <button
+        type="button"
+        onClick={offer}
+        className="ml-1 flex items-center gap-1.25 rounded-chip px-1 text-small whitespace-nowrap text-ink-3 hover:text-ink-2 max-md:hidden"
+      >
+        <Icon
+          className={sync.state === 'conflict' || sync.state === 'cannot_sync' ? 'icon-s text-wait-ink' : 'icon-s'}
+          aria-hidden
+        />
         {word}
         {waits}
       </button>
@@ -97,7 +139,11 @@ function RunButton() {
       ? 'A past run is shown. Go back to editing first.'
       : ids.length === 0 && 'The workflow has no trigger. Add one to run it.';
   const entries: MenuEntry[] = [
-    ...ids.map((id) => ({ label: `Run from ${steps?.[id]?.name ?? id}`, icon: <StepIcon uses={steps?.[id]?.uses ?? ''} className="icon-s" />, onSelect: () => runFrom(id) })),
+    ...ids.map((id) => ({
+      label: `Run from ${steps?.[id]?.name ?? id}`,
+      icon: <StepIcon uses={steps?.[id]?.uses ?? ''} className="icon-s" />,
+      onSelect: () => runFrom(id),
+    })),
     ...(selected
       ? ([
           'line',
@@ -108,7 +154,13 @@ function RunButton() {
   ];
   return (
     <span className="flex">
-      <Button icon={<Play className="icon-s" />} busy={starting && 'Starting'} blocked={blocked} className="rounded-r-none" onClick={() => startRun()}>
+      <Button
+        icon={<Play className="icon-s" />}
+        busy={starting && 'Starting'}
+        blocked={blocked}
+        className="rounded-r-none"
+        onClick={() => startRun()}
+      >
         Run
       </Button>
       <Menu
@@ -130,7 +182,9 @@ function RunButton() {
 
 function triggerIds(state: ReturnType<typeof now>): string[] {
   const workflow = openWorkflow(state);
-  return Object.entries(workflow?.steps ?? {}).flatMap(([id, step]) => (state.stepTypes[step.uses]?.trigger ? [id] : []));
+  return Object.entries(workflow?.steps ?? {}).flatMap(([id, step]) =>
+    state.stepTypes[step.uses]?.trigger ? [id] : [],
+  );
 }
 
 /** Runs from the manual trigger, else the selected one, else the first. */
@@ -138,6 +192,9 @@ export function startRun(): void {
   const state = now();
   const ids = triggerIds(state);
   const steps = openWorkflow(state)?.steps;
-  const chosen = ids.find((id) => state.selection.includes(id)) ?? ids.find((id) => steps?.[id]?.uses === 'trigger.manual') ?? ids[0];
+  const chosen =
+    ids.find((id) => state.selection.includes(id)) ??
+    ids.find((id) => steps?.[id]?.uses === 'trigger.manual') ??
+    ids[0];
   if (chosen && state.doc?.info.trusted && !isRunning(state)) void state.start({ triggerStepId: chosen });
 }

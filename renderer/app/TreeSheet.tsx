@@ -13,7 +13,13 @@ export function TreeSheet() {
         <Button look="ghost" aria-label="Project tree" icon={<PanelLeft className="icon" />} />
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Content side="right" align="start" sideOffset={8} collisionPadding={8} className="z-50 flex max-h-[80vh] w-60 flex-col overflow-hidden rounded-panel bg-app shadow-pop">
+        <Popover.Content
+          side="right"
+          align="start"
+          sideOffset={8}
+          collisionPadding={8}
+          className="z-50 flex max-h-[80vh] w-60 flex-col overflow-hidden rounded-panel bg-app shadow-pop"
+        >
           <ProjectTree />
         </Popover.Content>
       </Popover.Portal>

@@ -26,7 +26,9 @@ export function RemoveDialog({ removing, onClose }: { removing: Removing | undef
     state.deployments.some(
       (one) =>
         one.status === 'active' &&
-        (removing?.kind === 'workflow' ? [...one.hooks, ...one.schedules].some((hook) => hook.workflowId === removing.id) : removing?.kind === 'environment' && one.environment === removing.id),
+        (removing?.kind === 'workflow'
+          ? [...one.hooks, ...one.schedules].some((hook) => hook.workflowId === removing.id)
+          : removing?.kind === 'environment' && one.environment === removing.id),
     ),
   );
   if (!removing) return null;
@@ -35,7 +37,11 @@ export function RemoveDialog({ removing, onClose }: { removing: Removing | undef
     if (!removing) return;
     const { kind, id } = removing;
     const edit: Edit =
-      kind === 'workflow' ? { type: 'removeWorkflow', workflowId: id } : kind === 'script' ? { type: 'removeScript', path: id } : { type: 'setEnvironment', name: id };
+      kind === 'workflow'
+        ? { type: 'removeWorkflow', workflowId: id }
+        : kind === 'script'
+          ? { type: 'removeScript', path: id }
+          : { type: 'setEnvironment', name: id };
     if (now().edit([edit])) now().closeTab({ kind, id });
     setTyped('');
     onClose();
@@ -50,16 +56,26 @@ export function RemoveDialog({ removing, onClose }: { removing: Removing | undef
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button look="destroy" onClick={remove} blocked={deployed && typed !== removing.name && 'Type its name first.'}>
+          <Button
+            look="destroy"
+            onClick={remove}
+            blocked={deployed && typed !== removing.name && 'Type its name first.'}
+          >
             Delete {removing.kind}
           </Button>
         </>
       }
     >
       <p className="text-ink-2">
-        {deployed ? 'It is deployed. What is published goes on running until the next version is published.' : `The ${removing.kind} leaves the project and its folder.`}
+        {deployed
+          ? 'It is deployed. What is published goes on running until the next version is published.'
+          : `The ${removing.kind} leaves the project and its folder.`}
       </p>
-      {deployed && <Field label={`Type ${removing.name}`}>{(ids) => <Input {...ids} value={typed} onChange={(event) => setTyped(event.target.value)} />}</Field>}
+      {deployed && (
+        <Field label={`Type ${removing.name}`}>
+          {(ids) => <Input {...ids} value={typed} onChange={(event) => setTyped(event.target.value)} />}
+        </Field>
+      )}
     </Dialog>
   );
 }

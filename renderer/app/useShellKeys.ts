@@ -3,7 +3,14 @@ import { runOne } from '../canvas/commands.ts';
 import { now } from '../state/store.ts';
 import { startRun } from './TitleBar.tsx';
 
-const AREAS = ['[aria-label="Areas"]', '[aria-label="Project"]', '[aria-label="Canvas"]', '[aria-label="YAML"]', '[aria-label="Inspector"]', '[aria-label="Data and log"]'];
+const AREAS = [
+  '[aria-label="Areas"]',
+  '[aria-label="Project"]',
+  '[aria-label="Canvas"]',
+  '[aria-label="YAML"]',
+  '[aria-label="Inspector"]',
+  '[aria-label="Data and log"]',
+];
 
 /** The keys that work everywhere in a project. */
 export function useShellKeys(): void {
@@ -18,7 +25,8 @@ export function useShellKeys(): void {
         act();
       };
       if (event.key === 'F6') return take(() => nextArea(event.shiftKey ? -1 : 1));
-      if (event.key === 'Escape' && !event.defaultPrevented && state.stepView && !typing && !state.dialog) return take(() => state.openStep(undefined));
+      if (event.key === 'Escape' && !event.defaultPrevented && state.stepView && !typing && !state.dialog)
+        return take(() => state.openStep(undefined));
       if (event.key === '?' && !typing) return take(() => state.setDialog('keys'));
       if (!mod || event.altKey) return;
       switch (event.key.toLowerCase()) {

@@ -16,21 +16,21 @@ import {
 } from '@xyflow/react';
 import { type ClipboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { edgeKey, parseEdge, type Workflow } from '#shared/workflow/tree.ts';
 import { stepTypeInfo } from '#shared/workflow/catalog.ts';
+import { edgeKey, parseEdge, type Workflow } from '#shared/workflow/tree.ts';
 import { AddStep } from '../library/AddStep.tsx';
-import { ConnectDialog } from './ConnectDialog.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { cardState } from '../state/stepFacts.ts';
 import { GRID, placeOf, snap } from '../state/steps.ts';
 import { now, useEditor } from '../state/store.ts';
+import { ConnectDialog } from './ConnectDialog.tsx';
 import './canvas.css';
 import { CanvasTools, ReadOnlyChip, RunPill } from './CanvasOverlays.tsx';
 import { copyText, loadYaml, pasteEdit } from './clipboard.ts';
 import { connectSteps, putIntoEdge, removeSelection } from './commands.ts';
 import { EmptyCanvas } from './EmptyCanvas.tsx';
-import { fitAll } from './fit.ts';
 import { FlowEdge } from './FlowEdge.tsx';
+import { fitAll, reveal } from './fit.ts';
 import { Outline } from './Outline.tsx';
 import { RenameStep } from './RenameStep.tsx';
 import { StepNode } from './StepNode.tsx';
@@ -39,6 +39,7 @@ import { useCanvasKeys } from './useCanvasKeys.ts';
 const NODE_TYPES = { step: StepNode };
 const EDGE_TYPES = { flow: FlowEdge };
 const MINIMAP_FROM = 20;
+const REVEAL_MS = 220;
 const ONLY_VISIBLE_FROM = 80;
 
 /** The drawing of the open workflow, with its keys, its step search and its outline for screen readers. */
@@ -74,6 +75,14 @@ function Drawing() {
     void loadYaml();
   }, []);
 
+  // Opening the form may push the selected card out of view.
+  useEffect(() => {
+    const [only] = selection;
+    if (selection.length !== 1 || !only) return;
+    const timer = setTimeout(() => reveal(flow, only), REVEAL_MS);
+    return () => clearTimeout(timer);
+  }, [selection, flow]);
+
   // The nodes follow the tree; one that did not change stays the same object, so only changed cards are drawn again.
   useEffect(() => {
     if (!workflow) return;
@@ -84,7 +93,16 @@ function Drawing() {
     const chosen = new Set(selectedEdges);
     return Object.keys(workflow?.edges ?? {}).map((id) => {
       const { from, outPort, to, inPort } = parseEdge(id);
-      return { id, type: 'flow', source: from, sourceHandle: outPort, target: to, targetHandle: inPort, selected: chosen.has(id), data: { slot: slot === id } };
+      return {
+        id,
+        type: 'flow',
+        source: from,
+        sourceHandle: outPort,
+        target: to,
+        targetHandle: inPort,
+        selected: chosen.has(id),
+        data: { slot: slot === id },
+      };
     });
   }, [workflow?.edges, selectedEdges, slot]);
 
@@ -118,8 +136,15 @@ function Drawing() {
   /** A step that hangs on nothing and is dragged over an edge may be dropped into it. */
   function onDrag(event: MouseEvent | TouchEvent | React.MouseEvent, node: Node, moved: Node[]) {
     if (!workflow || moved.length > 1 || !('clientX' in event)) return;
-    const hangs = Object.keys(workflow.edges).some((key) => parseEdge(key).from === node.id || parseEdge(key).to === node.id);
-    const under = hangs ? undefined : document.elementsFromPoint(event.clientX, event.clientY).map((one) => one.closest('.react-flow__edge')).find(Boolean);
+    const hangs = Object.keys(workflow.edges).some(
+      (key) => parseEdge(key).from === node.id || parseEdge(key).to === node.id,
+    );
+    const under = hangs
+      ? undefined
+      : document
+          .elementsFromPoint(event.clientX, event.clientY)
+          .map((one) => one.closest('.react-flow__edge'))
+          .find(Boolean);
     setSlot(under?.getAttribute('data-id') ?? undefined);
   }
 
@@ -138,10 +163,14 @@ function Drawing() {
   function canConnect(connection: Connection | Edge): boolean {
     const { source, sourceHandle, target, targetHandle } = connection;
     if (!workflow || !sourceHandle || !targetHandle) return false;
-    if (workflow.edges[edgeKey({ from: source, outPort: sourceHandle, to: target, inPort: targetHandle })]) return false;
+    if (workflow.edges[edgeKey({ from: source, outPort: sourceHandle, to: target, inPort: targetHandle })])
+      return false;
     const info = stepTypeInfo(now().stepTypes, workflow.steps[target]?.uses ?? '');
     const single = info?.singleInputs?.includes(targetHandle);
-    return !single || !Object.keys(workflow.edges).some((key) => parseEdge(key).to === target && parseEdge(key).inPort === targetHandle);
+    return (
+      !single ||
+      !Object.keys(workflow.edges).some((key) => parseEdge(key).to === target && parseEdge(key).inPort === targetHandle)
+    );
   }
 
   function onCopy(event: ClipboardEvent) {
@@ -158,7 +187,13 @@ function Drawing() {
     const { workflowId } = now();
     if (!workflow || !workflowId || readOnly || (event.target as HTMLElement).closest('input, textarea')) return;
     const at = box.current?.matches(':hover') ? flow.screenToFlowPosition(pointer.current) : undefined;
-    const paste = pasteEdit(event.clipboardData.getData('text/plain'), workflowId, workflow, at && [snap(at.x), snap(at.y)], Math.random);
+    const paste = pasteEdit(
+      event.clipboardData.getData('text/plain'),
+      workflowId,
+      workflow,
+      at && [snap(at.x), snap(at.y)],
+      Math.random,
+    );
     if (!paste) return;
     event.preventDefault();
     if (now().edit([paste])) now().select(Object.keys(paste.steps));
@@ -168,13 +203,12 @@ function Drawing() {
   function onViewport({ zoom }: Viewport) {
     const element = box.current;
     if (!element) return;
-    element.style.setProperty('--k', String(Math.max(1, 0.82 / Math.max(zoom, 0.4))));
+    element.style.setProperty('--k', String(Math.max(1, 0.85 / Math.max(zoom, 0.4))));
     element.dataset.far = zoom < 0.4 ? 'far' : zoom < 0.6 ? 'near' : 'no';
   }
 
   const count = Object.keys(workflow?.steps ?? {}).length;
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: copying and pasting bubble up to here from the focused card.
     <div
       ref={box}
       className="flow relative size-full"
@@ -215,7 +249,9 @@ function Drawing() {
           if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
           now().select([]);
         }}
-        onConnect={({ source, sourceHandle, target, targetHandle }) => connectSteps(source, sourceHandle ?? 'main', target, targetHandle ?? 'main')}
+        onConnect={({ source, sourceHandle, target, targetHandle }) =>
+          connectSteps(source, sourceHandle ?? 'main', target, targetHandle ?? 'main')
+        }
         onConnectEnd={onConnectEnd}
         isValidConnection={canConnect}
         connectionRadius={28}

@@ -19,11 +19,41 @@ export function CanvasTools({ mode, onMode }: CanvasToolsProps) {
   const fit = () => fitAll(flow, 280);
   return (
     <div role="toolbar" aria-label="Canvas" className="canvas-tool absolute bottom-3.5 left-4 z-5">
-      <Button look="ghost" size="sm" aria-label="Select" pressed={mode === 'select'} onClick={() => onMode('select')} icon={<MousePointer2 className="icon-s" />} />
-      <Button look="ghost" size="sm" aria-label="Pan" pressed={mode === 'hand'} onClick={() => onMode('hand')} icon={<Hand className="icon-s" />} />
+      <Button
+        look="ghost"
+        size="sm"
+        aria-label="Select"
+        pressed={mode === 'select'}
+        onClick={() => onMode('select')}
+        icon={<MousePointer2 className="icon-s" />}
+      />
+      <Button
+        look="ghost"
+        size="sm"
+        aria-label="Pan"
+        pressed={mode === 'hand'}
+        onClick={() => onMode('hand')}
+        icon={<Hand className="icon-s" />}
+      />
       <span className="mx-0.75 h-4 w-px bg-line-2" />
-      {!readOnly && <Button look="ghost" size="sm" aria-label="Add a step" onClick={addAfterSelection} icon={<Plus className="icon-s" />} />}
-      {!readOnly && <Button look="ghost" size="sm" aria-label="Tidy up" onClick={() => void tidyUp().then(fit)} icon={<LayoutDashboard className="icon-s" />} />}
+      {!readOnly && (
+        <Button
+          look="ghost"
+          size="sm"
+          aria-label="Add a step"
+          onClick={addAfterSelection}
+          icon={<Plus className="icon-s" />}
+        />
+      )}
+      {!readOnly && (
+        <Button
+          look="ghost"
+          size="sm"
+          aria-label="Tidy up"
+          onClick={() => void tidyUp().then(fit)}
+          icon={<LayoutDashboard className="icon-s" />}
+        />
+      )}
       <Button look="ghost" size="sm" aria-label="Fit" onClick={fit} icon={<Maximize className="icon-s" />} />
       <span className="mx-0.75 h-4 w-px bg-line-2" />
       <button
@@ -51,7 +81,11 @@ export function RunPill() {
     <div className="canvas-tool absolute bottom-3.5 left-1/2 z-5 -translate-x-1/2 gap-2! py-0.75! pr-1! pl-2.5! text-list">
       <span className="flex items-center gap-1.5 font-name text-run-ink">
         <LoaderCircle className="icon-s spin" aria-hidden />
-        {run.status === 'waiting' ? 'Waiting' : view.where === 'hosted' ? `Hosted run, ${run.environment ?? ''}` : 'Running'}
+        {run.status === 'waiting'
+          ? 'Waiting'
+          : view.where === 'hosted'
+            ? `Hosted run, ${run.environment ?? ''}`
+            : 'Running'}
       </span>
       <span className="tabular-nums text-ink-3">
         {stepsDone(run)} of {total} steps

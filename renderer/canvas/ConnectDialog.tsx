@@ -52,9 +52,19 @@ export function ConnectDialog({ stepId, onClose }: { stepId: string | undefined;
         </>
       }
     >
-      <Field label="From port">{(ids) => <Select {...ids} value={outPort} options={outputs} onChange={setOutPort} />}</Field>
+      <Field label="From port">
+        {(ids) => <Select {...ids} value={outPort} options={outputs} onChange={setOutPort} />}
+      </Field>
       <Field label="To">
-        {(ids) => <Select {...ids} value={target} placeholder="Choose a step" options={targets.filter((one) => !one.taken)} onChange={setTarget} />}
+        {(ids) => (
+          <Select
+            {...ids}
+            value={target}
+            placeholder="Choose a step"
+            options={targets.filter((one) => !one.taken)}
+            onChange={setTarget}
+          />
+        )}
       </Field>
     </Dialog>
   );

@@ -1,8 +1,8 @@
 import { Search } from 'lucide-react';
+import { TemplateCard, useCreateProject } from '../library/TemplateCard.tsx';
+import { plural } from '../look/format.ts';
 import { Kbd } from '../look/Kbd.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
-import { plural } from '../look/format.ts';
-import { TemplateCard, useCreateProject } from '../library/TemplateCard.tsx';
 import { now, useEditor } from '../state/store.ts';
 import { addStep } from './commands.ts';
 
@@ -24,7 +24,9 @@ export function EmptyCanvas() {
       <div className="pointer-events-auto m-auto flex w-full max-w-160 flex-col gap-6">
         <div>
           <h1 className="text-page font-heading tracking-[-.018em]">What starts this workflow?</h1>
-          <p className="mt-2 max-w-110 text-body text-ink-2">Pick a trigger, or try a step on its own first. Everything here runs on your computer and costs nothing.</p>
+          <p className="mt-2 max-w-110 text-body text-ink-2">
+            Pick a trigger, or try a step on its own first. Everything here runs on your computer and costs nothing.
+          </p>
         </div>
         <div className="grid grid-cols-[repeat(auto-fit,minmax(140px,1fr))] gap-2">
           {likely.map(({ type, title, text }) => (
@@ -40,7 +42,11 @@ export function EmptyCanvas() {
             </button>
           ))}
         </div>
-        <button type="button" onClick={() => now().add({})} className="field-box flex h-10 items-center gap-2 rounded-control bg-panel px-2.5 text-ink-3">
+        <button
+          type="button"
+          onClick={() => now().add({})}
+          className="field-box flex h-10 items-center gap-2 rounded-control bg-panel px-2.5 text-ink-3"
+        >
           <Search className="icon" aria-hidden />
           <span className="flex-1 text-left">Search {plural(Object.keys(types).length, 'step type')}</span>
           <Kbd keys="N" />
@@ -50,7 +56,12 @@ export function EmptyCanvas() {
             <h2 className="mb-2.5 text-body font-heading">Or start from a working one</h2>
             <div className="grid grid-cols-[repeat(auto-fit,minmax(190px,1fr))] gap-2">
               {templates.slice(0, 3).map((template) => (
-                <TemplateCard key={template.name} template={template} busy={creating === template.name} onChoose={() => void create(template.title, template.name)} />
+                <TemplateCard
+                  key={template.name}
+                  template={template}
+                  busy={creating === template.name}
+                  onChoose={() => void create(template.title, template.name)}
+                />
               ))}
             </div>
           </section>

@@ -10,20 +10,22 @@ import { type EditorState, now, useEditor } from '../state/store.ts';
 type EdgeState = 'idle' | 'running' | 'done' | 'error' | 'not_taken';
 
 /** What the run says of one edge: how many items went over it, and whether they still move. */
-const edgeFacts = (key: string) => (state: EditorState): string => {
-  const run = shownRunOf(state)?.run;
-  if (!run || run.seq === 0) return 'idle';
-  const { from, outPort, to } = parseEdge(key);
-  const count = run.edges[key];
-  if (count === undefined) {
-    const source = run.steps[from];
-    const over = isOver(run.status) || source?.status === 'succeeded';
-    return over && source !== undefined ? 'not_taken' : 'idle';
-  }
-  const target = run.steps[to]?.status;
-  if (outPort === 'error') return `error ${count}`;
-  return `${target === 'running' || target === 'retrying' ? 'running' : 'done'} ${count}`;
-};
+const edgeFacts =
+  (key: string) =>
+  (state: EditorState): string => {
+    const run = shownRunOf(state)?.run;
+    if (!run || run.seq === 0) return 'idle';
+    const { from, outPort, to } = parseEdge(key);
+    const count = run.edges[key];
+    if (count === undefined) {
+      const source = run.steps[from];
+      const over = isOver(run.status) || source?.status === 'succeeded';
+      return over && source !== undefined ? 'not_taken' : 'idle';
+    }
+    const target = run.steps[to]?.status;
+    if (outPort === 'error') return `error ${count}`;
+    return `${target === 'running' || target === 'retrying' ? 'running' : 'done'} ${count}`;
+  };
 
 /** A line from port to port, with the number of items that went over it. */
 export const FlowEdge = memo(function FlowEdge(props: EdgeProps) {
@@ -36,7 +38,9 @@ export const FlowEdge = memo(function FlowEdge(props: EdgeProps) {
 
   const ends = { sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition };
   const straight = sourcePosition === Position.Right && targetPosition === Position.Left && targetX - sourceX > 10;
-  const [path, labelX, labelY] = straight ? getBezierPath({ ...ends, curvature: 0.3 }) : getSmoothStepPath({ ...ends, borderRadius: 12, offset: 24 });
+  const [path, labelX, labelY] = straight
+    ? getBezierPath({ ...ends, curvature: 0.3 })
+    : getSmoothStepPath({ ...ends, borderRadius: 12, offset: 24 });
   const at = { transform: `translate(-50%, -50%) translate(${labelX}px, ${labelY}px)` };
 
   return (

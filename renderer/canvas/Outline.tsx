@@ -15,13 +15,19 @@ export function Outline() {
   const order = useMemo(() => (workflow ? readingOrder(workflow) : []), [workflow]);
   if (!workflow) return null;
   return (
-    <ul role="tree" aria-label={`Steps of ${workflow.name}`} aria-multiselectable className="visually-hidden">
+    <div role="tree" aria-label={`Steps of ${workflow.name}`} aria-multiselectable className="visually-hidden">
       {order.map(({ stepId, level }) => {
         const step = workflow.steps[stepId];
         const ran = steps?.[stepId];
-        const words = [step?.name, step?.uses, STATES[stateOfStep(ran)].word, ran && `${countItems(ran.itemsOut)} items`, portWords(workflow, stepId)];
+        const words = [
+          step?.name,
+          step?.uses,
+          STATES[stateOfStep(ran)].word,
+          ran && `${countItems(ran.itemsOut)} items`,
+          portWords(workflow, stepId),
+        ];
         return (
-          <li
+          <div
             key={stepId}
             role="treeitem"
             aria-level={level + 1}
@@ -32,10 +38,10 @@ export function Outline() {
             onKeyDown={(event) => event.key === 'Enter' && now().openStep(stepId)}
           >
             {words.filter(Boolean).join(', ')}
-          </li>
+          </div>
         );
       })}
-    </ul>
+    </div>
   );
 }
 

@@ -14,7 +14,8 @@ export function RenameStep({ stepId, onClose }: { stepId: string | undefined; on
 
   function rename() {
     const { workflowId } = now();
-    if (stepId && workflowId && name.trim()) now().edit([{ type: 'renameStep', workflowId, stepId, name: name.trim() }]);
+    if (stepId && workflowId && name.trim())
+      now().edit([{ type: 'renameStep', workflowId, stepId, name: name.trim() }]);
     onClose();
   }
 
@@ -34,7 +35,15 @@ export function RenameStep({ stepId, onClose }: { stepId: string | undefined; on
       }
     >
       <Field label="Name">
-        {(ids) => <Input {...ids} value={name} maxLength={120} onChange={(event) => setName(event.target.value)} onKeyDown={(event) => event.key === 'Enter' && rename()} />}
+        {(ids) => (
+          <Input
+            {...ids}
+            value={name}
+            maxLength={120}
+            onChange={(event) => setName(event.target.value)}
+            onKeyDown={(event) => event.key === 'Enter' && rename()}
+          />
+        )}
       </Field>
     </Dialog>
   );

@@ -60,7 +60,13 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
       </span>
       <div className="step-words">
         <h3 className="step-name">{step.name}</h3>
-        <p className="step-meta">{moving && ran?.startedAt ? <Elapsed since={ran.startedAt} until={ran.retryAt} word={state === 'running' ? '' : meta} /> : meta}</p>
+        <p className="step-meta">
+          {moving && ran?.startedAt ? (
+            <Elapsed since={ran.startedAt} until={ran.retryAt} word={state === 'running' ? '' : meta} />
+          ) : (
+            meta
+          )}
+        </p>
       </div>
       {!silent && (
         <span className="step-badge">
@@ -93,13 +99,18 @@ function Inputs({ ports, loop }: { ports: string[]; loop: boolean }) {
         <span key={port}>
           <Handle id={port} type="target" position={Position.Left} style={{ top: spread(index, left.length) }} />
           {left.length > 1 && (
-            <span className="port-name" style={{ right: 'calc(100% + 8px)', top: `calc(${spread(index, left.length)} - 16px)` }}>
+            <span
+              className="port-name"
+              style={{ right: 'calc(100% + 8px)', top: `calc(${spread(index, left.length)} - 16px)` }}
+            >
               {port}
             </span>
           )}
         </span>
       ))}
-      {loop && ports.includes('next') && <Handle id="next" type="target" position={Position.Bottom} style={{ left: '52%' }} />}
+      {loop && ports.includes('next') && (
+        <Handle id="next" type="target" position={Position.Bottom} style={{ left: '52%' }} />
+      )}
     </>
   );
 }
@@ -112,14 +123,28 @@ function Outputs({ ports, loop }: { ports: string[]; loop: boolean }) {
         <span key={port}>
           <Handle id={port} type="source" position={Position.Right} style={{ top: spread(index, right.length) }} />
           {right.length > 1 && (
-            <span className="port-name" style={{ left: 'calc(100% + 8px)', top: `calc(${spread(index, right.length)} - 16px)` }}>
+            <span
+              className="port-name"
+              style={{ left: 'calc(100% + 8px)', top: `calc(${spread(index, right.length)} - 16px)` }}
+            >
               {port}
             </span>
           )}
         </span>
       ))}
-      {loop && ports.includes('loop') && <Handle id="loop" type="source" position={Position.Bottom} style={{ left: '28%' }} />}
-      {ports.includes('error') && <Handle id="error" type="source" position={Position.Bottom} className="port-error" style={{ left: '82%' }} aria-label="error" />}
+      {loop && ports.includes('loop') && (
+        <Handle id="loop" type="source" position={Position.Bottom} style={{ left: '28%' }} />
+      )}
+      {ports.includes('error') && (
+        <Handle
+          id="error"
+          type="source"
+          position={Position.Bottom}
+          className="port-error"
+          style={{ left: '82%' }}
+          aria-label="error"
+        />
+      )}
     </>
   );
 }
@@ -129,8 +154,18 @@ function StepTools({ stepId, trigger }: { stepId: string; trigger: boolean }) {
   const readOnly = useEditor((editor) => editor.readOnlyRun !== undefined);
   if (readOnly) return null;
   const tools = [
-    { label: trigger ? 'Run' : 'Run from here', keys: 'Shift R', icon: <Play className="icon-s" />, run: () => runFrom(stepId) },
-    { label: pinned ? 'Unpin' : 'Pin output', keys: 'P', icon: <Pin className="icon-s" />, run: () => togglePin(stepId) },
+    {
+      label: trigger ? 'Run' : 'Run from here',
+      keys: 'Shift R',
+      icon: <Play className="icon-s" />,
+      run: () => runFrom(stepId),
+    },
+    {
+      label: pinned ? 'Unpin' : 'Pin output',
+      keys: 'P',
+      icon: <Pin className="icon-s" />,
+      run: () => togglePin(stepId),
+    },
     { label: 'Turn off or on', keys: 'D', icon: <Power className="icon-s" />, run: () => toggleDisabled([stepId]) },
     {
       label: 'Delete',

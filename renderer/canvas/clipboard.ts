@@ -1,6 +1,6 @@
 import type * as Yaml from 'yaml';
-import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import { newStepId } from '#shared/ids.ts';
+import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import { edgeKey, parseEdge, Step, type Workflow } from '#shared/workflow/tree.ts';
 import { freeName, placeOf } from '../state/steps.ts';
@@ -17,7 +17,9 @@ export async function loadYaml(): Promise<typeof Yaml> {
 export function copyText(workflow: Workflow, stepIds: string[]): string {
   if (!yaml) return '';
   const chosen = new Set(stepIds);
-  const steps = Object.fromEntries(stepIds.flatMap((id) => (workflow.steps[id] ? [[id, onDisk(workflow.steps[id])]] : [])));
+  const steps = Object.fromEntries(
+    stepIds.flatMap((id) => (workflow.steps[id] ? [[id, onDisk(workflow.steps[id])]] : [])),
+  );
   const edges = Object.keys(workflow.edges).flatMap((key) => {
     const { from, outPort, to, inPort } = parseEdge(key);
     if (!chosen.has(from) || !chosen.has(to)) return [];
@@ -43,7 +45,13 @@ export type Pasted = Extract<Edit, { type: 'paste' }>;
  * The edit that puts copied text onto a canvas: with new ids, new names where they are taken, and every mention of a
  * copied step in an expression turned to its copy. Undefined where the text holds no steps.
  */
-export function pasteEdit(text: string, workflowId: string, workflow: Workflow, at: [number, number] | undefined, random: () => number): Pasted | undefined {
+export function pasteEdit(
+  text: string,
+  workflowId: string,
+  workflow: Workflow,
+  at: [number, number] | undefined,
+  random: () => number,
+): Pasted | undefined {
   if (!yaml) return undefined;
   let copied: Json;
   try {
@@ -66,13 +74,15 @@ export function pasteEdit(text: string, workflowId: string, workflow: Workflow, 
     named.steps[id] = steps[id];
   }
   if (ids.size === 0) return undefined;
-  for (const [id, step] of Object.entries(steps)) steps[id] = { ...step, config: renamed(step.config, ids) as JsonObject };
+  for (const [id, step] of Object.entries(steps))
+    steps[id] = { ...step, config: renamed(step.config, ids) as JsonObject };
   const edges = (Array.isArray(copied.edges) ? copied.edges : []).flatMap((line) => edgeOf(line, ids));
   return { type: 'paste', workflowId, steps, edges, layout: places(copied.layout, ids, workflow, at) };
 }
 
 function edgeOf(line: Json, ids: Map<string, string>): string[] {
-  const found = typeof line === 'string' && /^\s*([a-z0-9_]+)(?:\.(\w+))?\s*->\s*([a-z0-9_]+)(?:\.(\w+))?\s*$/.exec(line);
+  const found =
+    typeof line === 'string' && /^\s*([a-z0-9_]+)(?:\.(\w+))?\s*->\s*([a-z0-9_]+)(?:\.(\w+))?\s*$/.exec(line);
   if (!found) return [];
   const [, oldFrom = '', outPort = 'main', oldTo = '', inPort = 'main'] = found;
   const from = ids.get(oldFrom);
@@ -80,7 +90,12 @@ function edgeOf(line: Json, ids: Map<string, string>): string[] {
   return from && to ? [edgeKey({ from, outPort, to, inPort })] : [];
 }
 
-function places(raw: Json | undefined, ids: Map<string, string>, workflow: Workflow, at: [number, number] | undefined): Record<string, [number, number]> {
+function places(
+  raw: Json | undefined,
+  ids: Map<string, string>,
+  workflow: Workflow,
+  at: [number, number] | undefined,
+): Record<string, [number, number]> {
   const known = isJsonObject(raw) ? raw : {};
   const copied = [...ids].map(([oldId, id], index): [string, [number, number]] => {
     const place = known[oldId];
@@ -107,6 +122,7 @@ function renamed(value: Json, ids: Map<string, string>): Json {
     });
   }
   if (Array.isArray(value)) return value.map((one) => renamed(one, ids));
-  if (isJsonObject(value)) return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, renamed(one, ids)]));
+  if (isJsonObject(value))
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, renamed(one, ids)]));
   return value;
 }

@@ -1,12 +1,12 @@
-import { nearestOutput } from './pinning.ts';
+import { stepTypeInfo } from '#shared/workflow/catalog.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import { edgeKey, parseEdge } from '#shared/workflow/tree.ts';
-import { stepTypeInfo } from '#shared/workflow/catalog.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { isPinned } from '../state/stepFacts.ts';
 import { addStepEdit, openPort, placeOf } from '../state/steps.ts';
 import { editor, now } from '../state/store.ts';
 import type { AddAt } from '../state/viewSlice.ts';
+import { nearestOutput } from './pinning.ts';
 
 /** What the keys, the menus and the command bar do to the open workflow. Each does nothing while a past run is shown. */
 function open() {
@@ -22,7 +22,10 @@ export function addAfterSelection(): void {
   if (!here) return;
   const { state, workflow } = here;
   const [edge] = state.selectedEdges;
-  if (edge) return state.add({ splitEdge: edge });
+  if (edge) {
+    state.add({ splitEdge: edge });
+    return;
+  }
   const stepId = state.selection.at(-1);
   const port = stepId && openPort(state.stepTypes, workflow, stepId);
   state.add(stepId && port ? { from: { stepId, port } } : {});
@@ -56,7 +59,11 @@ export function toggleDisabled(stepIds: string[]): void {
   if (!here) return;
   const { state, workflow, workflowId } = here;
   const off = stepIds.some((id) => !workflow.steps[id]?.disabled);
-  state.edit(stepIds.map((stepId): Edit => ({ type: 'setStep', workflowId, stepId, field: 'disabled', ...(off ? { value: true } : {}) })));
+  state.edit(
+    stepIds.map(
+      (stepId): Edit => ({ type: 'setStep', workflowId, stepId, field: 'disabled', ...(off ? { value: true } : {}) }),
+    ),
+  );
 }
 
 export function moveSelection(dx: number, dy: number): void {
@@ -124,7 +131,11 @@ export async function togglePin(stepId: string): Promise<void> {
   const pinned = isPinned(stepId)(state);
   const items = pinned ? undefined : await nearestOutput(stepId);
   if (!pinned && !items) {
-    state.say({ kind: 'info', title: 'There is nothing to pin', text: 'Run the step once; then its output can be pinned.' });
+    state.say({
+      kind: 'info',
+      title: 'There is nothing to pin',
+      text: 'Run the step once; then its output can be pinned.',
+    });
     return;
   }
   try {
@@ -141,5 +152,6 @@ export async function tidyUp(): Promise<void> {
   if (!here) return;
   const { layoutOf } = await import('./tidy.ts');
   const positions = layoutOf(here.workflow);
-  if (Object.keys(positions).length > 0) here.state.edit([{ type: 'moveSteps', workflowId: here.workflowId, positions }]);
+  if (Object.keys(positions).length > 0)
+    here.state.edit([{ type: 'moveSteps', workflowId: here.workflowId, positions }]);
 }

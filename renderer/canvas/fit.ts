@@ -18,5 +18,27 @@ export function fitAll(flow: ReactFlowInstance, duration = 0): void {
   const y = Math.min(...places.map(([, top]) => top));
   const width = Math.max(...places.map(([left]) => left)) + CARD.width - x;
   const height = Math.max(...places.map(([, top]) => top)) + CARD.height - y;
-  void flow.setViewport(getViewportForBounds({ x, y, width, height }, box.width, box.height, LEAST_ZOOM, 1, PADDING), { duration });
+  void flow.setViewport(getViewportForBounds({ x, y, width, height }, box.width, box.height, LEAST_ZOOM, 1, PADDING), {
+    duration,
+  });
+}
+
+/** Moves the drawing just far enough that a card can be seen whole. */
+export function reveal(flow: ReactFlowInstance, stepId: string): void {
+  const node = flow.getNode(stepId);
+  const box = document.querySelector('.flow')?.getBoundingClientRect();
+  if (!node || !box || node.dragging) return;
+  const { x, y, zoom } = flow.getViewport();
+  const left = node.position.x * zoom + x;
+  const top = node.position.y * zoom + y;
+  const dx = into(left, left + CARD.width * zoom, box.width);
+  const dy = into(top, top + CARD.height * zoom, box.height);
+  if (dx !== 0 || dy !== 0) void flow.setViewport({ x: x + dx, y: y + dy, zoom }, { duration: 180 });
+}
+
+const MARGIN = 28;
+
+function into(from: number, to: number, room: number): number {
+  if (from < MARGIN) return MARGIN - from;
+  return to > room - MARGIN ? room - MARGIN - to : 0;
 }

@@ -13,5 +13,8 @@ export async function nearestOutput(stepId: string): Promise<Item[] | undefined>
   const payload = (outputs.find(([port]) => port === 'main') ?? outputs[0])?.[1];
   if (!view || !payload) return undefined;
   if ('blob' in payload) await now().fetchBlob(view.runId, payload.blob);
-  return itemsOf([{ payload, stepId }], now().blobs)?.map(({ json, binary }) => ({ json, ...(binary ? { binary } : {}) }));
+  return itemsOf([{ payload, stepId }], now().blobs)?.map(({ json, binary }) => ({
+    json,
+    ...(binary ? { binary } : {}),
+  }));
 }

@@ -3,14 +3,26 @@ import { useEffect, useRef } from 'react';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { GRID, neighbour, readingOrder } from '../state/steps.ts';
 import { now } from '../state/store.ts';
-import { addAfterSelection, moveSelection, removeSelection, runFrom, tidyUp, toggleDisabled, togglePin } from './commands.ts';
-import { fitAll } from './fit.ts';
+import {
+  addAfterSelection,
+  moveSelection,
+  removeSelection,
+  runFrom,
+  tidyUp,
+  toggleDisabled,
+  togglePin,
+} from './commands.ts';
+import { fitAll, reveal } from './fit.ts';
 
 const DIRECTIONS = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' } as const;
 const MOVES = { ArrowLeft: [-GRID, 0], ArrowRight: [GRID, 0], ArrowUp: [0, -GRID], ArrowDown: [0, GRID] } as const;
 type Arrow = keyof typeof DIRECTIONS;
 
-type CanvasKeys = { onMode: (mode: 'select' | 'hand') => void; onRename: (stepId: string) => void; onConnect: (stepId: string) => void };
+type CanvasKeys = {
+  onMode: (mode: 'select' | 'hand') => void;
+  onRename: (stepId: string) => void;
+  onConnect: (stepId: string) => void;
+};
 
 /** The single letters and arrows of the canvas. They act only while the canvas or nothing has the focus, never in a field. */
 export function useCanvasKeys(handlers: CanvasKeys): void {
@@ -29,18 +41,6 @@ export function useCanvasKeys(handlers: CanvasKeys): void {
 
 function useKeyHandler({ onMode, onRename, onConnect }: CanvasKeys) {
   const flow = useReactFlow();
-
-  function reveal(stepId: string) {
-    const node = flow.getNode(stepId);
-    if (!node) return;
-    const { x, y, zoom } = flow.getViewport();
-    const box = document.querySelector('.flow')?.getBoundingClientRect();
-    if (!box) return;
-    const left = node.position.x * zoom + x;
-    const top = node.position.y * zoom + y;
-    const inside = left > 0 && top > 0 && left + 168 * zoom < box.width && top + 60 * zoom < box.height;
-    if (!inside) void flow.setCenter(node.position.x + 84, node.position.y + 30, { zoom, duration: 180 });
-  }
 
   return function onKeyDown(event: KeyboardEvent) {
     const target = event.target as HTMLElement;
@@ -65,7 +65,7 @@ function useKeyHandler({ onMode, onRename, onConnect }: CanvasKeys) {
       const next = stepId ? neighbour(workflow, stepId, DIRECTIONS[key]) : readingOrder(workflow)[0]?.stepId;
       if (!next) return;
       state.select(event.shiftKey ? [...new Set([...state.selection, next])] : [next]);
-      return reveal(next);
+      return reveal(flow, next);
     }
     if (mod && event.key.toLowerCase() === 'a') {
       done();

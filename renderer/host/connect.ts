@@ -1,5 +1,5 @@
-import { SluiceError, type WireError } from '#shared/error.ts';
 import type { HostEvent } from '#shared/contract/hostApi.ts';
+import { SluiceError, type WireError } from '#shared/error.ts';
 
 /** How a host is reached. Everything above this file sees only these three. */
 export type Link = {
@@ -11,7 +11,10 @@ export type Link = {
 };
 
 export type Reply = { ok: true; output: unknown } | { ok: false; error: WireError };
-type Bridge = { call(name: string, input: unknown): Promise<Reply>; subscribe(listener: (event: HostEvent) => void): () => void };
+type Bridge = {
+  call(name: string, input: unknown): Promise<Reply>;
+  subscribe(listener: (event: HostEvent) => void): () => void;
+};
 
 declare global {
   interface Window {

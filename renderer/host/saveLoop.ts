@@ -1,7 +1,10 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Change } from '../state/document.ts';
 
-export type SaveState = { state: 'saved' } | { state: 'saving' } | { state: 'cannot_save'; reason: string; advice?: string };
+export type SaveState =
+  | { state: 'saved' }
+  | { state: 'saving' }
+  | { state: 'cannot_save'; reason: string; advice?: string };
 export type Queued = { id: number; change: Change };
 
 export type SaveDeps = {

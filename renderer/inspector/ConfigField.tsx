@@ -39,7 +39,9 @@ export const ConfigField = memo(function ConfigField(props: ConfigFieldProps) {
           {!field.required && <span className="text-micro font-normal text-ink-3">optional</span>}
         </legend>
         <Body {...props} />
-        {(error || field.help) && <p className={error ? 'text-micro text-bad-ink' : 'text-micro text-ink-3'}>{error ?? field.help}</p>}
+        {(error || field.help) && (
+          <p className={error ? 'text-micro text-bad-ink' : 'text-micro text-ink-3'}>{error ?? field.help}</p>
+        )}
       </fieldset>
     );
   }
@@ -53,34 +55,61 @@ export const ConfigField = memo(function ConfigField(props: ConfigFieldProps) {
   }
   if (bare) return <Control {...props} ids={{ 'aria-label': field.title }} />;
   return (
-    <Field label={field.title} help={field.help} error={error} optional={!field.required && field.fallback === undefined}>
+    <Field
+      label={field.title}
+      help={field.help}
+      error={error}
+      optional={!field.required && field.fallback === undefined}
+    >
       {(ids) => <Control {...props} ids={ids} />}
     </Field>
   );
 });
 
-type ControlProps = ConfigFieldProps & { ids: { id?: string; 'aria-describedby'?: string; 'aria-invalid'?: boolean; 'aria-label'?: string } };
+type ControlProps = ConfigFieldProps & {
+  ids: { id?: string; 'aria-describedby'?: string; 'aria-invalid'?: boolean; 'aria-label'?: string };
+};
 
 function Control({ field, value, onChange, data, path, ids }: ControlProps) {
   const scripts = useEditor((state) => (field.kind === 'script' ? state.doc?.tree.scripts : undefined));
   const workflows = useEditor((state) => (field.kind === 'workflow' ? state.doc?.tree.workflows : undefined));
-  const hint = field.placeholder ?? (field.fallback === undefined || field.fallback === '' ? undefined : showAnyValue(field.fallback));
+  const hint =
+    field.placeholder ??
+    (field.fallback === undefined || field.fallback === '' ? undefined : showAnyValue(field.fallback));
   const write = (text: string) => onChange(text === '' ? undefined : text);
 
   switch (field.kind) {
     case 'select': {
       if (isExpression(value)) break;
-      const chosen = typeof value === 'string' ? value : typeof field.fallback === 'string' ? field.fallback : undefined;
+      const chosen =
+        typeof value === 'string' ? value : typeof field.fallback === 'string' ? field.fallback : undefined;
       return <Select {...ids} value={chosen} options={field.options ?? []} onChange={onChange} />;
     }
     case 'script': {
       const options = Object.keys(scripts ?? {}).map((name) => ({ value: `scripts/${name}`, label: name }));
-      const chosen = typeof value === 'string' ? (value.startsWith('scripts/') ? value : `scripts/${value}`) : undefined;
-      return <Select {...ids} value={chosen} placeholder={options.length > 0 ? 'Choose a script' : 'The project has no scripts'} options={options} onChange={onChange} />;
+      const chosen =
+        typeof value === 'string' ? (value.startsWith('scripts/') ? value : `scripts/${value}`) : undefined;
+      return (
+        <Select
+          {...ids}
+          value={chosen}
+          placeholder={options.length > 0 ? 'Choose a script' : 'The project has no scripts'}
+          options={options}
+          onChange={onChange}
+        />
+      );
     }
     case 'workflow': {
       const options = Object.entries(workflows ?? {}).map(([id, workflow]) => ({ value: id, label: workflow.name }));
-      return <Select {...ids} value={typeof value === 'string' ? value : undefined} placeholder="Choose a workflow" options={options} onChange={onChange} />;
+      return (
+        <Select
+          {...ids}
+          value={typeof value === 'string' ? value : undefined}
+          placeholder="Choose a workflow"
+          options={options}
+          onChange={onChange}
+        />
+      );
     }
     case 'code':
       return (
@@ -115,10 +144,27 @@ function Control({ field, value, onChange, data, path, ids }: ControlProps) {
         />
       );
     case 'secret':
-      return <Input {...ids} type="password" autoComplete="off" value={typeof value === 'string' ? value : ''} placeholder={hint} onChange={(event) => write(event.target.value)} />;
+      return (
+        <Input
+          {...ids}
+          type="password"
+          autoComplete="off"
+          value={typeof value === 'string' ? value : ''}
+          placeholder={hint}
+          onChange={(event) => write(event.target.value)}
+        />
+      );
   }
   if (field.literal) {
-    return <Input {...ids} value={showAnyValue(value)} placeholder={hint} unit={field.unit} onChange={(event) => write(event.target.value)} />;
+    return (
+      <Input
+        {...ids}
+        value={showAnyValue(value)}
+        placeholder={hint}
+        unit={field.unit}
+        onChange={(event) => write(event.target.value)}
+      />
+    );
   }
   return (
     <ExpressionField
@@ -159,7 +205,14 @@ function ListField({ field, value, onChange, data, path }: ConfigFieldProps) {
   const entry = field.entry;
   if (!entry) return null;
   if (isExpression(value)) {
-    return <ExpressionField value={value} data={data} aria-label={field.title} onChange={(text) => onChange(text === '' ? undefined : text)} />;
+    return (
+      <ExpressionField
+        value={value}
+        data={data}
+        aria-label={field.title}
+        onChange={(text) => onChange(text === '' ? undefined : text)}
+      />
+    );
   }
   const list = Array.isArray(value) ? value : [];
   const write = (next: Json[]) => onChange(next.length > 0 ? next : undefined);
@@ -180,19 +233,46 @@ function ListField({ field, value, onChange, data, path }: ConfigFieldProps) {
               value={one}
               data={data}
               path={`${path}.${index}`}
-              onChange={(next) => write(list.map((old, at) => (at === index ? (next ?? (entry.kind === 'object' ? {} : '')) : old)))}
+              onChange={(next) =>
+                write(list.map((old, at) => (at === index ? (next ?? (entry.kind === 'object' ? {} : '')) : old)))
+              }
             />
           </div>
           <div className="flex flex-none flex-col">
-            <Button look="ghost" size="sm" aria-label={`Remove entry ${index + 1}`} icon={<Trash2 className="icon-s" />} onClick={() => write(list.filter((_, at) => at !== index))} />
-            {entry.kind === 'object' && index > 0 && <Button look="ghost" size="sm" aria-label="Move up" icon={<ArrowUp className="icon-s" />} onClick={() => swap(index, index - 1)} />}
+            <Button
+              look="ghost"
+              size="sm"
+              aria-label={`Remove entry ${index + 1}`}
+              icon={<Trash2 className="icon-s" />}
+              onClick={() => write(list.filter((_, at) => at !== index))}
+            />
+            {entry.kind === 'object' && index > 0 && (
+              <Button
+                look="ghost"
+                size="sm"
+                aria-label="Move up"
+                icon={<ArrowUp className="icon-s" />}
+                onClick={() => swap(index, index - 1)}
+              />
+            )}
             {entry.kind === 'object' && index < list.length - 1 && (
-              <Button look="ghost" size="sm" aria-label="Move down" icon={<ArrowDown className="icon-s" />} onClick={() => swap(index, index + 1)} />
+              <Button
+                look="ghost"
+                size="sm"
+                aria-label="Move down"
+                icon={<ArrowDown className="icon-s" />}
+                onClick={() => swap(index, index + 1)}
+              />
             )}
           </div>
         </div>
       ))}
-      <Button size="sm" className="self-start" icon={<Plus className="icon-s" />} onClick={() => write([...list, entry.kind === 'object' ? {} : ''])}>
+      <Button
+        size="sm"
+        className="self-start"
+        icon={<Plus className="icon-s" />}
+        onClick={() => write([...list, entry.kind === 'object' ? {} : ''])}
+      >
         Add entry
       </Button>
     </div>

@@ -10,7 +10,9 @@ const NEW = 'new ';
 export function ConnectionPicker({ stepId, connector }: { stepId: string; connector: string | undefined }) {
   const step = useEditor(stepById(stepId));
   const connections = useEditor((state) => state.doc?.tree.connections);
-  const fitting = Object.entries(connections ?? {}).filter(([, one]) => connector === undefined || one.connector === connector);
+  const fitting = Object.entries(connections ?? {}).filter(
+    ([, one]) => connector === undefined || one.connector === connector,
+  );
   const options = [
     { value: NONE, label: 'No connection' },
     ...fitting.map(([name, one]) => ({ value: name, label: name, hint: one.connector })),
@@ -24,8 +26,21 @@ export function ConnectionPicker({ stepId, connector }: { stepId: string; connec
     edit([{ type: 'setStep', workflowId, stepId, field: 'connection', ...(value === NONE ? {} : { value }) }]);
   }
   return (
-    <Field label="Connection" optional error={missing ? `The project has no connection named ${step.connection}.` : undefined} help="Its secret stays outside the project.">
-      {(ids) => <Select {...ids} value={missing ? undefined : (step?.connection ?? NONE)} placeholder={step?.connection} options={options} onChange={choose} />}
+    <Field
+      label="Connection"
+      optional
+      error={missing ? `The project has no connection named ${step.connection}.` : undefined}
+      help="Its secret stays outside the project."
+    >
+      {(ids) => (
+        <Select
+          {...ids}
+          value={missing ? undefined : (step?.connection ?? NONE)}
+          placeholder={step?.connection}
+          options={options}
+          onChange={choose}
+        />
+      )}
     </Field>
   );
 }

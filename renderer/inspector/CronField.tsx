@@ -28,8 +28,20 @@ export function CronField({ ids, value, placeholder, onChange }: CronFieldProps)
   return (
     <div className="flex flex-col gap-1.5">
       <div className="grid grid-cols-2 gap-1.5">
-        <Input {...ids} className="font-mono" value={value} placeholder={placeholder ?? '0 2 * * *'} onChange={(event) => onChange(event.target.value)} />
-        <Select aria-label="Usual schedules" value={USUAL.find((one) => one.value === value)?.value} placeholder="Usual ones" options={USUAL} onChange={onChange} />
+        <Input
+          {...ids}
+          className="font-mono"
+          value={value}
+          placeholder={placeholder ?? '0 2 * * *'}
+          onChange={(event) => onChange(event.target.value)}
+        />
+        <Select
+          aria-label="Usual schedules"
+          value={USUAL.find((one) => one.value === value)?.value}
+          placeholder="Usual ones"
+          options={USUAL}
+          onChange={onChange}
+        />
       </div>
       {typeof fires === 'string' ? (
         <ErrorLine>{fires}</ErrorLine>
@@ -54,5 +66,12 @@ function next(cron: string, timezone: string | undefined): number[] | string {
 }
 
 function inZone(at: number, timezone: string | undefined): string {
-  return new Date(at).toLocaleString('en-GB', { timeZone: timezone ?? 'UTC', weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+  return new Date(at).toLocaleString('en-GB', {
+    timeZone: timezone ?? 'UTC',
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+  });
 }

@@ -1,6 +1,6 @@
-import type { Edit } from '#shared/workflow/edit.ts';
-import { isJsonObject, type Json } from '#shared/json.ts';
 import { VarName } from '#shared/ids.ts';
+import { isJsonObject, type Json } from '#shared/json.ts';
+import type { Edit } from '#shared/workflow/edit.ts';
 import { Field, Input } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
 import { now, useEditor } from '../state/store.ts';
@@ -18,7 +18,17 @@ const VARIABLES: FieldModel = {
   entry: { key: '', title: 'Value', kind: 'multiline', required: true, literal: true },
 };
 const NO_DATA: FieldScope = {
-  scope: previewScope({ items: [], itemIndex: 0, outputOf: () => undefined, stepExists: () => false, trigger: {}, env: {}, workflow: { id: '', name: '' }, timezone: 'UTC', now: 0 }),
+  scope: previewScope({
+    items: [],
+    itemIndex: 0,
+    outputOf: () => undefined,
+    stepExists: () => false,
+    trigger: {},
+    env: {},
+    workflow: { id: '', name: '' },
+    timezone: 'UTC',
+    now: 0,
+  }),
   count: 0,
   index: 0,
   steps: [],
@@ -33,10 +43,19 @@ export function EnvironmentPane({ name }: { name: string }) {
   function setVars(next: Json | undefined) {
     const vars = isJsonObject(next) ? next : {};
     const before = environment?.vars ?? {};
-    const names = [...new Set([...Object.keys(before), ...Object.keys(vars)])].filter((one) => VarName.safeParse(one).success);
+    const names = [...new Set([...Object.keys(before), ...Object.keys(vars)])].filter(
+      (one) => VarName.safeParse(one).success,
+    );
     const edits = names
       .filter((one) => JSON.stringify(before[one]) !== JSON.stringify(vars[one]))
-      .map((one): Edit => ({ type: 'setVariable', environment: name, name: one, ...(vars[one] === undefined ? {} : { value: vars[one] }) }));
+      .map(
+        (one): Edit => ({
+          type: 'setVariable',
+          environment: name,
+          name: one,
+          ...(vars[one] === undefined ? {} : { value: vars[one] }),
+        }),
+      );
     if (edits.length > 0) now().edit(edits, `vars ${name}`);
   }
 
@@ -45,12 +64,22 @@ export function EnvironmentPane({ name }: { name: string }) {
       <div className="flex max-w-160 flex-col gap-6 p-6">
         <div>
           <h1 className="text-title font-heading">{name}</h1>
-          <p className="text-ink-2">{name === 'local' ? 'Used by runs on this computer, and by tests.' : 'Used by what is published here.'}</p>
+          <p className="text-ink-2">
+            {name === 'local' ? 'Used by runs on this computer, and by tests.' : 'Used by what is published here.'}
+          </p>
         </div>
         <section className="flex flex-col gap-2">
           <h2 className="font-heading">Variables</h2>
-          <p className="text-small text-ink-3">Expressions read them as $env.name. They are not secret: those belong into connections.</p>
-          <MapField field={VARIABLES} value={environment.vars} data={NO_DATA} path={`environment/${name}`} onChange={setVars} />
+          <p className="text-small text-ink-3">
+            Expressions read them as $env.name. They are not secret: those belong into connections.
+          </p>
+          <MapField
+            field={VARIABLES}
+            value={environment.vars}
+            data={NO_DATA}
+            path={`environment/${name}`}
+            onChange={setVars}
+          />
         </section>
         <section className="flex flex-col gap-3">
           <h2 className="font-heading">Connections</h2>
@@ -64,7 +93,10 @@ export function EnvironmentPane({ name }: { name: string }) {
                   value={environment.bindings[connection] ?? ''}
                   onChange={(event) => {
                     const record = event.target.value;
-                    now().edit([{ type: 'setBinding', environment: name, connection, ...(record === '' ? {} : { record }) }], `binding ${name} ${connection}`);
+                    now().edit(
+                      [{ type: 'setBinding', environment: name, connection, ...(record === '' ? {} : { record }) }],
+                      `binding ${name} ${connection}`,
+                    );
                   }}
                 />
               )}

@@ -1,6 +1,6 @@
 import type { Json } from '#shared/json.ts';
-import { type Retry, Step } from '#shared/workflow/tree.ts';
 import { stepTypeInfo } from '#shared/workflow/catalog.ts';
+import { type Retry, Step } from '#shared/workflow/tree.ts';
 import { Field, Input, TextArea } from '../look/Input.tsx';
 import { Select } from '../look/Select.tsx';
 import { Switch } from '../look/Switch.tsx';
@@ -12,7 +12,10 @@ type StepField = 'onError' | 'retry' | 'timeoutMs' | 'mode' | 'notes' | 'disable
 function set(stepId: string, field: StepField, value: Json | undefined) {
   const { workflowId, edit } = now();
   if (!workflowId) return;
-  edit([{ type: 'setStep', workflowId, stepId, field, ...(value === undefined ? {} : { value }) }], `${stepId}.${field}`);
+  edit(
+    [{ type: 'setStep', workflowId, stepId, field, ...(value === undefined ? {} : { value }) }],
+    `${stepId}.${field}`,
+  );
 }
 
 const ON_ERROR = [
@@ -34,15 +37,44 @@ export function ErrorForm({ stepId }: { stepId: string }) {
       {!trigger && (
         <>
           <Field label="When it fails" help="After the last try.">
-            {(ids) => <Select {...ids} value={step.onError} options={ON_ERROR} onChange={(value) => set(stepId, 'onError', value)} />}
+            {(ids) => (
+              <Select
+                {...ids}
+                value={step.onError}
+                options={ON_ERROR}
+                onChange={(value) => set(stepId, 'onError', value)}
+              />
+            )}
           </Field>
-          <Field label="Try again" help={retry ? undefined : 'Without this, only what surely did not happen is tried again.'}>
-            {(ids) => <Switch {...ids} checked={retry !== undefined} onChange={(on) => set(stepId, 'retry', on ? DEFAULT_RETRY : undefined)} />}
+          <Field
+            label="Try again"
+            help={retry ? undefined : 'Without this, only what surely did not happen is tried again.'}
+          >
+            {(ids) => (
+              <Switch
+                {...ids}
+                checked={retry !== undefined}
+                onChange={(on) => set(stepId, 'retry', on ? DEFAULT_RETRY : undefined)}
+              />
+            )}
           </Field>
           {retry && (
             <div className="grid grid-cols-2 gap-3">
-              <NumberField label="Tries after the first" value={retry.count} min={0} max={10} onChange={(count) => set(stepId, 'retry', { ...retry, count: count ?? 0 })} />
-              <NumberField label="Wait between" unit="ms" value={retry.delayMs} min={0} max={3_600_000} onChange={(delayMs) => set(stepId, 'retry', { ...retry, delayMs: delayMs ?? 0 })} />
+              <NumberField
+                label="Tries after the first"
+                value={retry.count}
+                min={0}
+                max={10}
+                onChange={(count) => set(stepId, 'retry', { ...retry, count: count ?? 0 })}
+              />
+              <NumberField
+                label="Wait between"
+                unit="ms"
+                value={retry.delayMs}
+                min={0}
+                max={3_600_000}
+                onChange={(delayMs) => set(stepId, 'retry', { ...retry, delayMs: delayMs ?? 0 })}
+              />
               <div className="col-span-2">
                 <Field label="The wait">
                   {(ids) => (
@@ -60,17 +92,39 @@ export function ErrorForm({ stepId }: { stepId: string }) {
               </div>
             </div>
           )}
-          <NumberField label="Time of one try" unit="ms" optional value={step.timeoutMs} min={1} max={86_400_000} onChange={(timeoutMs) => set(stepId, 'timeoutMs', timeoutMs)} />
+          <NumberField
+            label="Time of one try"
+            unit="ms"
+            optional
+            value={step.timeoutMs}
+            min={1}
+            max={86_400_000}
+            onChange={(timeoutMs) => set(stepId, 'timeoutMs', timeoutMs)}
+          />
         </>
       )}
       <Field label="Off" help="Items pass through untouched.">
-        {(ids) => <Switch {...ids} checked={step.disabled === true} onChange={(on) => set(stepId, 'disabled', on ? true : undefined)} />}
+        {(ids) => (
+          <Switch
+            {...ids}
+            checked={step.disabled === true}
+            onChange={(on) => set(stepId, 'disabled', on ? true : undefined)}
+          />
+        )}
       </Field>
     </fieldset>
   );
 }
 
-type NumberFieldProps = { label: string; value: number | undefined; min: number; max: number; unit?: string; optional?: boolean; onChange: (value: number | undefined) => void };
+type NumberFieldProps = {
+  label: string;
+  value: number | undefined;
+  min: number;
+  max: number;
+  unit?: string;
+  optional?: boolean;
+  onChange: (value: number | undefined) => void;
+};
 
 export function NumberField({ label, value, min, max, unit, optional, onChange }: NumberFieldProps) {
   return (

@@ -1,11 +1,11 @@
 import { Box, Check, CircleX, FunctionSquare, Variable, Workflow } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
-import { complete, type CompletionOption } from '#shared/expression/complete.ts';
+import { type CompletionOption, complete } from '#shared/expression/complete.ts';
 import { cx } from '../look/cx.ts';
 import { Kbd } from '../look/Kbd.tsx';
 import { EXPRESSION_DRAG } from '../runs/fieldPath.ts';
-import { shortValue, typeWord } from '../runs/jsonLines.ts';
 import { Tokens } from '../runs/JsonView.tsx';
+import { shortValue, typeWord } from '../runs/jsonLines.ts';
 import { now } from '../state/store.ts';
 import { dropTaker, setTaker } from './fieldFocus.ts';
 import { isExpression } from './formSchema.ts';
@@ -33,7 +33,15 @@ const MOST_OPTIONS = 8;
  * A text field that turns into an expression with `=` at the start or with a dropped field. It opens in place: the
  * completions, the result for the current item and the item switch push the form down.
  */
-export function ExpressionField({ value, onChange, data, always, multiline, placeholder, ...rest }: ExpressionFieldProps) {
+export function ExpressionField({
+  value,
+  onChange,
+  data,
+  always,
+  multiline,
+  placeholder,
+  ...rest
+}: ExpressionFieldProps) {
   const area = useRef<HTMLTextAreaElement>(null);
   const [focused, setFocused] = useState(false);
   const [caret, setCaret] = useState(0);
@@ -46,10 +54,16 @@ export function ExpressionField({ value, onChange, data, always, multiline, plac
   const expression = isExpression(source);
   const shift = source.length - shown.length;
 
-  const result = useMemo(() => (expression && shown.trim() !== '' ? preview(source, data.scope) : undefined), [expression, shown, source, data.scope]);
+  const result = useMemo(
+    () => (expression && shown.trim() !== '' ? preview(source, data.scope) : undefined),
+    [expression, shown, source, data.scope],
+  );
   const completion = useMemo(() => {
     if (!focused || closed || !(expression || (equals && shown === ''))) return undefined;
-    const found = complete(source === '' ? '=' : source, caret + (source === '' ? 1 : shift), { ...data.scope, steps: data.steps });
+    const found = complete(source === '' ? '=' : source, caret + (source === '' ? 1 : shift), {
+      ...data.scope,
+      steps: data.steps,
+    });
     const typed = source.slice(found.from, caret + shift);
     const options = found.options.filter((option) => option.label !== typed).slice(0, MOST_OPTIONS);
     return options.length > 0 ? { from: Math.max(0, found.from - shift), options } : undefined;
@@ -144,9 +158,13 @@ export function ExpressionField({ value, onChange, data, always, multiline, plac
   const open = focused && (completion !== undefined || result !== undefined);
   return (
     <div className="flex min-w-0 flex-col gap-1">
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: it takes what is dropped; the field inside takes everything else. */}
       <div
         data-invalid={wrong || rest['aria-invalid'] ? 'true' : undefined}
-        className={cx('field-box flex min-w-0 rounded-control bg-panel', (equals || expression) && 'font-mono text-[12px]')}
+        className={cx(
+          'field-box flex min-w-0 rounded-control bg-panel',
+          (equals || expression) && 'font-mono text-[12px]',
+        )}
         onDragOver={(event) => event.dataTransfer.types.includes(EXPRESSION_DRAG) && event.preventDefault()}
         onDrop={(event) => {
           const dropped = event.dataTransfer.getData(EXPRESSION_DRAG);
@@ -157,7 +175,10 @@ export function ExpressionField({ value, onChange, data, always, multiline, plac
         }}
       >
         {equals && (
-          <span aria-hidden className="flex-none py-1.25 pl-2.25 font-mono text-[12px]/[20px] font-semibold text-pin-ink">
+          <span
+            aria-hidden
+            className="flex-none py-1.25 pl-2.25 font-mono text-[12px]/[20px] font-semibold text-pin-ink"
+          >
             =
           </span>
         )}
@@ -187,13 +208,21 @@ export function ExpressionField({ value, onChange, data, always, multiline, plac
             setClosed(false);
           }}
           onKeyDown={onKeyDown}
-          className={cx('block min-w-0 flex-1 resize-none overflow-hidden bg-transparent py-1.25 pr-2.25 leading-5 break-words outline-none placeholder:text-ink-3', equals ? 'pl-1.5' : 'pl-2.25')}
+          className={cx(
+            'block min-w-0 flex-1 resize-none overflow-hidden bg-transparent py-1.25 pr-2.25 leading-5 break-words outline-none placeholder:text-ink-3',
+            equals ? 'pl-1.5' : 'pl-2.25',
+          )}
         />
       </div>
       {open && (
         <div className="overflow-hidden rounded-card bg-raised font-ui text-body shadow-pop">
           {completion && (
-            <div id={rest.id ? `${rest.id}-options` : undefined} role="listbox" aria-label="Completions" className="border-b border-line p-1 last:border-b-0">
+            <div
+              id={rest.id ? `${rest.id}-options` : undefined}
+              role="listbox"
+              aria-label="Completions"
+              className="border-b border-line p-1 last:border-b-0"
+            >
               {completion.options.map((option, index) => {
                 const Glyph = GLYPHS[option.kind];
                 return (
@@ -205,11 +234,16 @@ export function ExpressionField({ value, onChange, data, always, multiline, plac
                     aria-selected={index === active}
                     onPointerDown={(event) => event.preventDefault()}
                     onClick={() => accept(option)}
-                    className={cx('flex h-6.5 items-center gap-2 rounded-[5px] px-2 text-list', index === active && 'bg-selected')}
+                    className={cx(
+                      'flex h-6.5 items-center gap-2 rounded-[5px] px-2 text-list',
+                      index === active && 'bg-selected',
+                    )}
                   >
                     <Glyph className={cx('icon-s', index === active ? 'text-accent-ink' : 'text-ink-3')} aria-hidden />
                     <span className="font-mono text-[12px]">{option.label}</span>
-                    <span className="ml-auto min-w-0 truncate pl-4 font-mono text-[11px] text-ink-3">{option.detail}</span>
+                    <span className="ml-auto min-w-0 truncate pl-4 font-mono text-[11px] text-ink-3">
+                      {option.detail}
+                    </span>
                   </div>
                 );
               })}
@@ -244,31 +278,35 @@ export function ExpressionField({ value, onChange, data, always, multiline, plac
           </span>
         </p>
       )}
-      {!open && expression && data.count === 0 && <p className="text-micro text-ink-3">Run the workflow once to see the result here.</p>}
-      {(wrong || (result?.kind === 'error' && !fix && !focused && data.count === 0 && /expression/.test(result.message))) && result?.kind === 'error' && (
-        <p className="flex items-start gap-1.5 text-micro text-bad-ink">
-          <CircleX className="icon-xs mt-px flex-none" aria-hidden />
-          <span className="min-w-0 break-words">
-            {result.message}{' '}
-            {fix ? (
-              <>
-                Did you mean{' '}
-                <button
-                  type="button"
-                  onPointerDown={(event) => event.preventDefault()}
-                  onClick={() => onChange(acceptFix(source, fix))}
-                  className="rounded-[3px] font-mono underline"
-                >
-                  {fix.nearest}
-                </button>
-                ?
-              </>
-            ) : (
-              result.advice
-            )}
-          </span>
-        </p>
+      {!open && expression && data.count === 0 && (
+        <p className="text-micro text-ink-3">Run the workflow once to see the result here.</p>
       )}
+      {(wrong ||
+        (result?.kind === 'error' && !fix && !focused && data.count === 0 && /expression/.test(result.message))) &&
+        result?.kind === 'error' && (
+          <p className="flex items-start gap-1.5 text-micro text-bad-ink">
+            <CircleX className="icon-xs mt-px flex-none" aria-hidden />
+            <span className="min-w-0 break-words">
+              {result.message}{' '}
+              {fix ? (
+                <>
+                  Did you mean{' '}
+                  <button
+                    type="button"
+                    onPointerDown={(event) => event.preventDefault()}
+                    onClick={() => onChange(acceptFix(source, fix))}
+                    className="rounded-[3px] font-mono underline"
+                  >
+                    {fix.nearest}
+                  </button>
+                  ?
+                </>
+              ) : (
+                result.advice
+              )}
+            </span>
+          </p>
+        )}
     </div>
   );
 }
@@ -287,8 +325,13 @@ function ResultPane({ result, data }: { result: Preview; data: FieldScope }) {
         )}
       </div>
       <div className="mt-1 flex min-w-0 items-baseline gap-2.5">
-        <span className="min-w-0 truncate font-mono text-[17px]/6 font-medium" title={typeof value === 'string' ? value : JSON.stringify(value)}>
-          {typeof value === 'object' && value !== null ? JSON.stringify(value).slice(0, 120) : shortValue(value, 120).text}
+        <span
+          className="min-w-0 truncate font-mono text-[17px]/6 font-medium"
+          title={typeof value === 'string' ? value : JSON.stringify(value)}
+        >
+          {typeof value === 'object' && value !== null
+            ? JSON.stringify(value).slice(0, 120)
+            : shortValue(value, 120).text}
         </span>
         <span className="flex-none text-small text-ink-3">{typeWord(value)}</span>
       </div>

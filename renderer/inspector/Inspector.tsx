@@ -1,8 +1,8 @@
 import { Maximize2, Play, X } from 'lucide-react';
 import { useState } from 'react';
 import { runOne } from '../canvas/commands.ts';
-import { Button } from '../look/Button.tsx';
 import { StateBadge } from '../look/Badge.tsx';
+import { Button } from '../look/Button.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
 import { openWorkflow, stepById } from '../state/documentSlice.ts';
@@ -23,10 +23,18 @@ export type FormTab = (typeof FORM_TABS)[number]['value'];
 /** The selected step's form, or the workflow's own settings. */
 export function Inspector() {
   const selection = useEditor((state) => state.selection);
-  const stepId = useEditor((state) => (state.selection.length === 1 && openWorkflow(state)?.steps[state.selection[0] ?? ''] ? state.selection[0] : undefined));
+  const stepId = useEditor((state) =>
+    state.selection.length === 1 && openWorkflow(state)?.steps[state.selection[0] ?? '']
+      ? state.selection[0]
+      : undefined,
+  );
   if (stepId) return <StepPanel key={stepId} stepId={stepId} />;
   if (selection.length > 1) {
-    return <p className="p-4 text-small text-ink-3">{selection.length} steps are selected. Copy, move, turn off or delete them together.</p>;
+    return (
+      <p className="p-4 text-small text-ink-3">
+        {selection.length} steps are selected. Copy, move, turn off or delete them together.
+      </p>
+    );
   }
   return <WorkflowForm />;
 }
@@ -49,14 +57,34 @@ function StepPanel({ stepId }: { stepId: string }) {
             {step.uses} · {stepId}
           </p>
         </div>
-        <Button look="ghost" size="sm" aria-label="Open the step" icon={<Maximize2 className="icon-s" />} onClick={() => now().openStep(stepId)} />
-        <Button look="ghost" size="sm" aria-label="Close" icon={<X className="icon-s" />} onClick={() => now().select([])} />
+        <Button
+          look="ghost"
+          size="sm"
+          aria-label="Open the step"
+          icon={<Maximize2 className="icon-s" />}
+          onClick={() => now().openStep(stepId)}
+        />
+        <Button
+          look="ghost"
+          size="sm"
+          aria-label="Close"
+          icon={<X className="icon-s" />}
+          onClick={() => now().select([])}
+        />
       </header>
       <div className="flex flex-none flex-wrap items-center gap-2 border-b border-line px-4 pb-3">
         <Segmented label="Form" value={tab} options={FORM_TABS} onChange={setTab} />
         <span className="ml-auto flex items-center gap-2">
           {state !== 'idle' && <StateBadge state={state} />}
-          {!readOnly && <Button look="ghost" size="sm" aria-label="Run this step" icon={<Play className="icon-s" />} onClick={() => runOne(stepId)} />}
+          {!readOnly && (
+            <Button
+              look="ghost"
+              size="sm"
+              aria-label="Run this step"
+              icon={<Play className="icon-s" />}
+              onClick={() => runOne(stepId)}
+            />
+          )}
         </span>
       </div>
       <div className="min-h-0 flex-1 overflow-auto p-4">

@@ -9,7 +9,8 @@ import { isExpression } from './formSchema.ts';
 
 type Pair = { name: string; value: Json };
 
-const pairsOf = (value: Json | undefined): Pair[] => Object.entries(isJsonObject(value) ? value : {}).map(([name, one]) => ({ name, value: one }));
+const pairsOf = (value: Json | undefined): Pair[] =>
+  Object.entries(isJsonObject(value) ? value : {}).map(([name, one]) => ({ name, value: one }));
 
 function toObject(pairs: Pair[]): JsonObject {
   const object: JsonObject = {};
@@ -22,12 +23,21 @@ export function MapField({ field, value, onChange, data, path }: ConfigFieldProp
   const [pairs, setPairs] = useState(() => pairsOf(value));
   useEffect(() => {
     // A change from elsewhere: undo, the YAML pane, somebody else.
-    setPairs((before) => (JSON.stringify(toObject(before)) === JSON.stringify(isJsonObject(value) ? value : {}) ? before : pairsOf(value)));
+    setPairs((before) =>
+      JSON.stringify(toObject(before)) === JSON.stringify(isJsonObject(value) ? value : {}) ? before : pairsOf(value),
+    );
   }, [value]);
   const entry = field.entry;
   if (!entry) return null;
   if (isExpression(value)) {
-    return <ExpressionField value={value} data={data} aria-label={field.title} onChange={(text) => onChange(text === '' ? undefined : text)} />;
+    return (
+      <ExpressionField
+        value={value}
+        data={data}
+        aria-label={field.title}
+        onChange={(text) => onChange(text === '' ? undefined : text)}
+      />
+    );
   }
 
   function write(next: Pair[]) {
@@ -35,7 +45,8 @@ export function MapField({ field, value, onChange, data, path }: ConfigFieldProp
     const object = toObject(next);
     onChange(Object.keys(object).length > 0 ? object : undefined);
   }
-  const change = (index: number, part: Partial<Pair>) => write(pairs.map((pair, at) => (at === index ? { ...pair, ...part } : pair)));
+  const change = (index: number, part: Partial<Pair>) =>
+    write(pairs.map((pair, at) => (at === index ? { ...pair, ...part } : pair)));
   const names = pairs.map((pair) => pair.name);
 
   return (
@@ -72,7 +83,12 @@ export function MapField({ field, value, onChange, data, path }: ConfigFieldProp
           </div>
         );
       })}
-      <Button size="sm" className="self-start" icon={<Plus className="icon-s" />} onClick={() => setPairs([...pairs, { name: '', value: '' }])}>
+      <Button
+        size="sm"
+        className="self-start"
+        icon={<Plus className="icon-s" />}
+        onClick={() => setPairs([...pairs, { name: '', value: '' }])}
+      >
         Add field
       </Button>
     </div>

@@ -1,7 +1,7 @@
 import { lazy, Suspense } from 'react';
 import type { EditorMarker } from './monacoBox.tsx';
 
-const MonacoBox = lazy(() => import('./monacoBox.tsx'));
+const MonacoBox = lazy(() => import('./monacoBox.tsx').then((file) => ({ default: file.MonacoBox })));
 
 export type MonacoEditorProps = {
   /** Names the model: another path is another document. */

@@ -12,7 +12,7 @@ import { now, useEditor } from '../state/store.ts';
 import { ConfigField } from './ConfigField.tsx';
 import { ConnectionPicker } from './ConnectionPicker.tsx';
 import type { FieldModel } from './formSchema.ts';
-import { useFieldScope, type FieldScope } from './usePreviewScope.ts';
+import { type FieldScope, useFieldScope } from './usePreviewScope.ts';
 
 const NO_PROBLEMS: Problem[] = [];
 
@@ -22,7 +22,10 @@ export function StepForm({ stepId }: { stepId: string }) {
   const info = useEditor((state) => (step ? stepTypeInfo(state.stepTypes, step.uses) : undefined));
   const all = useEditor((state) => state.doc?.problems ?? NO_PROBLEMS);
   const data = useFieldScope(stepId);
-  const problems = useMemo(() => all.filter((one) => one.stepId === stepId && one.workflowId === now().workflowId), [all, stepId]);
+  const problems = useMemo(
+    () => all.filter((one) => one.stepId === stepId && one.workflowId === now().workflowId),
+    [all, stepId],
+  );
   const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
   if (!step) return null;
   if (!info) {
@@ -38,7 +41,11 @@ export function StepForm({ stepId }: { stepId: string }) {
   return (
     <fieldset disabled={readOnly} className="flex min-w-0 flex-col gap-4">
       {rest.map((problem) => (
-        <Note key={problem.code + problem.message} kind={problem.severity === 'error' ? 'bad' : 'wait'} title={problem.message}>
+        <Note
+          key={problem.code + problem.message}
+          kind={problem.severity === 'error' ? 'bad' : 'wait'}
+          title={problem.message}
+        >
           {problem.advice}
         </Note>
       ))}
@@ -73,7 +80,14 @@ function ModeField({ stepId, mode }: { stepId: string; mode: Step['mode'] }) {
   );
 }
 
-type FieldsProps = { stepId: string; step: Step; info: StepTypeInfo; fields: FieldModel[]; data: FieldScope; problems: Problem[] };
+type FieldsProps = {
+  stepId: string;
+  step: Step;
+  info: StepTypeInfo;
+  fields: FieldModel[];
+  data: FieldScope;
+  problems: Problem[];
+};
 
 function Fields({ stepId, step, fields, data, problems }: FieldsProps) {
   return fields.map((field) => (
@@ -83,12 +97,20 @@ function Fields({ stepId, step, fields, data, problems }: FieldsProps) {
       field={field}
       value={step.config[field.key]}
       data={data}
-      problem={problems.find((one) => one.field === `config.${field.key}` || one.field?.startsWith(`config.${field.key}.`))}
+      problem={problems.find(
+        (one) => one.field === `config.${field.key}` || one.field?.startsWith(`config.${field.key}.`),
+      )}
     />
   ));
 }
 
-type OneFieldProps = { stepId: string; field: FieldModel; value: Json | undefined; data: FieldScope; problem: Problem | undefined };
+type OneFieldProps = {
+  stepId: string;
+  field: FieldModel;
+  value: Json | undefined;
+  data: FieldScope;
+  problem: Problem | undefined;
+};
 
 function OneField({ stepId, field, value, data, problem }: OneFieldProps) {
   const [touched, setTouched] = useState(false);
@@ -96,7 +118,10 @@ function OneField({ stepId, field, value, data, problem }: OneFieldProps) {
     (next: Json | undefined) => {
       const { workflowId, edit } = now();
       if (!workflowId) return;
-      edit([{ type: 'setConfig', workflowId, stepId, path: [field.key], ...(next === undefined ? {} : { value: next }) }], `${stepId}.${field.key}`);
+      edit(
+        [{ type: 'setConfig', workflowId, stepId, path: [field.key], ...(next === undefined ? {} : { value: next }) }],
+        `${stepId}.${field.key}`,
+      );
     },
     [stepId, field.key],
   );
@@ -106,7 +131,14 @@ function OneField({ stepId, field, value, data, problem }: OneFieldProps) {
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: it only notes that somebody was here.
     <div onBlur={() => setTouched(true)}>
-      <ConfigField field={field} value={value} onChange={onChange} data={data} path={`${now().workflowId}/${stepId}/${field.key}`} error={shown && `${shown.message} ${shown.advice}`} />
+      <ConfigField
+        field={field}
+        value={value}
+        onChange={onChange}
+        data={data}
+        path={`${now().workflowId}/${stepId}/${field.key}`}
+        error={shown && `${shown.message} ${shown.advice}`}
+      />
     </div>
   );
 }

@@ -11,7 +11,8 @@ export function StepName({ stepId, className }: { stepId: string; className?: st
   useEffect(() => setTyped(name), [name]);
   function keep() {
     const { workflowId, edit } = now();
-    if (typed.trim() && typed.trim() !== name && workflowId) edit([{ type: 'renameStep', workflowId, stepId, name: typed.trim() }]);
+    if (typed.trim() && typed.trim() !== name && workflowId)
+      edit([{ type: 'renameStep', workflowId, stepId, name: typed.trim() }]);
     else setTyped(name);
   }
   return (
@@ -29,7 +30,10 @@ export function StepName({ stepId, className }: { stepId: string; className?: st
           setTyped(name);
         }
       }}
-      className={cx('-mx-1 block w-full truncate rounded-chip bg-transparent px-1 text-body font-heading outline-none hover:bg-hover focus:bg-panel', className)}
+      className={cx(
+        '-mx-1 block w-full truncate rounded-chip bg-transparent px-1 text-body font-heading outline-none hover:bg-hover focus:bg-panel',
+        className,
+      )}
     />
   );
 }

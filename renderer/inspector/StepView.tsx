@@ -9,7 +9,7 @@ import { Kbd } from '../look/Kbd.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
 import { ErrorView } from '../runs/DataPanel.tsx';
-import { type DataLook, DataLooks, DataView, SearchableData } from '../runs/DataView.tsx';
+import { type DataLook, DataLooks, ItemsView, SearchableData } from '../runs/ItemsView.tsx';
 import { SchemaTree } from '../runs/SchemaTree.tsx';
 import { openWorkflow, stepById } from '../state/documentSlice.ts';
 import { outputAtHand, stepRunOf, useOutput, useStepInput } from '../state/stepData.ts';
@@ -34,11 +34,19 @@ export function StepView({ stepId }: { stepId: string }) {
   const [tab, setTab] = useState<FormTab>('fields');
   if (!step || !workflow) return null;
   const [before, after] = neighbours(workflow, stepId);
-  const word = state === 'succeeded' && ran?.durationMs !== undefined ? `Succeeded in ${formatDuration(ran.durationMs)}` : undefined;
+  const word =
+    state === 'succeeded' && ran?.durationMs !== undefined
+      ? `Succeeded in ${formatDuration(ran.durationMs)}`
+      : undefined;
   return (
     <main className="flex min-w-0 flex-1 flex-col bg-panel" aria-label={`Step ${step.name}`}>
       <header className="flex min-h-13 flex-none flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-1.5">
-        <Button look="ghost" aria-label="Back to the canvas" icon={<ArrowLeft className="icon" />} onClick={() => now().openStep(undefined)} />
+        <Button
+          look="ghost"
+          aria-label="Back to the canvas"
+          icon={<ArrowLeft className="icon" />}
+          onClick={() => now().openStep(undefined)}
+        />
         <span className="flex size-8 flex-none items-center justify-center rounded-[7px] bg-sunken text-ink-2 shadow-[inset_0_0_0_1px_var(--line)]">
           <StepIcon uses={step.uses} />
         </span>
@@ -57,7 +65,12 @@ export function StepView({ stepId }: { stepId: string }) {
               {pinned ? 'Unpin' : 'Pin output'}
             </Button>
           )}
-          <Button look="primary" icon={<Play className="icon-s" />} blocked={readOnly ? 'A past run is shown.' : !trusted && 'The folder is not trusted yet.'} onClick={() => runOne(stepId)}>
+          <Button
+            look="primary"
+            icon={<Play className="icon-s" />}
+            blocked={readOnly ? 'A past run is shown.' : !trusted && 'The folder is not trusted yet.'}
+            onClick={() => runOne(stepId)}
+          >
             Run step
           </Button>
         </span>
@@ -85,14 +98,29 @@ export function StepView({ stepId }: { stepId: string }) {
 
 function neighbours(workflow: Workflow, stepId: string): [string | undefined, string | undefined] {
   const edges = Object.keys(workflow.edges).map(parseEdge);
-  return [edges.find((edge) => edge.to === stepId)?.from, edges.find((edge) => edge.from === stepId && edge.outPort !== 'error')?.to];
+  return [
+    edges.find((edge) => edge.to === stepId)?.from,
+    edges.find((edge) => edge.from === stepId && edge.outPort !== 'error')?.to,
+  ];
 }
 
-function Neighbour({ stepId, workflow, side }: { stepId: string | undefined; workflow: Workflow; side: 'before' | 'after' }) {
+function Neighbour({
+  stepId,
+  workflow,
+  side,
+}: {
+  stepId: string | undefined;
+  workflow: Workflow;
+  side: 'before' | 'after';
+}) {
   const step = stepId ? workflow.steps[stepId] : undefined;
   if (!step) return null;
   return (
-    <button type="button" onClick={() => now().openStep(stepId)} className="flex max-w-40 items-center gap-1 rounded-control px-1.5 py-1 text-list text-ink-2 hover:bg-hover max-lg:hidden">
+    <button
+      type="button"
+      onClick={() => now().openStep(stepId)}
+      className="flex max-w-40 items-center gap-1 rounded-control px-1.5 py-1 text-list text-ink-2 hover:bg-hover max-lg:hidden"
+    >
       {side === 'before' && <ChevronLeft className="icon-s flex-none" aria-label="Step before" />}
       <span className="truncate">{step.name}</span>
       {side === 'after' && <ChevronRight className="icon-s flex-none" aria-label="Step after" />}
@@ -101,7 +129,8 @@ function Neighbour({ stepId, workflow, side }: { stepId: string | undefined; wor
 }
 
 function takeExpression(expression: string) {
-  if (!giveExpression(expression)) now().say({ kind: 'info', title: 'Put the cursor into a field first', text: 'Or drag the value onto the field.' });
+  if (!giveExpression(expression))
+    now().say({ kind: 'info', title: 'Put the cursor into a field first', text: 'Or drag the value onto the field.' });
 }
 
 function InputColumn({ stepId, workflow }: { stepId: string; workflow: Workflow }) {
@@ -156,8 +185,22 @@ function ItemSwitch({ count }: { count: number }) {
   if (count < 2) return null;
   return (
     <span className="ml-auto flex items-center">
-      <Button look="ghost" size="sm" aria-label="Item before" disabled={index === 0} icon={<ChevronLeft className="icon-s" />} onClick={() => now().setItemIndex(index - 1)} />
-      <Button look="ghost" size="sm" aria-label="Next item" disabled={index >= count - 1} icon={<ChevronRight className="icon-s" />} onClick={() => now().setItemIndex(index + 1)} />
+      <Button
+        look="ghost"
+        size="sm"
+        aria-label="Item before"
+        disabled={index === 0}
+        icon={<ChevronLeft className="icon-s" />}
+        onClick={() => now().setItemIndex(index - 1)}
+      />
+      <Button
+        look="ghost"
+        size="sm"
+        aria-label="Next item"
+        disabled={index >= count - 1}
+        icon={<ChevronRight className="icon-s" />}
+        onClick={() => now().setItemIndex(index + 1)}
+      />
     </span>
   );
 }
@@ -168,7 +211,12 @@ function AlsoInReach({ stepId, direct, workflow }: { stepId: string; direct: str
   const env = useEditor((state) => state.doc?.tree.environments.local?.vars);
   const others = stepsBefore(workflow, stepId).filter((id) => id !== direct);
   const rows = [
-    ...others.map((id) => ({ key: id, title: workflow.steps[id]?.name ?? id, root: `$('${id}').item.json`, value: outputAtHand(now(), id)?.[0]?.json })),
+    ...others.map((id) => ({
+      key: id,
+      title: workflow.steps[id]?.name ?? id,
+      root: `$('${id}').item.json`,
+      value: outputAtHand(now(), id)?.[0]?.json,
+    })),
     ...(env && Object.keys(env).length > 0 ? [{ key: '$env', title: '$env', root: '$env', value: env }] : []),
   ];
   if (rows.length === 0) return null;
@@ -186,7 +234,9 @@ function AlsoInReach({ stepId, direct, workflow }: { stepId: string; direct: str
           >
             <ChevronRight className={open === row.key ? 'icon-xs rotate-90' : 'icon-xs'} aria-hidden />
             <span className="truncate">{row.title}</span>
-            <span className="ml-auto flex-none font-mono text-[11px] text-ink-3">{row.value ? plural(Object.keys(row.value).length, 'field') : 'not run'}</span>
+            <span className="ml-auto flex-none font-mono text-[11px] text-ink-3">
+              {row.value ? plural(Object.keys(row.value).length, 'field') : 'not run'}
+            </span>
           </button>
           {open === row.key && row.value && <SchemaTree value={row.value} root={row.root} onUse={takeExpression} />}
         </div>
@@ -218,7 +268,14 @@ function OutputColumn({ stepId, stale }: { stepId: string; stale: boolean }) {
         <div className="flex flex-none flex-wrap items-center gap-2 px-3 pt-2">
           {stale && <StateBadge state="stale" word="From before your last edit" />}
           {pinned && <StateBadge state="pinned" word="Pinned" />}
-          {ports.length > 1 && <Segmented label="Port" value={shown ?? ''} options={ports.map((one) => ({ value: one, label: one }))} onChange={setPort} />}
+          {ports.length > 1 && (
+            <Segmented
+              label="Port"
+              value={shown ?? ''}
+              options={ports.map((one) => ({ value: one, label: one }))}
+              onChange={setPort}
+            />
+          )}
           {look !== 'table' && items.length > 1 && (
             <span className="ml-auto flex items-center text-small tabular-nums text-ink-3">
               {Math.min(index, items.length - 1) + 1} of {items.length} <ItemSwitch count={items.length} />
@@ -228,7 +285,19 @@ function OutputColumn({ stepId, stale }: { stepId: string; stale: boolean }) {
       )}
       {stepRun?.error && <ErrorView error={stepRun.error} />}
       {!stepRun && <p className="flex items-center gap-2 p-4 text-small text-ink-3">It has not run yet.</p>}
-      {stepRun && !stepRun.error && (waiting ? <p className="p-4 text-small text-ink-3">Reading the items…</p> : <DataView items={items} look={look} root={`$('${stepId}').item.json`} selected={index} onSelect={(next) => now().setItemIndex(next)} />)}
+      {stepRun &&
+        !stepRun.error &&
+        (waiting ? (
+          <p className="p-4 text-small text-ink-3">Reading the items…</p>
+        ) : (
+          <ItemsView
+            items={items}
+            look={look}
+            root={`$('${stepId}').item.json`}
+            selected={index}
+            onSelect={(next) => now().setItemIndex(next)}
+          />
+        ))}
       {stepRun && (
         <dl className="grid flex-none grid-cols-[96px_1fr] gap-y-1.5 border-t border-line p-3 text-small">
           {stepRun.startedAt && (
@@ -242,7 +311,9 @@ function OutputColumn({ stepId, stale }: { stepId: string; stale: boolean }) {
           {payload && (
             <>
               <dt className="text-ink-3">Size</dt>
-              <dd className="text-right tabular-nums">{formatBytes('bytes' in payload ? payload.bytes : JSON.stringify(payload.items).length)}</dd>
+              <dd className="text-right tabular-nums">
+                {formatBytes('bytes' in payload ? payload.bytes : JSON.stringify(payload.items).length)}
+              </dd>
             </>
           )}
         </dl>

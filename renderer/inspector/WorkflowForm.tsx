@@ -8,7 +8,9 @@ import { openWorkflow } from '../state/documentSlice.ts';
 import { now, useEditor } from '../state/store.ts';
 import { NumberField } from './ErrorForm.tsx';
 
-const ZONES = [...new Set(['UTC', Intl.DateTimeFormat().resolvedOptions().timeZone, ...Intl.supportedValuesOf('timeZone')])].map((zone) => ({ value: zone, label: zone }));
+const ZONES = [
+  ...new Set(['UTC', Intl.DateTimeFormat().resolvedOptions().timeZone, ...Intl.supportedValuesOf('timeZone')]),
+].map((zone) => ({ value: zone, label: zone }));
 const KEEP = [
   { value: 'all', label: 'Every run' },
   { value: 'failures', label: 'Failed runs' },
@@ -64,15 +66,51 @@ export function WorkflowForm() {
           )}
         </Field>
         <Field label="Time zone" help="Schedules and dates are read in it.">
-          {(ids) => <Select {...ids} value={settings.timezone ?? 'UTC'} options={ZONES} onChange={(timezone) => set({ timezone: timezone === 'UTC' ? undefined : timezone })} />}
+          {(ids) => (
+            <Select
+              {...ids}
+              value={settings.timezone ?? 'UTC'}
+              options={ZONES}
+              onChange={(timezone) => set({ timezone: timezone === 'UTC' ? undefined : timezone })}
+            />
+          )}
         </Field>
-        <NumberField label="Stop a run after" unit="ms of active time" optional value={settings.timeoutMs} min={1} max={3_600_000} onChange={(timeoutMs) => set({ timeoutMs })} />
-        <NumberField label="Runs at once" optional value={settings.concurrency} min={1} max={1_000} onChange={(concurrency) => set({ concurrency })} />
+        <NumberField
+          label="Stop a run after"
+          unit="ms of active time"
+          optional
+          value={settings.timeoutMs}
+          min={1}
+          max={3_600_000}
+          onChange={(timeoutMs) => set({ timeoutMs })}
+        />
+        <NumberField
+          label="Runs at once"
+          optional
+          value={settings.concurrency}
+          min={1}
+          max={1_000}
+          onChange={(concurrency) => set({ concurrency })}
+        />
         <Field label="A crash may cost" help="Less kept is faster; an effect is never repeated unasked.">
-          {(ids) => <Select {...ids} value={settings.durability} options={DURABILITY} onChange={(value) => set({ durability: value as Settings['durability'] })} />}
+          {(ids) => (
+            <Select
+              {...ids}
+              value={settings.durability}
+              options={DURABILITY}
+              onChange={(value) => set({ durability: value as Settings['durability'] })}
+            />
+          )}
         </Field>
         <Field label="Keep run data">
-          {(ids) => <Select {...ids} value={settings.keep} options={KEEP} onChange={(value) => set({ keep: value as Settings['keep'] })} />}
+          {(ids) => (
+            <Select
+              {...ids}
+              value={settings.keep}
+              options={KEEP}
+              onChange={(value) => set({ keep: value as Settings['keep'] })}
+            />
+          )}
         </Field>
       </fieldset>
       <footer className="flex h-11 flex-none items-center gap-2 border-t border-line px-4 text-small text-ink-3">

@@ -83,8 +83,16 @@ export function YamlPane({ workflowId }: { workflowId: string }) {
   }
 
   const markers = useMemo(() => {
-    const problems = broken.length > 0 ? broken : all.filter((one) => one.workflowId === workflowId && (file === '' || one.file === file));
-    return problems.map(({ line, column, message, advice, severity }) => ({ line, column, severity, message: `${message} ${advice}` }));
+    const problems =
+      broken.length > 0
+        ? broken
+        : all.filter((one) => one.workflowId === workflowId && (file === '' || one.file === file));
+    return problems.map(({ line, column, message, advice, severity }) => ({
+      line,
+      column,
+      severity,
+      message: `${message} ${advice}`,
+    }));
   }, [broken, all, workflowId, file]);
 
   const first = broken[0];
@@ -99,7 +107,16 @@ export function YamlPane({ workflowId }: { workflowId: string }) {
         </Note>
       )}
       {text !== undefined && (
-        <MonacoEditor path={`workflows/${workflowId}.yaml`} language="yaml" value={text} onChange={onChange} readOnly={readOnly} markers={markers} label="YAML of the workflow" className="min-h-0 flex-1" />
+        <MonacoEditor
+          path={`workflows/${workflowId}.yaml`}
+          language="yaml"
+          value={text}
+          onChange={onChange}
+          readOnly={readOnly}
+          markers={markers}
+          label="YAML of the workflow"
+          className="min-h-0 flex-1"
+        />
       )}
     </div>
   );

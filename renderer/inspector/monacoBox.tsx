@@ -12,7 +12,8 @@ import type { MonacoEditorProps } from './MonacoEditor.tsx';
 export type EditorMarker = { line: number; column: number; message: string; severity: 'error' | 'warning' };
 
 globalThis.MonacoEnvironment = {
-  getWorker: (_id: string, label: string) => (label === 'typescript' || label === 'javascript' ? new TsWorker() : new EditorWorker()),
+  getWorker: (_id: string, label: string) =>
+    label === 'typescript' || label === 'javascript' ? new TsWorker() : new EditorWorker(),
 };
 
 /** What a script may use besides the language itself. */
@@ -26,7 +27,13 @@ declare const $json: Record<string, any>; declare const $items: Item[]; declare 
 declare function $(step: string): { item: Item; first(): Item; last(): Item; all(): Item[] };
 `;
 for (const defaults of [typescript.typescriptDefaults, typescript.javascriptDefaults]) {
-  defaults.setCompilerOptions({ target: typescript.ScriptTarget.ESNext, allowNonTsExtensions: true, strict: true, noLib: false, lib: ['es2022'] });
+  defaults.setCompilerOptions({
+    target: typescript.ScriptTarget.ESNext,
+    allowNonTsExtensions: true,
+    strict: true,
+    noLib: false,
+    lib: ['es2022'],
+  });
   // Inline code is a function body: it may return and await at the top.
   defaults.setDiagnosticsOptions({ diagnosticCodesToIgnore: [1108, 1375, 1378] });
   defaults.addExtraLib(SCRIPT_TYPES, 'file:///sluice.d.ts');
@@ -85,7 +92,17 @@ function applyTheme(): void {
 }
 
 /** The real editor. A new text from outside is put in as the smallest edit, so that the cursor stays where it is. */
-export default function MonacoBox({ path, language, value, onChange, readOnly, markers, label, className, lineNumbers = true }: MonacoEditorProps) {
+export function MonacoBox({
+  path,
+  language,
+  value,
+  onChange,
+  readOnly,
+  markers,
+  label,
+  className,
+  lineNumbers = true,
+}: MonacoEditorProps) {
   const box = useRef<HTMLDivElement>(null);
   const editor = useRef<monaco.editor.IStandaloneCodeEditor>(undefined);
   const latest = useRef(onChange);
@@ -180,5 +197,8 @@ function smallestEdit(model: monaco.editor.ITextModel, next: string): monaco.edi
   while (tail < least - start && before[before.length - 1 - tail] === next[next.length - 1 - tail]) tail += 1;
   const from = model.getPositionAt(start);
   const to = model.getPositionAt(before.length - tail);
-  return { range: new monaco.Range(from.lineNumber, from.column, to.lineNumber, to.column), text: next.slice(start, next.length - tail) };
+  return {
+    range: new monaco.Range(from.lineNumber, from.column, to.lineNumber, to.column),
+    text: next.slice(start, next.length - tail),
+  };
 }

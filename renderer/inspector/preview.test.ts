@@ -20,7 +20,12 @@ test('the result is that of the current item', () => {
 });
 
 test('the inputs that were used stand beside the result', () => {
-  expect(preview('=$json.net * $env.rate', at(0))).toMatchObject({ used: [{ name: 'net', value: 12 }, { name: 'rate', value: 0.5 }] });
+  expect(preview('=$json.net * $env.rate', at(0))).toMatchObject({
+    used: [
+      { name: 'net', value: 12 },
+      { name: 'rate', value: 0.5 },
+    ],
+  });
 });
 
 test('a template is filled in', () => {
@@ -46,5 +51,7 @@ test('text that does not parse is told, not thrown', () => {
 });
 
 test('a replacement goes to the place of the error, not to an earlier use of the same letters', () => {
-  expect(acceptFix('=$json.dis + $json.dis', { found: 'dis', nearest: 'discount', offset: 13 })).toBe('=$json.dis + $json.discount');
+  expect(acceptFix('=$json.dis + $json.dis', { found: 'dis', nearest: 'discount', offset: 13 })).toBe(
+    '=$json.dis + $json.discount',
+  );
 });

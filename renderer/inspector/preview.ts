@@ -45,26 +45,41 @@ function stepView(data: PreviewData, ref: string): StepView | undefined {
   return {
     all: () => items,
     // The journal knows the lineage; the preview takes the item at the same place.
-    item: () => (items.length === data.items.length ? items[data.itemIndex] : items.length === 1 ? items[0] : undefined),
+    item: () =>
+      items.length === data.items.length ? items[data.itemIndex] : items.length === 1 ? items[0] : undefined,
   };
 }
 
 export type Preview =
   | { kind: 'value'; value: Json | undefined; used: { name: string; value: Json | undefined }[] }
-  | { kind: 'error'; message: string; advice?: string; /** A replacement that one click accepts. */ fix?: { found: string; nearest: string; offset?: number } };
+  | {
+      kind: 'error';
+      message: string;
+      advice?: string /** A replacement that one click accepts. */;
+      fix?: { found: string; nearest: string; offset?: number };
+    };
 
 /** The value of a field's text for the current item, or what is wrong with it and the name that was probably meant. */
 export function preview(source: string, scope: Scope): Preview {
   try {
     const compiled = compileExpression(source);
     const value = compiled.evaluate(scope) as Json | undefined;
-    return { kind: 'value', value, used: compiled.paths.slice(0, 4).map((path) => ({ name: lastName(path), value: readPath(path, scope) })) };
+    return {
+      kind: 'value',
+      value,
+      used: compiled.paths.slice(0, 4).map((path) => ({ name: lastName(path), value: readPath(path, scope) })),
+    };
   } catch (thrown) {
     const error = SluiceError.from(thrown);
     const found = text(error.details?.missing) ?? text(error.details?.found);
     const nearest = text(error.details?.nearest);
     const offset = typeof error.details?.offset === 'number' ? error.details.offset : undefined;
-    return { kind: 'error', message: error.message, advice: error.advice, ...(found && nearest ? { fix: { found, nearest, offset } } : {}) };
+    return {
+      kind: 'error',
+      message: error.message,
+      advice: error.advice,
+      ...(found && nearest ? { fix: { found, nearest, offset } } : {}),
+    };
   }
 }
 
@@ -81,7 +96,14 @@ function lastName(path: string): string {
 
 function readPath(path: string, scope: Scope): Json | undefined {
   const [root, ...names] = path.split('.');
-  let value: Json | undefined = root === '$json' ? scope.json : root === '$env' || root === '$vars' ? scope.env : root === '$trigger' ? scope.trigger : undefined;
+  let value: Json | undefined =
+    root === '$json'
+      ? scope.json
+      : root === '$env' || root === '$vars'
+        ? scope.env
+        : root === '$trigger'
+          ? scope.trigger
+          : undefined;
   for (const name of names) value = isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
   return value;
 }

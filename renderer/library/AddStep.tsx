@@ -29,7 +29,9 @@ function StepSearch() {
   const groups = useMemo(() => {
     const found = searchSteps(catalog, typed, { triggers: anchored ? false : undefined });
     // On an empty canvas a trigger is the likely answer; later it rarely is.
-    return noSteps || typed ? found : [...found.filter((one) => one.title !== 'Triggers'), ...found.filter((one) => one.title === 'Triggers')];
+    return noSteps || typed
+      ? found
+      : [...found.filter((one) => one.title !== 'Triggers'), ...found.filter((one) => one.title === 'Triggers')];
   }, [catalog, typed, anchored, noSteps]);
   const flat = groups.flatMap((group) => group.entries);
 
@@ -88,8 +90,18 @@ function StepSearch() {
             />
             <Kbd keys="Esc" />
           </div>
-          <div ref={list} id="step-types" role="listbox" aria-label="Step types" className="min-h-0 flex-1 overflow-auto p-1.5">
-            {flat.length === 0 && <p className="p-3 text-small text-ink-3">No step type is called “{typed}”. Try what it does, like “post” or “wait”.</p>}
+          <div
+            ref={list}
+            id="step-types"
+            role="listbox"
+            aria-label="Step types"
+            className="min-h-0 flex-1 overflow-auto p-1.5"
+          >
+            {flat.length === 0 && (
+              <p className="p-3 text-small text-ink-3">
+                No step type is called “{typed}”. Try what it does, like “post” or “wait”.
+              </p>
+            )}
             {groups.map((group) => (
               <div key={group.title}>
                 <p className="px-2.5 pt-2 pb-1 text-micro font-name text-ink-3">{group.title}</p>
@@ -106,7 +118,10 @@ function StepSearch() {
                       aria-selected={index === active}
                       onPointerMove={() => setActive(index)}
                       onClick={() => choose(index)}
-                      className={cx('flex h-9 items-center gap-2.5 rounded-control px-2.5', index === active && 'bg-selected')}
+                      className={cx(
+                        'flex h-9 items-center gap-2.5 rounded-control px-2.5',
+                        index === active && 'bg-selected',
+                      )}
                     >
                       <span className={cx('flex', index === active ? 'text-accent-ink' : 'text-ink-2')}>
                         <StepIcon uses={info.type} />

@@ -7,8 +7,8 @@ import { Slug } from '#shared/ids.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import { ConfigField } from '../inspector/ConfigField.tsx';
 import { formFields } from '../inspector/formSchema.ts';
-import type { FieldScope } from '../inspector/usePreviewScope.ts';
 import { previewScope } from '../inspector/preview.ts';
+import type { FieldScope } from '../inspector/usePreviewScope.ts';
 import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { Dialog } from '../look/Dialog.tsx';
@@ -58,7 +58,9 @@ export function ConnectionsScreen() {
       {list.length === 0 ? (
         <div className="m-auto max-w-90 p-6 text-center">
           <h2 className="text-lead font-heading">Which service should steps sign in to?</h2>
-          <p className="mt-1 text-ink-2">A connection keeps its secret outside the project’s files. Steps name it and never see what is in it.</p>
+          <p className="mt-1 text-ink-2">
+            A connection keeps its secret outside the project’s files. Steps name it and never see what is in it.
+          </p>
           <Button className="mt-3" icon={<Plus className="icon-s" />} onClick={() => setOpen({})}>
             New connection
           </Button>
@@ -84,9 +86,23 @@ export function ConnectionsScreen() {
                     </span>
                   </td>
                   <td className="border-b border-line px-4 text-ink-2">{one.connector}</td>
-                  <td className="max-w-60 truncate border-b border-line px-4 font-mono text-[11.5px] text-ink-2">{one.hosts.join(', ')}</td>
-                  <td className="border-b border-line px-4">{one.local ? <StateBadge state="succeeded" word="Set" /> : <StateBadge state="lacks" word="Not set" />}</td>
-                  <td className="border-b border-line px-4">{one.hosted ? <StateBadge state="succeeded" word="Set" /> : <StateBadge state="idle" word="Not set" />}</td>
+                  <td className="max-w-60 truncate border-b border-line px-4 font-mono text-[11.5px] text-ink-2">
+                    {one.hosts.join(', ')}
+                  </td>
+                  <td className="border-b border-line px-4">
+                    {one.local ? (
+                      <StateBadge state="succeeded" word="Set" />
+                    ) : (
+                      <StateBadge state="lacks" word="Not set" />
+                    )}
+                  </td>
+                  <td className="border-b border-line px-4">
+                    {one.hosted ? (
+                      <StateBadge state="succeeded" word="Set" />
+                    ) : (
+                      <StateBadge state="idle" word="Not set" />
+                    )}
+                  </td>
                   <td className="border-b border-line px-4 text-right">
                     <Button size="sm" onClick={() => setOpen({ name: one.name, connector: one.connector })}>
                       Set the secret
@@ -98,7 +114,15 @@ export function ConnectionsScreen() {
           </table>
         </div>
       )}
-      {open && <ConnectionDialog {...open} hosts={list.find((one) => one.name === open.name)?.hosts} connectors={connectors} onClose={() => setOpen(undefined)} onSaved={() => void load()} />}
+      {open && (
+        <ConnectionDialog
+          {...open}
+          hosts={list.find((one) => one.name === open.name)?.hosts}
+          connectors={connectors}
+          onClose={() => setOpen(undefined)}
+          onSaved={() => void load()}
+        />
+      )}
     </Screen>
   );
 }
@@ -121,12 +145,21 @@ const NO_DATA: FieldScope = {
   steps: [],
 };
 
-type ConnectionDialogProps = { name?: string; connector?: string; hosts?: string[]; connectors: Connector[]; onClose: () => void; onSaved: () => void };
+type ConnectionDialogProps = {
+  name?: string;
+  connector?: string;
+  hosts?: string[];
+  connectors: Connector[];
+  onClose: () => void;
+  onSaved: () => void;
+};
 
 function ConnectionDialog(props: ConnectionDialogProps) {
   const { connectors, onClose, onSaved } = props;
   const projectId = useEditor((state) => state.doc?.info.id);
-  const bound = useEditor((state) => state.doc?.info.sync.workspaceId !== undefined && state.account?.status === 'signed_in');
+  const bound = useEditor(
+    (state) => state.doc?.info.sync.workspaceId !== undefined && state.account?.status === 'signed_in',
+  );
   const taken = useEditor((state) => state.doc?.tree.connections);
   const [name, setName] = useState(props.name ?? '');
   const [kind, setKind] = useState(props.connector ?? connectors[0]?.name ?? 'http');
@@ -138,7 +171,12 @@ function ConnectionDialog(props: ConnectionDialogProps) {
   const connector = connectors.find((one) => one.name === kind);
   const fields = connector ? formFields(connector.schema) : [];
   const isNew = props.name === undefined;
-  const wrongName = isNew && name !== '' && !Slug.safeParse(name).success ? 'It must hold only a-z, 0-9 and "-".' : isNew && taken?.[name] ? `There is a connection ${name} already.` : undefined;
+  const wrongName =
+    isNew && name !== '' && !Slug.safeParse(name).success
+      ? 'It must hold only a-z, 0-9 and "-".'
+      : isNew && taken?.[name]
+        ? `There is a connection ${name} already.`
+        : undefined;
 
   async function keep() {
     if (!projectId) return;
@@ -168,7 +206,12 @@ function ConnectionDialog(props: ConnectionDialogProps) {
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" busy={busy && 'Saving'} blocked={(name === '' && 'Give it a name first.') || wrongName} onClick={() => void keep()}>
+          <Button
+            look="primary"
+            busy={busy && 'Saving'}
+            blocked={(name === '' && 'Give it a name first.') || wrongName}
+            onClick={() => void keep()}
+          >
             {isNew ? 'Create connection' : 'Save the secret'}
           </Button>
         </>
@@ -177,15 +220,27 @@ function ConnectionDialog(props: ConnectionDialogProps) {
       {isNew && (
         <div className="grid grid-cols-2 gap-3">
           <Field label="Name" help="Steps name it so." error={wrongName}>
-            {(ids) => <Input {...ids} value={name} placeholder="tracker" onChange={(event) => setName(event.target.value)} />}
+            {(ids) => (
+              <Input {...ids} value={name} placeholder="tracker" onChange={(event) => setName(event.target.value)} />
+            )}
           </Field>
           <Field label="Connector">
-            {(ids) => <Select {...ids} value={kind} options={connectors.map((one) => ({ value: one.name, label: one.title }))} onChange={setKind} />}
+            {(ids) => (
+              <Select
+                {...ids}
+                value={kind}
+                options={connectors.map((one) => ({ value: one.name, label: one.title }))}
+                onChange={setKind}
+              />
+            )}
           </Field>
         </div>
       )}
       {bound && (
-        <Field label="Where" help={where === 'local' ? 'For runs on this computer.' : 'For hosted runs, kept by the workspace.'}>
+        <Field
+          label="Where"
+          help={where === 'local' ? 'For runs on this computer.' : 'For hosted runs, kept by the workspace.'}
+        >
           {() => (
             <Segmented
               label="Where"
@@ -214,7 +269,16 @@ function ConnectionDialog(props: ConnectionDialogProps) {
       ))}
       {(connector?.hosts.length ?? 0) === 0 && (
         <Field label="Allowed hosts" help="One a line. The secret is sent to these and no others.">
-          {(ids) => <TextArea {...ids} rows={2} className="font-mono text-small!" value={hosts} placeholder="api.tracker.example" onChange={(event) => setHosts(event.target.value)} />}
+          {(ids) => (
+            <TextArea
+              {...ids}
+              rows={2}
+              className="font-mono text-small!"
+              value={hosts}
+              placeholder="api.tracker.example"
+              onChange={(event) => setHosts(event.target.value)}
+            />
+          )}
         </Field>
       )}
       {error && (

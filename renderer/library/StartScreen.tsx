@@ -35,7 +35,12 @@ export function StartScreen() {
           <h2 className="mb-2.5 font-heading">Start from a working one</h2>
           <div className="grid grid-cols-[repeat(auto-fill,minmax(220px,1fr))] gap-2">
             {templates.map((template) => (
-              <TemplateCard key={template.name} template={template} busy={creating === template.name} onChoose={() => void create(template.title, template.name)} />
+              <TemplateCard
+                key={template.name}
+                template={template}
+                busy={creating === template.name}
+                onChoose={() => void create(template.title, template.name)}
+              />
             ))}
           </div>
         </section>
@@ -50,8 +55,21 @@ export function StartScreen() {
                 if (name.trim()) void create(name.trim());
               }}
             >
-              <Input className="flex-1" aria-label="Name of the project" placeholder="Name of the project" value={name} maxLength={120} onChange={(event) => setName(event.target.value)} />
-              <Button type="submit" look="primary" icon={<FolderPlus className="icon-s" />} busy={creating === '' && 'Creating'} blocked={name.trim() === '' && 'Give it a name first.'}>
+              <Input
+                className="flex-1"
+                aria-label="Name of the project"
+                placeholder="Name of the project"
+                value={name}
+                maxLength={120}
+                onChange={(event) => setName(event.target.value)}
+              />
+              <Button
+                type="submit"
+                look="primary"
+                icon={<FolderPlus className="icon-s" />}
+                busy={creating === '' && 'Creating'}
+                blocked={name.trim() === '' && 'Give it a name first.'}
+              >
                 Create project
               </Button>
             </form>
@@ -66,22 +84,33 @@ export function StartScreen() {
               {projects.map((project) => {
                 const { icon: SyncIcon, word } = SYNC[project.sync.state];
                 return (
-                  <li key={project.id} className="group flex items-center border-b border-line last:border-b-0 hover:bg-hover">
+                  <li
+                    key={project.id}
+                    className="group flex items-center border-b border-line last:border-b-0 hover:bg-hover"
+                  >
                     <button
                       type="button"
-                      onClick={() => void now().openProject(project.id).catch((thrown: unknown) => now().fail(thrown, `${project.name} could not be opened`))}
+                      onClick={() =>
+                        void now()
+                          .openProject(project.id)
+                          .catch((thrown: unknown) => now().fail(thrown, `${project.name} could not be opened`))
+                      }
                       className="flex min-w-0 flex-1 items-center gap-3 px-4 py-2.5 text-left focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]"
                     >
                       <span className="min-w-0 flex-1">
                         <span className="block truncate font-name">{project.name}</span>
                         <span className="block truncate font-mono text-[11px] text-ink-3">{project.dir}</span>
                       </span>
-                      <span className="flex-none text-small text-ink-3 max-sm:hidden">{plural(project.workflowCount, 'workflow')}</span>
+                      <span className="flex-none text-small text-ink-3 max-sm:hidden">
+                        {plural(project.workflowCount, 'workflow')}
+                      </span>
                       <span className="flex flex-none items-center gap-1.25 text-small text-ink-3 max-md:hidden">
                         <SyncIcon className="icon-s" aria-hidden />
                         {word}
                       </span>
-                      <span className="w-20 flex-none text-right text-small text-ink-3">{formatAgo(project.openedAt, time)}</span>
+                      <span className="w-20 flex-none text-right text-small text-ink-3">
+                        {formatAgo(project.openedAt, time)}
+                      </span>
                     </button>
                     <Button
                       look="ghost"
@@ -132,10 +161,12 @@ function OpenFolder() {
   }
 
   async function choose() {
-    const chosen = await editor().client.host.chooseFolder({}).catch((thrown: unknown) => {
-      now().fail(thrown, 'No folder was chosen');
-      return { dir: undefined };
-    });
+    const chosen = await editor()
+      .client.host.chooseFolder({})
+      .catch((thrown: unknown) => {
+        now().fail(thrown, 'No folder was chosen');
+        return { dir: undefined };
+      });
     if (chosen.dir) await open(chosen.dir);
   }
 
@@ -154,8 +185,19 @@ function OpenFolder() {
             void open(dir.trim());
           }}
         >
-          <Input className="flex-1 font-mono" aria-label="Path of the folder" placeholder={projectsDir} value={dir} onChange={(event) => setDir(event.target.value)} />
-          <Button type="submit" icon={<FolderOpen className="icon-s" />} busy={opening && 'Opening'} blocked={dir.trim() === '' && 'Type the path of a project folder.'}>
+          <Input
+            className="flex-1 font-mono"
+            aria-label="Path of the folder"
+            placeholder={projectsDir}
+            value={dir}
+            onChange={(event) => setDir(event.target.value)}
+          />
+          <Button
+            type="submit"
+            icon={<FolderOpen className="icon-s" />}
+            busy={opening && 'Opening'}
+            blocked={dir.trim() === '' && 'Type the path of a project folder.'}
+          >
             Open
           </Button>
         </form>

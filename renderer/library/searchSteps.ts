@@ -12,7 +12,7 @@ const GROUPS: Record<string, string> = {
 };
 
 /** How well a step type fits what was typed; higher is better, 0 does not fit. */
-export function fit(info: StepTypeInfo, typed: string): number {
+export function matchScore(info: StepTypeInfo, typed: string): number {
   const wanted = typed.trim().toLowerCase();
   if (wanted === '') return 1;
   const title = info.title.toLowerCase();
@@ -25,10 +25,14 @@ export function fit(info: StepTypeInfo, typed: string): number {
 }
 
 /** Step types that fit, in groups; with text typed, the best first and the groups in the order of their best. */
-export function searchSteps(catalog: StepCatalog, typed: string, { triggers }: { triggers: boolean | undefined }): StepGroup[] {
+export function searchSteps(
+  catalog: StepCatalog,
+  typed: string,
+  { triggers }: { triggers: boolean | undefined },
+): StepGroup[] {
   const found = Object.values(catalog)
     .filter((info) => triggers === undefined || info.trigger === triggers)
-    .map((info) => ({ info, score: fit(info, typed) }))
+    .map((info) => ({ info, score: matchScore(info, typed) }))
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.score - a.score || a.info.title.localeCompare(b.info.title));
   const groups = new Map<string, StepTypeInfo[]>();

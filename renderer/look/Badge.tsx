@@ -1,4 +1,18 @@
-import { Check, CircleCheck, CircleDashed, CircleX, Clock, History, Hourglass, LoaderCircle, Pin, RotateCw, Slash, TimerOff, TriangleAlert } from 'lucide-react';
+import {
+  Check,
+  CircleCheck,
+  CircleDashed,
+  CircleX,
+  Clock,
+  History,
+  Hourglass,
+  LoaderCircle,
+  Pin,
+  RotateCw,
+  Slash,
+  TimerOff,
+  TriangleAlert,
+} from 'lucide-react';
 import type { ComponentType } from 'react';
 import { cx } from './cx.ts';
 
@@ -66,5 +80,7 @@ export function StateGlyph({ state }: { state: StateName }) {
 }
 
 export function Count({ children }: { children: number | string }) {
-  return <span className="rounded-chip bg-press px-1.25 text-[11px]/4 font-control tabular-nums text-ink-3">{children}</span>;
+  return (
+    <span className="rounded-chip bg-press px-1.25 text-[11px]/4 font-control tabular-nums text-ink-3">{children}</span>
+  );
 }

@@ -18,7 +18,8 @@ type ButtonProps = Omit<ComponentProps<'button'>, 'children'> & {
 const LOOKS = {
   primary:
     'bg-accent text-on-accent hover:bg-[color-mix(in_oklch,var(--accent),var(--ink)_10%)] [[data-theme=dark]_&]:hover:bg-[color-mix(in_oklch,var(--accent),var(--app)_14%)] shadow-[inset_0_1px_0_oklch(1_0_0/.14),0_1px_2px_oklch(0_0_0/.16)]',
-  plain: 'bg-raised text-ink hover:bg-[color-mix(in_oklch,var(--raised),var(--ink)_4%)] shadow-[inset_0_0_0_1px_var(--line-2),0_1px_1px_oklch(0_0_0/.04)]',
+  plain:
+    'bg-raised text-ink hover:bg-[color-mix(in_oklch,var(--raised),var(--ink)_4%)] shadow-[inset_0_0_0_1px_var(--line-2),0_1px_1px_oklch(0_0_0/.04)]',
   ghost: 'text-ink-2 hover:bg-hover',
   danger: 'bg-raised text-bad-ink hover:bg-bad-soft shadow-[inset_0_0_0_1px_var(--line-2),0_1px_1px_oklch(0_0_0/.04)]',
   destroy: 'bg-bad-ink text-panel hover:opacity-90',
@@ -27,7 +28,17 @@ const SIZES = { sm: 'h-6 px-2 text-small', md: 'h-7 px-2.5 text-body', lg: 'h-9 
 const SQUARE = { sm: 'size-6', md: 'size-7', lg: 'size-9' };
 
 /** A labelled action. Without children it is an icon button and needs `aria-label`, which is also its tooltip. */
-export function Button({ look = 'plain', size = 'md', icon, children, busy, blocked, pressed, className, ...rest }: ButtonProps) {
+export function Button({
+  look = 'plain',
+  size = 'md',
+  icon,
+  children,
+  busy,
+  blocked,
+  pressed,
+  className,
+  ...rest
+}: ButtonProps) {
   const off = Boolean(blocked) || rest.disabled;
   const button = (
     <button
@@ -40,7 +51,11 @@ export function Button({ look = 'plain', size = 'md', icon, children, busy, bloc
       className={cx(
         'relative inline-flex flex-none items-center justify-center gap-1.5 rounded-control font-control whitespace-nowrap select-none transition-colors duration-[80ms]',
         children ? SIZES[size] : SQUARE[size],
-        off && look !== 'ghost' ? 'bg-transparent text-ink-off shadow-[inset_0_0_0_1px_var(--line-2)]' : off ? 'text-ink-off' : LOOKS[look],
+        off && look !== 'ghost'
+          ? 'bg-transparent text-ink-off shadow-[inset_0_0_0_1px_var(--line-2)]'
+          : off
+            ? 'text-ink-off'
+            : LOOKS[look],
         pressed && 'bg-press text-ink',
         className,
       )}

@@ -22,7 +22,17 @@ type DialogProps = {
 const WIDTHS = { confirm: 'w-[420px]', form: 'w-[640px]', wide: 'w-[960px]' };
 
 /** Blocks the screen; only publish, delete, sign-in and their like may. Radix traps and returns the focus. */
-export function Dialog({ open, onClose, title, head, size = 'confirm', consequence, actions, children, bare }: DialogProps) {
+export function Dialog({
+  open,
+  onClose,
+  title,
+  head,
+  size = 'confirm',
+  consequence,
+  actions,
+  children,
+  bare,
+}: DialogProps) {
   return (
     <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Radix.Portal>

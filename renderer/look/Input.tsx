@@ -9,7 +9,11 @@ type FieldProps = {
   optional?: boolean;
   /** Stands at the right end of the label's line. */
   extra?: ReactNode;
-  children: (ids: { id: string; 'aria-describedby': string | undefined; 'aria-invalid': boolean | undefined }) => ReactNode;
+  children: (ids: {
+    id: string;
+    'aria-describedby': string | undefined;
+    'aria-invalid': boolean | undefined;
+  }) => ReactNode;
 };
 
 /** Label above, help below; an error takes the place of the help. */
@@ -72,7 +76,10 @@ export function TextArea({ className, ...rest }: ComponentProps<'textarea'>) {
     <textarea
       {...rest}
       data-invalid={rest['aria-invalid'] ? 'true' : undefined}
-      className={cx('field-box block w-full min-w-0 resize-y rounded-control bg-panel px-2.25 py-1.25 text-body placeholder:text-ink-3', className)}
+      className={cx(
+        'field-box block w-full min-w-0 resize-y rounded-control bg-panel px-2.25 py-1.25 text-body placeholder:text-ink-3',
+        className,
+      )}
     />
   );
 }

@@ -4,11 +4,20 @@ import { cx } from './cx.ts';
 import { Kbd } from './Kbd.tsx';
 
 export type MenuEntry =
-  | { label: string; icon?: ReactNode; keys?: string; hint?: string; danger?: boolean; disabled?: boolean; onSelect: () => void }
+  | {
+      label: string;
+      icon?: ReactNode;
+      keys?: string;
+      hint?: string;
+      danger?: boolean;
+      disabled?: boolean;
+      onSelect: () => void;
+    }
   | 'line';
 
 const BOX = 'z-60 min-w-48 rounded-card bg-raised p-1 shadow-pop outline-none animate-[pop-in_120ms_ease-out]';
-const ROW = 'flex h-7 items-center gap-2 rounded-[5px] px-2 text-list outline-none select-none data-[highlighted]:bg-selected data-[disabled]:text-ink-off';
+const ROW =
+  'flex h-7 items-center gap-2 rounded-[5px] px-2 text-list outline-none select-none data-[highlighted]:bg-selected data-[disabled]:text-ink-off';
 
 type Kit = Pick<typeof DropdownMenu, 'Item' | 'Separator'>;
 
@@ -21,7 +30,11 @@ function rows(kit: Kit, entries: MenuEntry[]) {
     }
     return (
       <Fragment key={entry.label}>
-        <kit.Item disabled={entry.disabled} onSelect={entry.onSelect} className={cx(ROW, entry.danger && 'text-bad-ink')}>
+        <kit.Item
+          disabled={entry.disabled}
+          onSelect={entry.onSelect}
+          className={cx(ROW, entry.danger && 'text-bad-ink')}
+        >
           <span className="flex w-4 flex-none justify-center">{entry.icon}</span>
           <span className="flex-1 pr-4">{entry.label}</span>
           {entry.hint && <span className="text-micro text-ink-3">{entry.hint}</span>}
@@ -33,7 +46,17 @@ function rows(kit: Kit, entries: MenuEntry[]) {
 }
 
 /** A menu that opens from its button. */
-export function Menu({ trigger, entries, align = 'end', label }: { trigger: ReactElement; entries: MenuEntry[]; align?: 'start' | 'end'; label?: ReactNode }) {
+export function Menu({
+  trigger,
+  entries,
+  align = 'end',
+  label,
+}: {
+  trigger: ReactElement;
+  entries: MenuEntry[];
+  align?: 'start' | 'end';
+  label?: ReactNode;
+}) {
   return (
     <DropdownMenu.Root>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>

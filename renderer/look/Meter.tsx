@@ -1,7 +1,14 @@
 import { CircleX, TriangleAlert } from 'lucide-react';
 import { cx } from './cx.ts';
 
-type MeterProps = { label: string; used: number; included?: number; reserved?: number; format: (amount: number) => string; note?: string };
+type MeterProps = {
+  label: string;
+  used: number;
+  included?: number;
+  reserved?: number;
+  format: (amount: number) => string;
+  note?: string;
+};
 
 /** "Used of included": neutral, amber with a triangle from 85 %, red from 100 %. */
 export function Meter({ label, used, included, reserved = 0, format, note }: MeterProps) {
@@ -18,6 +25,7 @@ export function Meter({ label, used, included, reserved = 0, format, note }: Met
           <span className="text-ink-3">{included === undefined ? 'no limit' : `of ${format(included)}`}</span>
         </span>
       </div>
+      {/* biome-ignore lint/a11y/useSemanticElements: the element <meter> has colours of its own that cannot be set everywhere. */}
       <div
         role="meter"
         aria-label={label}
@@ -27,7 +35,10 @@ export function Meter({ label, used, included, reserved = 0, format, note }: Met
         className="h-1.5 overflow-hidden rounded-[3px] bg-press"
       >
         <div
-          className={cx('h-full rounded-[3px]', level === 'full' ? 'bg-bad-mark' : level === 'near' ? 'bg-wait-mark' : 'bg-ink-3')}
+          className={cx(
+            'h-full rounded-[3px]',
+            level === 'full' ? 'bg-bad-mark' : level === 'near' ? 'bg-wait-mark' : 'bg-ink-3',
+          )}
           style={{ width: `${Math.min(100, share * 100)}%` }}
         />
       </div>

@@ -18,7 +18,15 @@ type SelectProps = {
 };
 
 /** One of a few. An empty text cannot be a value; use a word for "none". */
-export function Select({ value, options, onChange, placeholder = 'Choose', icon, look = 'field', ...rest }: SelectProps) {
+export function Select({
+  value,
+  options,
+  onChange,
+  placeholder = 'Choose',
+  icon,
+  look = 'field',
+  ...rest
+}: SelectProps) {
   return (
     <Radix.Root value={value ?? ''} onValueChange={onChange} disabled={rest.disabled}>
       <Radix.Trigger

@@ -14,7 +14,10 @@ type TabsProps<T extends string> = {
 export function TabRow<T extends string>({ label, value, tabs, onChange, end }: TabsProps<T>) {
   return (
     <Radix.Root value={value} onValueChange={(next) => onChange(next as T)}>
-      <Radix.List aria-label={label} className="flex h-8.5 flex-none items-stretch gap-0.5 border-b border-line bg-panel px-2">
+      <Radix.List
+        aria-label={label}
+        className="flex h-8.5 flex-none items-stretch gap-0.5 border-b border-line bg-panel px-2"
+      >
         {tabs.map((tab) => (
           <Radix.Trigger
             key={tab.value}

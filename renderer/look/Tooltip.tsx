@@ -2,7 +2,12 @@ import { Tooltip as Radix } from 'radix-ui';
 import type { ReactElement, ReactNode } from 'react';
 import { Kbd } from './Kbd.tsx';
 
-type TooltipProps = { text: ReactNode; keys?: string; side?: 'top' | 'right' | 'bottom' | 'left'; children: ReactElement };
+type TooltipProps = {
+  text: ReactNode;
+  keys?: string;
+  side?: 'top' | 'right' | 'bottom' | 'left';
+  children: ReactElement;
+};
 
 /** A word on hover and on focus. The trigger still needs its own accessible name. */
 export function Tooltip({ text, keys, side = 'bottom', children }: TooltipProps) {

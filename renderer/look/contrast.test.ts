@@ -6,15 +6,20 @@ type Colour = { rgb: Rgb; alpha: number };
 const css = readFileSync(new URL('./tokens.css', import.meta.url), 'utf8');
 
 function tokensOf(theme: string): Record<string, string> {
-  const block = new RegExp(`\\[data-theme=${theme}\\]\\s*\\{([^}]*)\\}`).exec(css)?.[1] ?? '';
-  return Object.fromEntries([...block.matchAll(/--([\w-]+):\s*([^;]+);/g)].map((found) => [found[1], found[2]?.trim() ?? '']));
+  const block = new RegExp(`\\[data-theme="?${theme}"?\\]\\s*\\{([^}]*)\\}`).exec(css)?.[1] ?? '';
+  return Object.fromEntries(
+    [...block.matchAll(/--([\w-]+):\s*([^;]+);/g)].map((found) => [found[1], found[2]?.trim() ?? '']),
+  );
 }
 
 function readColour(text: string): Colour {
   const found = /^oklch\(([\d.]+) ([\d.]+) ([\d.]+)(?: \/ ([\d.]+))?\)$/.exec(text);
   if (!found) throw new Error(`${text} is no plain OKLCH colour`);
   const [, l, c, h, alpha] = found;
-  return { rgb: toLinear(Number(l), Number(c), (Number(h) * Math.PI) / 180), alpha: alpha === undefined ? 1 : Number(alpha) };
+  return {
+    rgb: toLinear(Number(l), Number(c), (Number(h) * Math.PI) / 180),
+    alpha: alpha === undefined ? 1 : Number(alpha),
+  };
 }
 
 /** OKLCH to linear sRGB, out-of-gamut parts cut as a screen cuts them. */
@@ -57,7 +62,8 @@ function pairsOf(theme: string): [front: string, back: string, least: number][] 
   pairs.push(['line-control', 'panel', 3]);
   for (const mark of marks) for (const surface of ['panel', 'canvas', 'app', 'raised']) pairs.push([mark, surface, 3]);
   // The selection is a wash over any surface; what stands on it is at least ink-2.
-  for (const surface of SURFACES) for (const ink of ['ink', 'ink-2']) pairs.push([ink, `selected over ${surface}`, 4.5]);
+  for (const surface of SURFACES)
+    for (const ink of ['ink', 'ink-2']) pairs.push([ink, `selected over ${surface}`, 4.5]);
   return pairs;
 }
 

@@ -25,7 +25,10 @@ export function Addresses({ deployment }: { deployment: Deployment }) {
         </li>
       ))}
       {deployment.schedules.map((schedule) => (
-        <li key={`${schedule.workflowId} ${schedule.stepId}`} className="flex items-center gap-1.5 text-small text-ink-2">
+        <li
+          key={`${schedule.workflowId} ${schedule.stepId}`}
+          className="flex items-center gap-1.5 text-small text-ink-2"
+        >
           <CalendarClock className="icon-s" aria-hidden />
           {nameOf(schedule.workflowId, schedule.stepId)}
           <span className="ml-auto text-ink-3">

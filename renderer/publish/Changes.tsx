@@ -9,7 +9,8 @@ const WORDS = { added: 'New', changed: 'Changed', removed: 'Removed' };
 
 /** One line for each thing that differs from the version that runs; its fields unfold. */
 export function Changes({ changes }: { changes: Change[] }) {
-  if (changes.length === 0) return <p className="px-1 text-small text-ink-3">Nothing differs from the version that runs.</p>;
+  if (changes.length === 0)
+    return <p className="px-1 text-small text-ink-3">Nothing differs from the version that runs.</p>;
   return (
     <ul className="flex flex-col gap-0.5">
       {changes.map((change) => (
@@ -26,7 +27,11 @@ function OneChange({ change }: { change: Change }) {
     <>
       <Glyph className={`icon-s ${INKS[change.kind]}`} aria-hidden />
       <span className="truncate font-name">{change.title}</span>
-      <span className="flex-none text-small text-ink-3">{change.kind === 'changed' && change.fields.length > 0 ? plural(change.fields.length, 'field') : `${WORDS[change.kind]} ${change.subject}`}</span>
+      <span className="flex-none text-small text-ink-3">
+        {change.kind === 'changed' && change.fields.length > 0
+          ? plural(change.fields.length, 'field')
+          : `${WORDS[change.kind]} ${change.subject}`}
+      </span>
       <span className="ml-auto flex-none truncate pl-3 text-small text-ink-3" title={change.authors.join(', ')}>
         {change.where}
       </span>
@@ -35,9 +40,18 @@ function OneChange({ change }: { change: Change }) {
   if (change.fields.length === 0) return <li className="flex h-8 items-center gap-2.5 px-1">{head}</li>;
   return (
     <li className={open ? 'my-1 overflow-hidden rounded-card shadow-[inset_0_0_0_1px_var(--line-2)]' : undefined}>
-      <button type="button" aria-expanded={open} onClick={() => setOpen(!open)} className="flex h-8 w-full items-center gap-2.5 px-1 text-left hover:bg-hover">
+      <button
+        type="button"
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+        className="flex h-8 w-full items-center gap-2.5 px-1 text-left hover:bg-hover"
+      >
         {head}
-        {open ? <ChevronDown className="icon-xs text-ink-3" aria-hidden /> : <ChevronRight className="icon-xs text-ink-3" aria-hidden />}
+        {open ? (
+          <ChevronDown className="icon-xs text-ink-3" aria-hidden />
+        ) : (
+          <ChevronRight className="icon-xs text-ink-3" aria-hidden />
+        )}
       </button>
       {open && (
         <div className="overflow-x-auto border-t border-line py-1 font-mono text-[12px]/[19px]">

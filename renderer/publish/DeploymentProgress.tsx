@@ -24,8 +24,16 @@ export function DeploymentProgress({ deploymentId, onClose }: { deploymentId: st
   if (!deployment) return null;
   const { status } = deployment;
   const at = STAGES.findIndex((stage) => stage.status === status);
-  const spent = Math.max(0, (deployment.finishedAt ? Date.parse(deployment.finishedAt) : time) - Date.parse(deployment.createdAt));
-  const title = status === 'active' ? `v${deployment.versionNumber} is live in ${deployment.environment}` : status === 'failed' ? `v${deployment.versionNumber} did not start` : `Publishing v${deployment.versionNumber} to ${deployment.environment}`;
+  const spent = Math.max(
+    0,
+    (deployment.finishedAt ? Date.parse(deployment.finishedAt) : time) - Date.parse(deployment.createdAt),
+  );
+  const title =
+    status === 'active'
+      ? `v${deployment.versionNumber} is live in ${deployment.environment}`
+      : status === 'failed'
+        ? `v${deployment.versionNumber} did not start`
+        : `Publishing v${deployment.versionNumber} to ${deployment.environment}`;
   return (
     <Dialog
       open
@@ -49,7 +57,13 @@ export function DeploymentProgress({ deploymentId, onClose }: { deploymentId: st
             const doing = index === at && status !== 'active';
             return (
               <li key={stage.status} className={cx('flex items-center gap-2.5', !done && !doing && 'text-ink-3')}>
-                {done ? <Check className="icon-s text-ok-ink" aria-hidden /> : doing ? <LoaderCircle className="icon-s spin text-run-ink" aria-hidden /> : <CircleDashed className="icon-s" aria-hidden />}
+                {done ? (
+                  <Check className="icon-s text-ok-ink" aria-hidden />
+                ) : doing ? (
+                  <LoaderCircle className="icon-s spin text-run-ink" aria-hidden />
+                ) : (
+                  <CircleDashed className="icon-s" aria-hidden />
+                )}
                 {done ? stage.done : stage.doing}
                 {doing && <span className="ml-auto text-small tabular-nums text-ink-3">{formatDuration(spent)}</span>}
               </li>

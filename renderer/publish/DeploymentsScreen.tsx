@@ -1,4 +1,4 @@
-import { RotateCcw, Rocket } from 'lucide-react';
+import { Rocket, RotateCcw } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { Deployment, Version } from '#shared/contract/cloud/common.ts';
 import { SluiceError } from '#shared/error.ts';
@@ -56,7 +56,10 @@ export function DeploymentsScreen() {
     };
   }, [projectId, bound, signedIn, count]);
 
-  const open = deployments.find((one) => one.id === selected) ?? deployments.find((one) => one.status === 'active') ?? deployments[0];
+  const open =
+    deployments.find((one) => one.id === selected) ??
+    deployments.find((one) => one.status === 'active') ??
+    deployments[0];
   const noteOf = (deployment: Deployment) => versions.find((one) => one.id === deployment.versionId)?.note;
   return (
     <Screen
@@ -74,8 +77,13 @@ export function DeploymentsScreen() {
       )}
       {deployments.length === 0 ? (
         <div className="m-auto max-w-90 p-6 text-center">
-          <h2 className="text-lead font-heading">{!signedIn && bound ? 'Sign in to see what is deployed' : 'Nothing is published yet'}</h2>
-          <p className="mt-1 text-ink-2">Publishing freezes a version of the project and runs it in a container of your own, with the same runtime as here.</p>
+          <h2 className="text-lead font-heading">
+            {!signedIn && bound ? 'Sign in to see what is deployed' : 'Nothing is published yet'}
+          </h2>
+          <p className="mt-1 text-ink-2">
+            Publishing freezes a version of the project and runs it in a container of your own, with the same runtime as
+            here.
+          </p>
         </div>
       ) : (
         <div className="flex min-h-0 flex-1">
@@ -84,7 +92,11 @@ export function DeploymentsScreen() {
               <thead>
                 <tr className="text-left text-micro font-control text-ink-3">
                   {['Version', 'Environment', 'State', 'By', 'When', ''].map((head) => (
-                    <th key={head} scope="col" className="sticky top-0 h-7.5 border-b border-line bg-panel px-3 first:pl-6">
+                    <th
+                      key={head}
+                      scope="col"
+                      className="sticky top-0 h-7.5 border-b border-line bg-panel px-3 first:pl-6"
+                    >
                       {head}
                     </th>
                   ))}
@@ -92,7 +104,11 @@ export function DeploymentsScreen() {
               </thead>
               <tbody>
                 {deployments.map((one) => (
-                  <tr key={one.id} onClick={() => setSelected(one.id)} className={cx(one.id === open?.id ? 'bg-selected' : 'hover:bg-hover')}>
+                  <tr
+                    key={one.id}
+                    onClick={() => setSelected(one.id)}
+                    className={cx(one.id === open?.id ? 'bg-selected' : 'hover:bg-hover')}
+                  >
                     <td className="h-9 border-b border-line px-3 pl-6">
                       <button type="button" onClick={() => setSelected(one.id)} className="font-name tabular-nums">
                         v{one.versionNumber}
@@ -120,7 +136,10 @@ export function DeploymentsScreen() {
             </table>
           </div>
           {open && (
-            <aside aria-label="Deployment" className="flex w-100 flex-none flex-col gap-4 overflow-auto border-l border-line bg-panel p-5 max-lg:hidden">
+            <aside
+              aria-label="Deployment"
+              className="flex w-100 flex-none flex-col gap-4 overflow-auto border-l border-line bg-panel p-5 max-lg:hidden"
+            >
               <h2 className="flex items-center gap-2 text-lead font-heading">
                 v{open.versionNumber} in {open.environment} <StateBadge {...BADGES[open.status]} />
               </h2>
@@ -170,7 +189,8 @@ function RollBack({ deployment, onClose }: { deployment: Deployment; onClose: ()
       }
     >
       <p>
-        Version {deployment.versionNumber} goes live in {deployment.environment} again. Runs that are under way finish on the version they began with.
+        Version {deployment.versionNumber} goes live in {deployment.environment} again. Runs that are under way finish
+        on the version they began with.
       </p>
       {error && (
         <Note kind="bad" title={error.message}>

@@ -6,7 +6,12 @@ import { now, useEditor } from '../state/store.ts';
 export function PublishButton() {
   const trusted = useEditor((state) => state.doc?.info.trusted ?? false);
   return (
-    <Button look="primary" icon={<Rocket className="icon-s" />} blocked={!trusted && 'The folder is not trusted yet.'} onClick={() => now().setDialog('publish')}>
+    <Button
+      look="primary"
+      icon={<Rocket className="icon-s" />}
+      blocked={!trusted && 'The folder is not trusted yet.'}
+      onClick={() => now().setDialog('publish')}
+    >
       Publish
     </Button>
   );

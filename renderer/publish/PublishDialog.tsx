@@ -97,7 +97,12 @@ function ChooseWorkspace({ title, onClose }: { title: string; onClose: () => voi
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" onClick={() => void bind()} busy={busy && 'Sending'} blocked={!chosen && 'You are in no workspace.'}>
+          <Button
+            look="primary"
+            onClick={() => void bind()}
+            busy={busy && 'Sending'}
+            blocked={!chosen && 'You are in no workspace.'}
+          >
             Send it there
           </Button>
         </>
@@ -125,7 +130,13 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
   const project = useEditor((state) => state.doc?.tree.project.name);
   const environments = useEditor((state) => Object.keys(state.doc?.tree.environments ?? {}).join(' '));
   const deployments = useEditor((state) => state.deployments);
-  const names = [...new Set(['production', ...environments.split(' ').filter((one) => one && one !== 'local'), ...deployments.map((one) => one.environment)])];
+  const names = [
+    ...new Set([
+      'production',
+      ...environments.split(' ').filter((one) => one && one !== 'local'),
+      ...deployments.map((one) => one.environment),
+    ]),
+  ];
   const [environment, setEnvironment] = useState(names[0] ?? 'production');
   const [preview, setPreview] = useState<PublishPreview>();
   const [error, setError] = useState<SluiceError>();
@@ -217,7 +228,13 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
             look="primary"
             icon={<Rocket className="icon-s" />}
             busy={busy && 'Publishing'}
-            blocked={!preview ? 'Still looking at what changes.' : nothing ? 'Nothing that runs has changed.' : broken && `${broken.title}. ${broken.advice ?? ''}`}
+            blocked={
+              !preview
+                ? 'Still looking at what changes.'
+                : nothing
+                  ? 'Nothing that runs has changed.'
+                  : broken && `${broken.title}. ${broken.advice ?? ''}`
+            }
             onClick={() => void publish()}
           >
             {next === undefined ? 'Publish' : `Publish v${next} to ${environment}`}
@@ -241,17 +258,26 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
           <div className="min-h-0 flex-1 overflow-auto px-4 py-3">
             {error && <PublishError error={error} workspaceId={workspaceId} onAgain={() => void look()} />}
             {!preview && !error && <Skeleton />}
-            {preview?.layoutOnly && <Note className="mb-2" title="Only the drawing or the notes differ">Publishing would change nothing that runs.</Note>}
+            {preview?.layoutOnly && (
+              <Note className="mb-2" title="Only the drawing or the notes differ">
+                Publishing would change nothing that runs.
+              </Note>
+            )}
             {preview && <Changes changes={preview.changes} />}
           </div>
         </section>
         <aside className="flex min-w-0 flex-col border-l border-line bg-app max-md:border-t max-md:border-l-0">
           <section className="flex flex-col gap-3.5 border-b border-line p-4">
             <h3 className="flex items-baseline font-heading">
-              Usage <span className="ml-auto text-small font-normal text-ink-3">{preview && `${preview.workspace.plan}, ${formatMoney(preview.planPrice)} a month`}</span>
+              Usage{' '}
+              <span className="ml-auto text-small font-normal text-ink-3">
+                {preview && `${preview.workspace.plan}, ${formatMoney(preview.planPrice)} a month`}
+              </span>
             </h3>
             {preview ? <Usage meters={preview.usage} /> : <Skeleton />}
-            {preview?.usage.some((meter) => meter.included !== undefined && meter.used + meter.reserved >= meter.included * 0.85) && <UpgradeButton workspaceId={workspaceId} />}
+            {preview?.usage.some(
+              (meter) => meter.included !== undefined && meter.used + meter.reserved >= meter.included * 0.85,
+            ) && <UpgradeButton workspaceId={workspaceId} />}
           </section>
           <section className="flex flex-col gap-2 border-b border-line p-4">
             <h3 className="font-heading">Checks</h3>
@@ -263,7 +289,13 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
             <label htmlFor="publish-note" className="text-small font-control text-ink-2">
               Note for this version <span className="font-normal text-ink-3">optional</span>
             </label>
-            <TextArea id="publish-note" rows={2} maxLength={280} value={note} onChange={(event) => setNote(event.target.value)} />
+            <TextArea
+              id="publish-note"
+              rows={2}
+              maxLength={280}
+              value={note}
+              onChange={(event) => setNote(event.target.value)}
+            />
           </section>
         </aside>
       </div>
@@ -288,7 +320,15 @@ function Check({ title, status, detail, advice }: PublishPreview['checks'][numbe
   );
 }
 
-function PublishError({ error, workspaceId, onAgain }: { error: SluiceError; workspaceId: string; onAgain: () => void }) {
+function PublishError({
+  error,
+  workspaceId,
+  onAgain,
+}: {
+  error: SluiceError;
+  workspaceId: string;
+  onAgain: () => void;
+}) {
   const allowance = ALLOWANCE.has(error.code);
   return (
     <Note

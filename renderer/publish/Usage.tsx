@@ -23,7 +23,11 @@ export function Usage({ meters }: { meters: MeterUsage[] }) {
           reserved={meter.reserved}
           included={meter.included}
           format={meter.meter.endsWith('bytes') ? formatBytes : formatNumber}
-          note={meter.included !== undefined && meter.used + meter.reserved >= meter.included ? `Starts again ${formatTime(meter.resetsAt)}` : undefined}
+          note={
+            meter.included !== undefined && meter.used + meter.reserved >= meter.included
+              ? `Starts again ${formatTime(meter.resetsAt)}`
+              : undefined
+          }
         />
       ))}
     </div>

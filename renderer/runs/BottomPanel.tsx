@@ -35,7 +35,13 @@ export function BottomPanel() {
                 icon={full ? <ChevronDown className="icon-s" /> : <ChevronUp className="icon-s" />}
                 onClick={() => now().setBottom({ full: !full })}
               />
-              <Button look="ghost" size="sm" aria-label="Close the panel" icon={<X className="icon-s" />} onClick={() => now().setBottom({ open: false, full: false })} />
+              <Button
+                look="ghost"
+                size="sm"
+                aria-label="Close the panel"
+                icon={<X className="icon-s" />}
+                onClick={() => now().setBottom({ open: false, full: false })}
+              />
             </>
           }
         />
@@ -62,8 +68,15 @@ function Problems() {
     <ul className="min-h-0 flex-1 overflow-auto py-1">
       {problems.map((problem) => (
         <li key={`${problem.file}:${problem.line}:${problem.column}:${problem.code}:${problem.message}`}>
-          <button type="button" onClick={() => openProblem(problem)} className="flex w-full items-start gap-2 px-3 py-1.5 text-left text-small hover:bg-hover focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]">
-            <CircleAlert className={cx('icon-s mt-px', problem.severity === 'error' ? 'text-bad-ink' : 'text-wait-ink')} aria-label={problem.severity} />
+          <button
+            type="button"
+            onClick={() => openProblem(problem)}
+            className="flex w-full items-start gap-2 px-3 py-1.5 text-left text-small hover:bg-hover focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]"
+          >
+            <CircleAlert
+              className={cx('icon-s mt-px', problem.severity === 'error' ? 'text-bad-ink' : 'text-wait-ink')}
+              aria-label={problem.severity}
+            />
             <span className="min-w-0 flex-1">
               <span className="text-ink">{problem.message}</span> <span className="text-ink-3">{problem.advice}</span>
             </span>

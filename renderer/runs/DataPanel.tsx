@@ -17,7 +17,7 @@ import { stepRunOf, useOutput, useStepInput } from '../state/stepData.ts';
 import { isPinned } from '../state/stepFacts.ts';
 import { readingOrder } from '../state/steps.ts';
 import { now, useEditor } from '../state/store.ts';
-import { type DataLook, DataLooks, DataView } from './DataView.tsx';
+import { type DataLook, DataLooks, ItemsView } from './ItemsView.tsx';
 import { JsonView } from './JsonView.tsx';
 
 /** The run's data: its steps at the left, one step's items in the middle, one item at the right. */
@@ -26,12 +26,16 @@ export function DataPanel() {
   const workflow = useEditor(openWorkflow);
   const selected = useEditor((state) => state.selection.at(-1));
   const order = useMemo(() => (workflow ? readingOrder(workflow) : []), [workflow]);
-  if (!run || run.seq === 0 || !workflow) return <p className="p-4 text-small text-ink-3">Nothing has run yet. Press Run to see what each step gives.</p>;
+  if (!run || run.seq === 0 || !workflow)
+    return <p className="p-4 text-small text-ink-3">Nothing has run yet. Press Run to see what each step gives.</p>;
   const ran = order.filter(({ stepId }) => (run.steps[stepId]?.runs.length ?? 0) > 0);
   const shown = selected && workflow.steps[selected] ? selected : ran.at(-1)?.stepId;
   return (
     <div className="flex min-h-0 flex-1">
-      <ul aria-label="Steps of the run" className="w-49 flex-none overflow-auto border-r border-line py-1.5 text-list max-md:w-36">
+      <ul
+        aria-label="Steps of the run"
+        className="w-49 flex-none overflow-auto border-r border-line py-1.5 text-list max-md:w-36"
+      >
         {ran.map(({ stepId, level }) => {
           const step = run.steps[stepId];
           if (!step) return null;
@@ -50,7 +54,11 @@ export function DataPanel() {
               >
                 <StateGlyph state={stateOfStep(step)} />
                 <span className="min-w-0 flex-1 truncate text-left">{workflow.steps[stepId]?.name}</span>
-                <span className="text-micro tabular-nums text-ink-3">{step.iterations > 1 ? `${formatCount(step.iterations)} × ${formatCount(Math.round(items / step.iterations))}` : formatCount(items)}</span>
+                <span className="text-micro tabular-nums text-ink-3">
+                  {step.iterations > 1
+                    ? `${formatCount(step.iterations)} × ${formatCount(Math.round(items / step.iterations))}`
+                    : formatCount(items)}
+                </span>
               </button>
             </li>
           );
@@ -75,7 +83,10 @@ function StepData({ stepId }: { stepId: string }) {
   const [search, setSearch] = useState<string>();
   const input = useStepInput(stepId);
   const ports = Object.keys(stepRun?.outputs ?? {});
-  const shownPort = port && ports.includes(port) ? port : (ports.find((one) => one !== 'error' && hasItems(stepRun?.outputs?.[one])) ?? ports[0]);
+  const shownPort =
+    port && ports.includes(port)
+      ? port
+      : (ports.find((one) => one !== 'error' && hasItems(stepRun?.outputs?.[one])) ?? ports[0]);
   const output = useOutput(stepId, shownPort ? stepRun?.outputs?.[shownPort] : undefined);
   const error = stepRun?.error;
   const shownSide: Side = side ?? (error && !stepRun?.outputs ? 'error' : 'output');
@@ -100,18 +111,48 @@ function StepData({ stepId }: { stepId: string }) {
             ]}
           />
           {shownSide === 'output' && ports.length > 1 && (
-            <Segmented label="Port" value={shownPort ?? ''} options={ports.map((one) => ({ value: one, label: one, count: formatCount(countOf(stepRun.outputs?.[one])) }))} onChange={setPort} />
+            <Segmented
+              label="Port"
+              value={shownPort ?? ''}
+              options={ports.map((one) => ({
+                value: one,
+                label: one,
+                count: formatCount(countOf(stepRun.outputs?.[one])),
+              }))}
+              onChange={setPort}
+            />
           )}
           <Iterations stepId={stepId} />
           <span className="ml-auto flex items-center gap-1.5">
             {shownSide !== 'error' && <DataLooks look={look} onLook={setLook} />}
-            <Button look="ghost" size="sm" aria-label="Search in data" pressed={search !== undefined} icon={<Search className="icon-s" />} onClick={() => setSearch(search === undefined ? '' : undefined)} />
-            {!readOnly && <Button look="ghost" size="sm" aria-label={pinned ? 'Unpin the output' : 'Pin the output'} pressed={pinned} icon={<Pin className="icon-s" />} onClick={() => void togglePin(stepId)} />}
+            <Button
+              look="ghost"
+              size="sm"
+              aria-label="Search in data"
+              pressed={search !== undefined}
+              icon={<Search className="icon-s" />}
+              onClick={() => setSearch(search === undefined ? '' : undefined)}
+            />
+            {!readOnly && (
+              <Button
+                look="ghost"
+                size="sm"
+                aria-label={pinned ? 'Unpin the output' : 'Pin the output'}
+                pressed={pinned}
+                icon={<Pin className="icon-s" />}
+                onClick={() => void togglePin(stepId)}
+              />
+            )}
           </span>
         </header>
         {search !== undefined && (
           <div className="flex-none border-b border-line p-2">
-            <Input aria-label="Search in data" placeholder="Search in names and values" value={search} onChange={(event) => setSearch(event.target.value)} />
+            <Input
+              aria-label="Search in data"
+              placeholder="Search in names and values"
+              value={search}
+              onChange={(event) => setSearch(event.target.value)}
+            />
           </div>
         )}
         {shownSide === 'error' && error ? (
@@ -119,7 +160,15 @@ function StepData({ stepId }: { stepId: string }) {
         ) : waiting ? (
           <p className="p-4 text-small text-ink-3">Reading the items…</p>
         ) : (
-          <DataView items={items} look={look} root={shownSide === 'input' ? '$json' : `$('${stepId}').item.json`} selected={index} onSelect={(next) => now().setItemIndex(next)} search={search} wholeList />
+          <ItemsView
+            items={items}
+            look={look}
+            root={shownSide === 'input' ? '$json' : `$('${stepId}').item.json`}
+            selected={index}
+            onSelect={(next) => now().setItemIndex(next)}
+            search={search}
+            wholeList
+          />
         )}
         <footer className="flex h-7 flex-none items-center gap-2 border-t border-line px-3 text-small text-ink-3">
           <span className="tabular-nums">{plural(items.length, 'item')}</span>
@@ -151,9 +200,23 @@ function Iterations({ stepId }: { stepId: string }) {
   const go = (to: number) => now().setIteration(stepId, Math.min(count - 1, Math.max(0, to)));
   return (
     <span className="flex items-center text-small tabular-nums text-ink-3">
-      <Button look="ghost" size="sm" aria-label="Earlier run of this step" disabled={shown === 0} icon={<ChevronLeft className="icon-s" />} onClick={() => go(shown - 1)} />
+      <Button
+        look="ghost"
+        size="sm"
+        aria-label="Earlier run of this step"
+        disabled={shown === 0}
+        icon={<ChevronLeft className="icon-s" />}
+        onClick={() => go(shown - 1)}
+      />
       run {shown + 1} of {formatCount(count)}
-      <Button look="ghost" size="sm" aria-label="Later run of this step" disabled={shown >= count - 1} icon={<ChevronRight className="icon-s" />} onClick={() => go(shown + 1)} />
+      <Button
+        look="ghost"
+        size="sm"
+        aria-label="Later run of this step"
+        disabled={shown >= count - 1}
+        icon={<ChevronRight className="icon-s" />}
+        onClick={() => go(shown + 1)}
+      />
     </span>
   );
 }
@@ -163,7 +226,10 @@ function ItemPane({ item, index }: { item: Item; index: number }) {
   const [copied, setCopied] = useState(false);
   useEffect(() => setCopied(false), []);
   return (
-    <aside aria-label={`Item ${index + 1}`} className="flex w-[min(376px,34%)] flex-none flex-col border-l border-line max-lg:hidden">
+    <aside
+      aria-label={`Item ${index + 1}`}
+      className="flex w-[min(376px,34%)] flex-none flex-col border-l border-line max-lg:hidden"
+    >
       <header className="flex h-8.5 flex-none items-center gap-1.5 border-b border-line pr-2 pl-3">
         <span className="text-small font-name">Item {index + 1}</span>
         <span className="text-micro tabular-nums text-ink-3">{formatBytes(new TextEncoder().encode(text).length)}</span>

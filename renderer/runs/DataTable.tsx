@@ -11,7 +11,12 @@ const LOOKED_AT = 100;
 const ROW_HEIGHT = 27;
 
 export type Row = { item: Item; index: number };
-type DataTableProps = { rows: Row[]; selected: number | undefined; onSelect: (index: number) => void; dragRoot?: string };
+type DataTableProps = {
+  rows: Row[];
+  selected: number | undefined;
+  onSelect: (index: number) => void;
+  dragRoot?: string;
+};
 
 /** The fields of the first rows, in the order they appear. */
 export function columnsOf(rows: Row[]): string[] {
@@ -34,10 +39,22 @@ export function DataTable({ rows, selected, onSelect, dragRoot }: DataTableProps
   const box = useRef<HTMLDivElement>(null);
   const columns = useMemo(() => columnsOf(rows), [rows]);
   const numeric = useMemo(
-    () => new Set(columns.filter((name) => rows.slice(0, LOOKED_AT).every(({ item }) => typeof item.json[name] === 'number' || item.json[name] === undefined))),
+    () =>
+      new Set(
+        columns.filter((name) =>
+          rows
+            .slice(0, LOOKED_AT)
+            .every(({ item }) => typeof item.json[name] === 'number' || item.json[name] === undefined),
+        ),
+      ),
     [columns, rows],
   );
-  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => ROW_HEIGHT, overscan: 12 });
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: 12,
+  });
   const shown = virtual.getVirtualItems();
   const before = shown[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (shown.at(-1)?.end ?? 0);
@@ -47,7 +64,10 @@ export function DataTable({ rows, selected, onSelect, dragRoot }: DataTableProps
       <table className="w-full border-separate border-spacing-0 text-small" aria-rowcount={rows.length + 1}>
         <thead>
           <tr className="text-left text-micro font-control text-ink-3">
-            <th scope="col" className="sticky top-0 z-1 h-6.75 w-10 border-r border-b border-line bg-panel px-3 text-right">
+            <th
+              scope="col"
+              className="sticky top-0 z-1 h-6.75 w-10 border-r border-b border-line bg-panel px-3 text-right"
+            >
               #
             </th>
             {columns.map((name) => (
@@ -55,8 +75,14 @@ export function DataTable({ rows, selected, onSelect, dragRoot }: DataTableProps
                 key={name}
                 scope="col"
                 draggable={Boolean(dragRoot)}
-                onDragStart={(event) => dragRoot && event.dataTransfer.setData(EXPRESSION_DRAG, pathExpression(dragRoot, [name]))}
-                className={cx('sticky top-0 z-1 h-6.75 border-r border-b border-line bg-panel px-3 whitespace-nowrap last:border-r-0', numeric.has(name) && 'text-right', dragRoot && 'cursor-grab')}
+                onDragStart={(event) =>
+                  dragRoot && event.dataTransfer.setData(EXPRESSION_DRAG, pathExpression(dragRoot, [name]))
+                }
+                className={cx(
+                  'sticky top-0 z-1 h-6.75 border-r border-b border-line bg-panel px-3 whitespace-nowrap last:border-r-0',
+                  numeric.has(name) && 'text-right',
+                  dragRoot && 'cursor-grab',
+                )}
               >
                 {name}
               </th>
@@ -87,7 +113,12 @@ export function DataTable({ rows, selected, onSelect, dragRoot }: DataTableProps
                 }}
                 className={cx('focus-visible:shadow-none', on ? 'bg-selected' : 'hover:bg-hover')}
               >
-                <td className={cx('h-6.75 border-r border-b border-line px-3 text-right text-ink-3 tabular-nums', on && 'shadow-[inset_2px_0_0_var(--accent)]')}>
+                <td
+                  className={cx(
+                    'h-6.75 border-r border-b border-line px-3 text-right text-ink-3 tabular-nums',
+                    on && 'shadow-[inset_2px_0_0_var(--accent)]',
+                  )}
+                >
                   {row.index + 1}
                 </td>
                 {columns.map((name) => (

@@ -25,15 +25,34 @@ export function Tokens({ tokens }: { tokens: Token[] }) {
 export function JsonView({ value, className }: { value: Json; className?: string }) {
   const lines = useMemo(() => jsonLines(value), [value]);
   const box = useRef<HTMLDivElement>(null);
-  const rows = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => 19, overscan: 20 });
+  const rows = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => 19,
+    overscan: 20,
+  });
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it.
-    <div ref={box} tabIndex={0} role="group" aria-label="JSON" className={cx('min-h-0 overflow-auto px-3 py-2 font-mono text-[12px]/[19px] focus-visible:shadow-none', className)}>
+    // biome-ignore lint/a11y/useSemanticElements: it is no set of fields.
+    <div
+      ref={box}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it.
+      tabIndex={0}
+      role="group"
+      aria-label="JSON"
+      className={cx(
+        'min-h-0 overflow-auto px-3 py-2 font-mono text-[12px]/[19px] focus-visible:shadow-none',
+        className,
+      )}
+    >
       <div className="relative w-max min-w-full" style={{ height: rows.getTotalSize() }}>
         {rows.getVirtualItems().map((row) => {
           const line = lines[row.index];
           return line ? (
-            <div key={row.key} className="absolute top-0 left-0 whitespace-pre" style={{ transform: `translateY(${row.start}px)`, paddingLeft: `${line.indent * 2}ch` }}>
+            <div
+              key={row.key}
+              className="absolute top-0 left-0 whitespace-pre"
+              style={{ transform: `translateY(${row.start}px)`, paddingLeft: `${line.indent * 2}ch` }}
+            >
               <Tokens tokens={line.tokens} />
             </div>
           ) : null;

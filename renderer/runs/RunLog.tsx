@@ -15,11 +15,19 @@ export function RunLog() {
   const steps = useEditor((state) => openWorkflow(state)?.steps);
   const box = useRef<HTMLDivElement>(null);
   const follows = useRef(true);
-  const rows = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => 22, overscan: 20 });
+  const rows = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => 22,
+    overscan: 20,
+  });
   useEffect(() => {
     if (follows.current && lines.length > 0) rows.scrollToIndex(lines.length - 1);
   }, [lines.length, rows]);
-  if (lines.length === 0) return <p className="p-4 text-small text-ink-3">The run wrote nothing yet. Code steps write here with ctx.log().</p>;
+  if (lines.length === 0)
+    return (
+      <p className="p-4 text-small text-ink-3">The run wrote nothing yet. Code steps write here with ctx.log().</p>
+    );
   return (
     <div
       ref={box}
@@ -37,11 +45,19 @@ export function RunLog() {
           const line = lines[row.index];
           if (!line) return null;
           return (
-            <div key={row.key} className="absolute inset-x-0 top-0 flex h-5.5 items-center gap-3 px-3 hover:bg-hover" style={{ transform: `translateY(${row.start}px)` }}>
+            <div
+              key={row.key}
+              className="absolute inset-x-0 top-0 flex h-5.5 items-center gap-3 px-3 hover:bg-hover"
+              style={{ transform: `translateY(${row.start}px)` }}
+            >
               <span className="flex-none text-ink-3">{line.at.slice(11, 23)}</span>
               <span className={cx('w-10 flex-none', INKS[line.level])}>{line.level}</span>
               {line.stepId && (
-                <button type="button" onClick={() => line.stepId && now().select([line.stepId])} className="max-w-40 flex-none truncate text-accent-ink">
+                <button
+                  type="button"
+                  onClick={() => line.stepId && now().select([line.stepId])}
+                  className="max-w-40 flex-none truncate text-accent-ink"
+                >
                   {steps?.[line.stepId]?.name ?? line.stepId}
                 </button>
               )}

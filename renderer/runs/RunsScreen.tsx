@@ -16,10 +16,31 @@ import { editor, now, useEditor } from '../state/store.ts';
 
 type Where = 'local' | 'hosted';
 type Filter = 'all' | 'running' | 'waiting' | 'failed' | 'succeeded';
-const TRIGGERS = { manual: 'By hand', schedule: 'Schedule', webhook: 'Webhook', event: 'Event', api: 'API', sub_workflow: 'Workflow' };
-const WAITS = { delay: 'Delay', approval: 'Approval', webhook_reply: 'A reply', connector_down: 'Service is down', needs_attention: 'Needs a decision' };
+const TRIGGERS = {
+  manual: 'By hand',
+  schedule: 'Schedule',
+  webhook: 'Webhook',
+  event: 'Event',
+  api: 'API',
+  sub_workflow: 'Workflow',
+};
+const WAITS = {
+  delay: 'Delay',
+  approval: 'Approval',
+  webhook_reply: 'A reply',
+  connector_down: 'Service is down',
+  needs_attention: 'Needs a decision',
+};
 const groupOf = (run: RunSummary): Filter =>
-  run.status === 'failed' || run.status === 'timed_out' ? 'failed' : run.status === 'waiting' ? 'waiting' : run.status === 'succeeded' ? 'succeeded' : isOver(run.status) ? 'all' : 'running';
+  run.status === 'failed' || run.status === 'timed_out'
+    ? 'failed'
+    : run.status === 'waiting'
+      ? 'waiting'
+      : run.status === 'succeeded'
+        ? 'succeeded'
+        : isOver(run.status)
+          ? 'all'
+          : 'running';
 
 /** Every run of the project, here or hosted, with one of them beside the list. */
 export function RunsScreen() {
@@ -38,7 +59,12 @@ export function RunsScreen() {
     if (!projectId) return;
     let gone = false;
     const { client, store } = editor();
-    const ask = where === 'local' ? client.runs.list({ projectId, limit: 50 }) : signedIn && bound ? client.hosted.runs({ projectId, limit: 50 }) : undefined;
+    const ask =
+      where === 'local'
+        ? client.runs.list({ projectId, limit: 50 })
+        : signedIn && bound
+          ? client.hosted.runs({ projectId, limit: 50 })
+          : undefined;
     ask?.then(
       ({ data, nextCursor }) => {
         if (gone) return;
@@ -58,7 +84,11 @@ export function RunsScreen() {
     try {
       const input = { projectId, limit: 50, cursor };
       const { data, nextCursor } = await (where === 'local' ? client.runs.list(input) : client.hosted.runs(input));
-      store.setState((state) => (where === 'local' ? { localRuns: [...state.localRuns, ...data] } : { hostedRuns: [...state.hostedRuns, ...data] }));
+      store.setState((state) =>
+        where === 'local'
+          ? { localRuns: [...state.localRuns, ...data] }
+          : { hostedRuns: [...state.hostedRuns, ...data] },
+      );
       setCursor(nextCursor);
     } catch (thrown) {
       now().fail(thrown, 'Older runs could not be read');
@@ -67,7 +97,13 @@ export function RunsScreen() {
 
   const found = useMemo(() => {
     const wanted = search.trim().toLowerCase();
-    return wanted === '' ? runs : runs.filter((run) => `${run.id} ${run.workflowName} ${run.environment} ${run.error?.message ?? ''} ${TRIGGERS[run.trigger]}`.toLowerCase().includes(wanted));
+    return wanted === ''
+      ? runs
+      : runs.filter((run) =>
+          `${run.id} ${run.workflowName} ${run.environment} ${run.error?.message ?? ''} ${TRIGGERS[run.trigger]}`
+            .toLowerCase()
+            .includes(wanted),
+        );
   }, [runs, search]);
   const shown = filter === 'all' ? found : found.filter((run) => groupOf(run) === filter);
   const count = (group: Filter) => found.filter((run) => groupOf(run) === group).length;
@@ -110,7 +146,14 @@ export function RunsScreen() {
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys of the list below. */}
         <div className="flex min-w-0 flex-1 flex-col" onKeyDown={walk}>
           <div className="flex h-13 flex-none items-center gap-2 px-6">
-            <Input className="w-56" icon={<Search className="icon-s text-ink-3" aria-hidden />} aria-label="Search runs" placeholder="Run, workflow or error" value={search} onChange={(event) => setSearch(event.target.value)} />
+            <Input
+              className="w-56"
+              icon={<Search className="icon-s text-ink-3" aria-hidden />}
+              aria-label="Search runs"
+              placeholder="Run, workflow or error"
+              value={search}
+              onChange={(event) => setSearch(event.target.value)}
+            />
             <span className="ml-auto text-small tabular-nums text-ink-3">{plural(shown.length, 'run')}</span>
           </div>
           <TabRow<Filter>
@@ -139,13 +182,24 @@ export function RunsScreen() {
               </thead>
               <tbody ref={list}>
                 {shown.map((run, index) => (
-                  <RunRow key={run.id} run={run} on={run.id === selected} first={index === 0} onSelect={() => setSelected(run.id)} onOpen={() => void now().showRun(run, where)} />
+                  <RunRow
+                    key={run.id}
+                    run={run}
+                    on={run.id === selected}
+                    first={index === 0}
+                    onSelect={() => setSelected(run.id)}
+                    onOpen={() => void now().showRun(run, where)}
+                  />
                 ))}
               </tbody>
             </table>
             {shown.length === 0 && (
               <p className="p-6 text-small text-ink-3">
-                {where === 'hosted' && !bound ? 'The project is on this computer only. Publish it to see hosted runs.' : where === 'hosted' && !signedIn ? 'Sign in to see hosted runs.' : 'No runs yet.'}
+                {where === 'hosted' && !bound
+                  ? 'The project is on this computer only. Publish it to see hosted runs.'
+                  : where === 'hosted' && !signedIn
+                    ? 'Sign in to see hosted runs.'
+                    : 'No runs yet.'}
               </p>
             )}
             {cursor && (
@@ -163,7 +217,14 @@ export function RunsScreen() {
 
 function Head({ children, right, hide }: { children: string; right?: boolean; hide?: boolean }) {
   return (
-    <th scope="col" className={cx('sticky top-0 z-1 h-7.5 border-b border-line bg-panel px-3 first:pl-6 last:pr-6', right && 'text-right', hide && 'max-lg:hidden')}>
+    <th
+      scope="col"
+      className={cx(
+        'sticky top-0 z-1 h-7.5 border-b border-line bg-panel px-3 first:pl-6 last:pr-6',
+        right && 'text-right',
+        hide && 'max-lg:hidden',
+      )}
+    >
       {children}
     </th>
   );
@@ -174,7 +235,11 @@ type RunRowProps = { run: RunSummary; on: boolean; first: boolean; onSelect: () 
 function RunRow({ run, on, first, onSelect, onOpen }: RunRowProps) {
   const over = isOver(run.status);
   const time = useNow(1_000, !over && run.startedAt !== undefined);
-  const took = run.durationMs ?? (run.startedAt ? Math.max(0, (run.finishedAt ? Date.parse(run.finishedAt) : time) - Date.parse(run.startedAt)) : undefined);
+  const took =
+    run.durationMs ??
+    (run.startedAt
+      ? Math.max(0, (run.finishedAt ? Date.parse(run.finishedAt) : time) - Date.parse(run.startedAt))
+      : undefined);
   const cell = 'h-9 border-b border-line px-3 whitespace-nowrap';
   return (
     <tr
@@ -196,7 +261,11 @@ function RunRow({ run, on, first, onSelect, onOpen }: RunRowProps) {
       <td className={cell}>
         <StateBadge state={run.status} />
         {run.wait && <span className="ml-2 text-small text-ink-3">{WAITS[run.wait.reason]}</span>}
-        {run.error && groupOf(run) === 'failed' && <span className="ml-2 inline-block max-w-60 truncate align-middle text-small text-ink-3 max-xl:hidden">{run.error.message}</span>}
+        {run.error && groupOf(run) === 'failed' && (
+          <span className="ml-2 inline-block max-w-60 truncate align-middle text-small text-ink-3 max-xl:hidden">
+            {run.error.message}
+          </span>
+        )}
       </td>
       <td className={cx(cell, 'max-lg:hidden')}>{run.environment}</td>
       <td className={cx(cell, 'max-lg:hidden')}>{TRIGGERS[run.trigger]}</td>
@@ -221,7 +290,9 @@ function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
     if (!projectId) return;
     const { client } = editor();
     try {
-      await (where === 'local' ? client.runs.cancel({ runId: run.id }) : client.hosted.cancel({ projectId, runId: run.id }));
+      await (where === 'local'
+        ? client.runs.cancel({ runId: run.id })
+        : client.hosted.cancel({ projectId, runId: run.id }));
     } catch (thrown) {
       now().fail(thrown, 'The run could not be stopped');
     }
@@ -239,7 +310,8 @@ function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
           </dd>
           <dt className="text-ink-3">Took</dt>
           <dd>
-            {run.durationMs === undefined ? 'not over' : formatDuration(run.durationMs)}, {plural(run.stepCount, 'step')}
+            {run.durationMs === undefined ? 'not over' : formatDuration(run.durationMs)},{' '}
+            {plural(run.stepCount, 'step')}
           </dd>
           <dt className="text-ink-3">Where</dt>
           <dd>
@@ -248,7 +320,12 @@ function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
           </dd>
         </dl>
         <div className="flex gap-2">
-          <Button look="primary" icon={<CornerUpLeft className="icon-s" />} blocked={!workflow && 'Its workflow is not in the project any more.'} onClick={() => void now().showRun(run, where)}>
+          <Button
+            look="primary"
+            icon={<CornerUpLeft className="icon-s" />}
+            blocked={!workflow && 'Its workflow is not in the project any more.'}
+            onClick={() => void now().showRun(run, where)}
+          >
             Show on the canvas
           </Button>
           {!isOver(run.status) && (
@@ -259,7 +336,11 @@ function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
         </div>
       </header>
       {run.error && (
-        <Note kind="bad" className="m-4 mb-0" title={`${workflow?.steps[run.error.stepId ?? '']?.name ?? 'The run'}: ${run.error.message}`}>
+        <Note
+          kind="bad"
+          className="m-4 mb-0"
+          title={`${workflow?.steps[run.error.stepId ?? '']?.name ?? 'The run'}: ${run.error.message}`}
+        >
           {run.error.detail}
         </Note>
       )}
@@ -269,7 +350,9 @@ function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
             <StateGlyph state={stateOfStep(step)} />
             <span className="min-w-0 flex-1 truncate">{workflow?.steps[stepId]?.name ?? stepId}</span>
             <span className="text-small tabular-nums text-ink-3">
-              {step.status === 'skipped' ? 'Not reached' : `${plural(countItems(step.itemsOut), 'item')} · ${step.attempt > 1 ? `${step.attempt} attempts · ` : ''}${formatDuration(step.durationMs)}`}
+              {step.status === 'skipped'
+                ? 'Not reached'
+                : `${plural(countItems(step.itemsOut), 'item')} · ${step.attempt > 1 ? `${step.attempt} attempts · ` : ''}${formatDuration(step.durationMs)}`}
             </span>
           </li>
         ))}

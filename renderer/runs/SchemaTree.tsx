@@ -4,8 +4,8 @@ import { isJsonObject, type Json } from '#shared/json.ts';
 import { cx } from '../look/cx.ts';
 import { Tooltip } from '../look/Tooltip.tsx';
 import { EXPRESSION_DRAG, pathExpression } from './fieldPath.ts';
-import { holds, shortValue, typeWord } from './jsonLines.ts';
 import { Tokens } from './JsonView.tsx';
+import { holds, shortValue, typeWord } from './jsonLines.ts';
 
 type Path = (string | number)[];
 type SchemaTreeProps = {
@@ -34,7 +34,8 @@ export function SchemaTree({ value, root, search = '', onUse }: SchemaTreeProps)
       if (search && !String(key).toLowerCase().includes(search.toLowerCase()) && !holds(entry, search)) continue;
       const here = [...path, key];
       const id = JSON.stringify(here);
-      const inner = (isJsonObject(entry) && Object.keys(entry).length > 0) || (Array.isArray(entry) && entry.length > 0);
+      const inner =
+        (isJsonObject(entry) && Object.keys(entry).length > 0) || (Array.isArray(entry) && entry.length > 0);
       // Entries of a list after the first start closed: they mostly look the same.
       const open = inner ? !(closed[id] ?? ((typeof key === 'number' && key > 0) || level > 4)) : undefined;
       rows.push({ path: here, name: typeof key === 'number' ? `[${key}]` : key, value: entry, open });
@@ -43,7 +44,12 @@ export function SchemaTree({ value, root, search = '', onUse }: SchemaTreeProps)
   }
   collect(value, [], 0);
 
-  if (rows.length === 0) return <p className="px-3 py-2 text-small text-ink-3">{search ? 'No field holds this text.' : 'The item has no fields.'}</p>;
+  if (rows.length === 0)
+    return (
+      <p className="px-3 py-2 text-small text-ink-3">
+        {search ? 'No field holds this text.' : 'The item has no fields.'}
+      </p>
+    );
   return (
     <ul className="py-1">
       {rows.map(({ path, name, value: entry, open }) => {
@@ -65,12 +71,23 @@ export function SchemaTree({ value, root, search = '', onUse }: SchemaTreeProps)
             {open === undefined ? (
               <span className="w-5 flex-none" />
             ) : (
-              <button type="button" aria-label={`${open ? 'Fold' : 'Unfold'} ${name}`} aria-expanded={open} onClick={fold} className="flex size-5 flex-none items-center justify-center text-ink-3">
+              <button
+                type="button"
+                aria-label={`${open ? 'Fold' : 'Unfold'} ${name}`}
+                aria-expanded={open}
+                onClick={fold}
+                className="flex size-5 flex-none items-center justify-center text-ink-3"
+              >
                 {open ? <ChevronDown className="icon-xs" /> : <ChevronRight className="icon-xs" />}
               </button>
             )}
             <span className="flex-none font-mono text-[12px] text-ink">{name}</span>
-            <span className={cx('ml-auto min-w-0 truncate pl-3 font-mono text-[11.5px]', open !== undefined && 'text-ink-3')}>
+            <span
+              className={cx(
+                'ml-auto min-w-0 truncate pl-3 font-mono text-[11.5px]',
+                open !== undefined && 'text-ink-3',
+              )}
+            >
               <Tokens tokens={[shortValue(entry, 80)]} />
             </span>
             {onUse && (

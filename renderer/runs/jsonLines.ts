@@ -20,7 +20,11 @@ export function jsonLines(value: Json, cutAt = 2_000): JsonLine[] {
         : undefined;
     const [open, close] = Array.isArray(one) ? ['[', ']'] : ['{', '}'];
     if (!entries) {
-      lines.push({ indent, path, tokens: [...before, scalar(one as null | boolean | number | string, cutAt), ...after] });
+      lines.push({
+        indent,
+        path,
+        tokens: [...before, scalar(one as null | boolean | number | string, cutAt), ...after],
+      });
       return;
     }
     if (entries.length === 0) {

@@ -28,7 +28,8 @@ export function createAccountSlice({ client }: EditorDeps): StateCreator<EditorS
       const before = get().account?.status;
       set({ account, ...(account.status === 'signing_in' ? {} : { signInUrl: undefined }) });
       if (before !== account.status && account.status === 'signed_in') {
-        if (before === 'signing_in') get().say({ kind: 'ok', title: `Signed in as ${account.user?.name || account.user?.email || ''}` });
+        if (before === 'signing_in')
+          get().say({ kind: 'ok', title: `Signed in as ${account.user?.name || account.user?.email || ''}` });
         if (get().dialog === 'sign-in') set({ dialog: undefined });
         void get().loadRuns();
         void get().loadDeployments();
@@ -66,7 +67,9 @@ export function createAccountSlice({ client }: EditorDeps): StateCreator<EditorS
     },
 
     async cancelSignIn() {
-      await client.account.cancelSignIn({}).catch((thrown: unknown) => get().fail(thrown, 'The sign-in could not be cancelled'));
+      await client.account
+        .cancelSignIn({})
+        .catch((thrown: unknown) => get().fail(thrown, 'The sign-in could not be cancelled'));
       set({ signInUrl: undefined });
     },
 

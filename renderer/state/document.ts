@@ -55,20 +55,21 @@ export function markSent(doc: Document, ids: number[]): Document {
 /** The host keeps these. They leave the pending list once its event for that revision has come. */
 export function confirm(doc: Document, ids: number[], revision: number): Document | 'reload' {
   const pending = doc.pending.map((entry) => (ids.includes(entry.id) ? { ...entry, revision } : entry));
-  return replay({ ...doc, pending });
+  return replay(doc, { ...doc, pending });
 }
 
 /** The host refused these: they are taken out again, and what came after them stays where it still fits. */
 export function refuse(doc: Document, ids: number[]): Document | 'reload' {
-  return replay({ ...doc, pending: doc.pending.filter((entry) => !ids.includes(entry.id)) });
+  return replay(doc, { ...doc, pending: doc.pending.filter((entry) => !ids.includes(entry.id)) });
 }
 
 /** A change of the host's tree. `reload` when one before it was missed. */
 export function receive(doc: Document, event: ProjectChanged): Document | 'reload' {
-  return replay({ ...doc, held: [...doc.held, event] });
+  return replay(doc, { ...doc, held: [...doc.held, event] });
 }
 
-function replay(doc: Document): Document | 'reload' {
+/** Takes the events that can be taken; the drawing stays the same object where nothing below it moved. */
+function replay(before: Document, doc: Document): Document | 'reload' {
   let { base, held } = doc;
   let problems = doc.problems;
   let unreadable = doc.unreadable;
@@ -88,7 +89,7 @@ function replay(doc: Document): Document | 'reload' {
   }
   held = later;
   const pending = doc.pending.filter((entry) => entry.revision === undefined || entry.revision > base.revision);
-  const unchanged = base === doc.base && pending.length === doc.pending.length;
+  const unchanged = base === before.base && pending.length === before.pending.length;
   return { ...doc, base, held, pending, problems, unreadable, tree: unchanged ? doc.tree : redraw(base.tree, pending) };
 }
 

@@ -4,7 +4,17 @@ import { diffTrees } from '#shared/merge/ops.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import type { Tree, Workflow } from '#shared/workflow/tree.ts';
 import { createSaveLoop, type SaveLoop, type SaveState } from '../host/saveLoop.ts';
-import { addChange, type Change, confirm, type Document, markSent, openDocument, type ProjectChanged, receive, refuse } from './document.ts';
+import {
+  addChange,
+  type Change,
+  confirm,
+  type Document,
+  markSent,
+  openDocument,
+  type ProjectChanged,
+  receive,
+  refuse,
+} from './document.ts';
 import type { EditorDeps, EditorState } from './store.ts';
 
 /** One thing to undo: the tree before and after what this editor did, and nothing that others did meanwhile. */
@@ -104,9 +114,13 @@ export function createDocumentSlice(deps: EditorDeps): StateCreator<EditorState,
     function step(from: 'undoStack' | 'redoStack', to: 'undoStack' | 'redoStack') {
       const entry = get()[from].at(-1);
       if (!entry) return;
-      const { ops } = from === 'undoStack' ? diffTrees(entry.after, entry.before) : diffTrees(entry.before, entry.after);
+      const { ops } =
+        from === 'undoStack' ? diffTrees(entry.after, entry.before) : diffTrees(entry.before, entry.after);
       const done = ops.length === 0 || apply({ kind: 'ops', ops });
-      set((state) => ({ [from]: state[from].slice(0, -1), [to]: done ? [...state[to], { ...entry, group: undefined }] : state[to] }));
+      set((state) => ({
+        [from]: state[from].slice(0, -1),
+        [to]: done ? [...state[to], { ...entry, group: undefined }] : state[to],
+      }));
     }
 
     return {
@@ -122,7 +136,8 @@ export function createDocumentSlice(deps: EditorDeps): StateCreator<EditorState,
         const at = deps.now();
         set(({ undoStack }) => {
           const last = undoStack.at(-1);
-          const joins = group !== undefined && last?.group === group && last.after === before && at - last.at < GROUP_MS;
+          const joins =
+            group !== undefined && last?.group === group && last.after === before && at - last.at < GROUP_MS;
           if (joins) return { undoStack: [...undoStack.slice(0, -1), { ...last, after, at }], redoStack: [] };
           return { undoStack: [...undoStack, { before, after, group, at }].slice(-MOST_UNDO), redoStack: [] };
         });

@@ -38,10 +38,20 @@ export function createProjectsSlice({ client }: EditorDeps): StateCreator<Editor
           client.projects.templates({}),
           client.account.state({}),
         ]);
-        set({ host, preferences, projects, templates, account, stepTypes: Object.fromEntries(types.map((info) => [info.type, info])) });
+        set({
+          host,
+          preferences,
+          projects,
+          templates,
+          account,
+          stepTypes: Object.fromEntries(types.map((info) => [info.type, info])),
+        });
         const last = projects.find((one) => one.id === preferences.lastProjectId);
         // A project that cannot be opened must not keep the others from being opened.
-        if (last) await get().openProject(last.id).catch((thrown: unknown) => get().fail(thrown, `${last.name} could not be opened`));
+        if (last)
+          await get()
+            .openProject(last.id)
+            .catch((thrown: unknown) => get().fail(thrown, `${last.name} could not be opened`));
         set({ ready: true, startError: undefined });
       } catch (thrown) {
         set({ startError: thrown });

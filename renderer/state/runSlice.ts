@@ -1,6 +1,6 @@
 import type { StateCreator } from 'zustand';
-import type { HostEvent } from '#shared/contract/hostApi.ts';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
+import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
 import { foldRun } from '#shared/run/foldRun.ts';
@@ -117,7 +117,10 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
           const { runId } = await deps.client.runs.start({ projectId: doc.info.id, workflowId, ...options, basedOn });
           set((state) => {
             const view = state.runs[runId] ?? newRunView(runId, 'local');
-            return { runs: { ...state.runs, [runId]: { ...view, workflow } }, shownRun: { ...state.shownRun, [workflowId]: runId } };
+            return {
+              runs: { ...state.runs, [runId]: { ...view, workflow } },
+              shownRun: { ...state.shownRun, [workflowId]: runId },
+            };
           });
           get().announce('The run started.');
         } catch (thrown) {
@@ -161,7 +164,8 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
         // A hosted run of the workflow on the canvas is followed live, unless a run here is being watched.
         if (where === 'hosted' && run.status === 'running') {
           const shown = get().runs[get().shownRun[run.workflowId] ?? ''];
-          if (!shown || isOver(shown.run.status)) set((state) => ({ shownRun: { ...state.shownRun, [run.workflowId]: run.id } }));
+          if (!shown || isOver(shown.run.status))
+            set((state) => ({ shownRun: { ...state.shownRun, [run.workflowId]: run.id } }));
         }
       },
 
@@ -200,7 +204,9 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
         try {
           const projectId = doc.info.id;
           const answer =
-            where === 'local' ? await deps.client.runs.get({ runId }) : { ...(await deps.client.hosted.run({ projectId, runId })), logs: [] };
+            where === 'local'
+              ? await deps.client.runs.get({ runId })
+              : { ...(await deps.client.hosted.run({ projectId, runId })), logs: [] };
           const known = get().runs[runId];
           const view = { ...fold(newRunView(runId, where, known?.workflow), answer.events), logs: answer.logs };
           // Meanwhile more may have come in by event.

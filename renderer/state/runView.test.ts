@@ -13,13 +13,21 @@ function stepState(run: Partial<StepRunState>): StepState {
 }
 
 function viewOf(steps: RunState['steps']): RunView {
-  const workflow = { slug: 'w', name: 'W', settings: { durability: 'step', logLevel: 'info', keep: 'all' } as const, steps: { each: step }, edges: {}, layout: {} };
+  const workflow = {
+    slug: 'w',
+    name: 'W',
+    settings: { durability: 'step', logLevel: 'info', keep: 'all' } as const,
+    steps: { each: step },
+    edges: {},
+    layout: {},
+  };
   return { runId, where: 'local', logs: [], workflow, run: { ...emptyRun(runId), steps } };
 }
 
 test('the input of a step is what the steps before it sent through that port', () => {
   const view = viewOf({ start: stepState({ outputs: { main: { items: items(1, 2) }, error: { items: items(9) } } }) });
-  const run = stepState({ from: [{ port: 'main', stepId: 'start', iteration: 0, outPort: 'main' }] }).runs[0] as StepRunState;
+  const run = stepState({ from: [{ port: 'main', stepId: 'start', iteration: 0, outPort: 'main' }] })
+    .runs[0] as StepRunState;
   expect(itemsOf(inputOf(view, run).main ?? [])).toEqual(items(1, 2));
 });
 
@@ -28,14 +36,16 @@ test('inside a loop that still runs, the input is one batch of what the loop was
     start: stepState({ outputs: { main: { items: items(1, 2, 3) } } }),
     each: stepState({ status: 'running', from: [{ port: 'main', stepId: 'start', iteration: 0, outPort: 'main' }] }),
   });
-  const second = stepState({ from: [{ port: 'main', stepId: 'each', iteration: 0, outPort: 'loop', batch: 1 }] }).runs[0] as StepRunState;
+  const second = stepState({ from: [{ port: 'main', stepId: 'each', iteration: 0, outPort: 'loop', batch: 1 }] })
+    .runs[0] as StepRunState;
   expect(itemsOf(inputOf(view, second).main ?? [])).toEqual(items(3));
 });
 
 test('items kept as a blob are named until they are fetched', () => {
   const blob = 'b'.repeat(64);
   const view = viewOf({ start: stepState({ outputs: { main: { blob, bytes: 2_000_000, count: 3 } } }) });
-  const run = stepState({ from: [{ port: 'main', stepId: 'start', iteration: 0, outPort: 'main' }] }).runs[0] as StepRunState;
+  const run = stepState({ from: [{ port: 'main', stepId: 'start', iteration: 0, outPort: 'main' }] })
+    .runs[0] as StepRunState;
   const parts = inputOf(view, run).main ?? [];
   expect(itemsOf(parts)).toBeUndefined();
   expect(missingBlobs(parts, {})).toEqual([blob]);
@@ -49,6 +59,11 @@ test('a step goes stale by what it does, not by its name or notes', () => {
 });
 
 test('steps that still move or were not reached are not counted as done', () => {
-  const view = viewOf({ a: stepState({}), b: stepState({ status: 'running' }), c: stepState({ status: 'failed' }), d: stepState({ status: 'skipped' }) });
+  const view = viewOf({
+    a: stepState({}),
+    b: stepState({ status: 'running' }),
+    c: stepState({ status: 'failed' }),
+    d: stepState({ status: 'skipped' }),
+  });
   expect(stepsDone(view.run)).toBe(2);
 });

@@ -1,23 +1,30 @@
 import { useEffect, useMemo } from 'react';
 import type { Payload } from '#shared/run/events.ts';
 import type { StepRunState } from '#shared/run/foldRun.ts';
-import { parseEdge, type Item, type Workflow } from '#shared/workflow/tree.ts';
+import { type Item, parseEdge, type Workflow } from '#shared/workflow/tree.ts';
 import { openWorkflow } from './documentSlice.ts';
 import { shownRunOf } from './runSlice.ts';
 import { type InputPart, inputOf, itemsOf, missingBlobs, type RunView } from './runView.ts';
 import { type EditorState, now, useEditor } from './store.ts';
 
 /** The step run that the data views show: the iteration that was chosen, else the latest. */
-export const stepRunOf = (stepId: string | undefined) => (state: EditorState): StepRunState | undefined => {
-  if (!stepId) return undefined;
-  const runs = shownRunOf(state)?.run.steps[stepId]?.runs ?? [];
-  return runs.find((run) => run.iteration === state.iteration[stepId]) ?? runs.at(-1);
-};
+export const stepRunOf =
+  (stepId: string | undefined) =>
+  (state: EditorState): StepRunState | undefined => {
+    if (!stepId) return undefined;
+    const runs = shownRunOf(state)?.run.steps[stepId]?.runs ?? [];
+    return runs.find((run) => run.iteration === state.iteration[stepId]) ?? runs.at(-1);
+  };
 
 export type StepInput = { items: Item[]; from: string | undefined; waiting: boolean };
 
 /** What a step was given; where it has not run yet, what the steps before it would give it. */
-export function inputParts(workflow: Workflow | undefined, view: RunView | undefined, stepId: string, run: StepRunState | undefined): InputPart[] {
+export function inputParts(
+  workflow: Workflow | undefined,
+  view: RunView | undefined,
+  stepId: string,
+  run: StepRunState | undefined,
+): InputPart[] {
   if (!view || !workflow) return [];
   if (run && run.from.length > 0) {
     const ports = inputOf(view, run);
@@ -26,7 +33,8 @@ export function inputParts(workflow: Workflow | undefined, view: RunView | undef
   const parts: InputPart[] = [];
   for (const key of Object.keys(workflow.edges)) {
     const { from, outPort, to, inPort } = parseEdge(key);
-    const payload = to === stepId && inPort !== 'next' ? view.run.steps[from]?.runs.at(-1)?.outputs?.[outPort] : undefined;
+    const payload =
+      to === stepId && inPort !== 'next' ? view.run.steps[from]?.runs.at(-1)?.outputs?.[outPort] : undefined;
     if (payload) parts.push({ payload, stepId: from });
   }
   return parts.slice(0, 1);

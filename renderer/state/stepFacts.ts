@@ -1,6 +1,6 @@
 import type { StepState } from '#shared/run/foldRun.ts';
-import type { Step } from '#shared/workflow/tree.ts';
 import { stepTypeInfo } from '#shared/workflow/catalog.ts';
+import type { Step } from '#shared/workflow/tree.ts';
 import { formFields, missingField } from '../inspector/formSchema.ts';
 import type { StateName } from '../look/Badge.tsx';
 import { formatDuration, plural } from '../look/format.ts';
@@ -9,20 +9,27 @@ import { shownRunOf } from './runSlice.ts';
 import { countItems, isStale, stateOfStep } from './runView.ts';
 import type { EditorState } from './store.ts';
 
-export const runStepById = (stepId: string) => (state: EditorState): StepState | undefined => shownRunOf(state)?.run.steps[stepId];
+export const runStepById =
+  (stepId: string) =>
+  (state: EditorState): StepState | undefined =>
+    shownRunOf(state)?.run.steps[stepId];
 
-export const isPinned = (stepId: string) => (state: EditorState): boolean =>
-  state.workflowId !== undefined && state.doc?.tree.pins[state.workflowId]?.[stepId] !== undefined;
+export const isPinned =
+  (stepId: string) =>
+  (state: EditorState): boolean =>
+    state.workflowId !== undefined && state.doc?.tree.pins[state.workflowId]?.[stepId] !== undefined;
 
 /** The name of the first required field that is empty. */
-export const lackingField = (stepId: string) => (state: EditorState): string | undefined => {
-  const step = openWorkflow(state)?.steps[stepId];
-  const info = step && stepTypeInfo(state.stepTypes, step.uses);
-  if (!step) return undefined;
-  if (!info) return 'Unknown step type';
-  const missing = missingField(fieldsOf(info.configSchema), step.config);
-  return missing && `${missing.title} is empty`;
-};
+export const lackingField =
+  (stepId: string) =>
+  (state: EditorState): string | undefined => {
+    const step = openWorkflow(state)?.steps[stepId];
+    const info = step && stepTypeInfo(state.stepTypes, step.uses);
+    if (!step) return undefined;
+    if (!info) return 'Unknown step type';
+    const missing = missingField(fieldsOf(info.configSchema), step.config);
+    return missing && `${missing.title} is empty`;
+  };
 
 const cache = new WeakMap<object, ReturnType<typeof formFields>>();
 
@@ -36,18 +43,26 @@ export function fieldsOf(schema: Parameters<typeof formFields>[0]): ReturnType<t
 }
 
 /** The one state that a card shows, from what the step is and what the run says. */
-export const cardState = (stepId: string) => (state: EditorState): StateName => {
-  const step = openWorkflow(state)?.steps[stepId];
-  if (!step) return 'idle';
-  if (step.disabled) return 'disabled';
-  const view = shownRunOf(state);
-  const ran = stateOfStep(view?.run.steps[stepId]);
-  if (ran === 'running' || ran === 'retrying' || ran === 'waiting') return ran;
-  if (isPinned(stepId)(state)) return 'pinned';
-  if (ran !== 'idle' && state.readOnlyRun === undefined && view?.workflow && isStale(view.workflow.steps[stepId], step)) return 'stale';
-  if (ran === 'idle' && lackingField(stepId)(state)) return 'lacks';
-  return ran;
-};
+export const cardState =
+  (stepId: string) =>
+  (state: EditorState): StateName => {
+    const step = openWorkflow(state)?.steps[stepId];
+    if (!step) return 'idle';
+    if (step.disabled) return 'disabled';
+    const view = shownRunOf(state);
+    const ran = stateOfStep(view?.run.steps[stepId]);
+    if (ran === 'running' || ran === 'retrying' || ran === 'waiting') return ran;
+    if (isPinned(stepId)(state)) return 'pinned';
+    if (
+      ran !== 'idle' &&
+      state.readOnlyRun === undefined &&
+      view?.workflow &&
+      isStale(view.workflow.steps[stepId], step)
+    )
+      return 'stale';
+    if (ran === 'idle' && lackingField(stepId)(state)) return 'lacks';
+    return ran;
+  };
 
 const WAITS = {
   delay: 'Delay',

@@ -1,5 +1,11 @@
 import { newStepId } from '#shared/ids.ts';
-import { inputPorts, outputPorts, type StepCatalog, type StepTypeInfo, stepTypeInfo } from '#shared/workflow/catalog.ts';
+import {
+  inputPorts,
+  outputPorts,
+  type StepCatalog,
+  type StepTypeInfo,
+  stepTypeInfo,
+} from '#shared/workflow/catalog.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import { parseEdge, type Step, type Workflow } from '#shared/workflow/tree.ts';
 import type { AddAt } from './viewSlice.ts';
@@ -18,7 +24,8 @@ export function portsOf(catalog: StepCatalog, workflow: Workflow, stepId: string
   const edges = Object.keys(workflow.edges).map(parseEdge);
   const used = edges.flatMap((edge) => (edge.from === stepId ? [edge.outPort] : []));
   const usedIn = edges.flatMap((edge) => (edge.to === stepId ? [edge.inPort] : []));
-  if (!step || !info) return { inputs: unique(['main', ...usedIn]), outputs: unique(['main', ...used]), trigger: false };
+  if (!step || !info)
+    return { inputs: unique(['main', ...usedIn]), outputs: unique(['main', ...used]), trigger: false };
   const outputs = outputPorts(info, step.config);
   return { inputs: inputPorts(info), outputs: unique([...outputs, ...used]), trigger: info.trigger };
 }
@@ -88,7 +95,10 @@ export function addStepEdit(
     const [dx, dy] = at.from.port === 'error' ? [NEXT_X, 120] : [NEXT_X, outputs.length > 2 ? row * NEXT_Y : 0];
     edit.position = at.position ? freePlace(workflow, at.position) : freePlace(workflow, [x + dx, y + dy]);
   } else {
-    edit.position = freePlace(workflow, at.position ?? (Object.keys(workflow.steps).length > 0 ? [0, lowestPlace(workflow) + 120] : [0, 0]));
+    edit.position = freePlace(
+      workflow,
+      at.position ?? (Object.keys(workflow.steps).length > 0 ? [0, lowestPlace(workflow) + 120] : [0, 0]),
+    );
   }
   return { edits: [...moves, edit], stepId };
 }
@@ -141,7 +151,8 @@ export function readingOrder(workflow: Workflow): { stepId: string; level: numbe
   const edges = Object.keys(workflow.edges).map(parseEdge);
   const ids = Object.keys(workflow.steps);
   const hasInput = new Set(edges.map((edge) => edge.to));
-  const byPlace = (a: string, b: string) => placeOf(workflow, a)[1] - placeOf(workflow, b)[1] || placeOf(workflow, a)[0] - placeOf(workflow, b)[0];
+  const byPlace = (a: string, b: string) =>
+    placeOf(workflow, a)[1] - placeOf(workflow, b)[1] || placeOf(workflow, a)[0] - placeOf(workflow, b)[0];
   const order: { stepId: string; level: number }[] = [];
   const seen = new Set<string>();
   function visit(stepId: string, level: number) {
@@ -157,14 +168,19 @@ export function readingOrder(workflow: Workflow): { stepId: string; level: numbe
 }
 
 /** The card nearest in a direction, preferring what an edge leads to. */
-export function neighbour(workflow: Workflow, stepId: string, direction: 'left' | 'right' | 'up' | 'down'): string | undefined {
+export function neighbour(
+  workflow: Workflow,
+  stepId: string,
+  direction: 'left' | 'right' | 'up' | 'down',
+): string | undefined {
   const edges = Object.keys(workflow.edges).map(parseEdge);
   const [x, y] = placeOf(workflow, stepId);
   const distance = (id: string) => {
     const [toX, toY] = placeOf(workflow, id);
     return Math.hypot(toX - x, toY - y);
   };
-  const nearestOf = (ids: string[]) => ids.filter((id) => id !== stepId && workflow.steps[id]).sort((a, b) => distance(a) - distance(b))[0];
+  const nearestOf = (ids: string[]) =>
+    ids.filter((id) => id !== stepId && workflow.steps[id]).sort((a, b) => distance(a) - distance(b))[0];
   if (direction === 'right') return nearestOf(edges.filter((edge) => edge.from === stepId).map((edge) => edge.to));
   if (direction === 'left') return nearestOf(edges.filter((edge) => edge.to === stepId).map((edge) => edge.from));
   return nearestOf(
@@ -178,7 +194,11 @@ export function neighbour(workflow: Workflow, stepId: string, direction: 'left' 
 /** The first output port of a step that nothing hangs on, for adding the next step by key. */
 export function openPort(catalog: StepCatalog, workflow: Workflow, stepId: string): string | undefined {
   const { outputs } = portsOf(catalog, workflow, stepId);
-  const used = new Set(Object.keys(workflow.edges).map(parseEdge).flatMap((edge) => (edge.from === stepId ? [edge.outPort] : [])));
+  const used = new Set(
+    Object.keys(workflow.edges)
+      .map(parseEdge)
+      .flatMap((edge) => (edge.from === stepId ? [edge.outPort] : [])),
+  );
   const main = outputs.filter((port) => port !== 'error');
   return main.find((port) => !used.has(port)) ?? main[0];
 }

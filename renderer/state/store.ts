@@ -45,25 +45,29 @@ export function createEditor(link: Link, clock: Omit<EditorDeps, 'client'>): Edi
 function take(state: EditorState, event: HostEvent): void {
   switch (event.type) {
     case 'project.changed':
-      return state.projectChanged(event);
+      state.projectChanged(event);
+      break;
     case 'project.sync':
-      return state.syncChanged(event.projectId, event.sync);
+      state.syncChanged(event.projectId, event.sync);
+      break;
     case 'run.event':
       if (state.doc?.info.id === event.projectId) state.runEvent(event);
-      return;
+      break;
     case 'run.log':
       if (state.doc?.info.id === event.projectId) state.runLog(event.line);
-      return;
+      break;
     case 'run.changed':
-      return state.runChanged(event.where, event.run);
+      state.runChanged(event.where, event.run);
+      break;
     case 'deployment.changed':
       if (state.doc?.info.id === event.deployment.projectId) state.deploymentChanged(event.deployment);
-      return;
+      break;
     case 'account.changed':
-      return state.accountChanged(event.account);
+      state.accountChanged(event.account);
+      break;
     case 'runner.stopped':
       if (state.doc?.info.id === event.projectId) state.runnerStopped(event.reason);
-      return;
+      break;
   }
 }
 

@@ -4,7 +4,10 @@ import { SluiceError } from '#shared/error.ts';
 import type { EditorDeps, EditorState } from './store.ts';
 
 export type Area = 'workflows' | 'runs' | 'deployments' | 'connections' | 'settings';
-export type Tab = { kind: 'workflow'; id: string } | { kind: 'script'; id: string } | { kind: 'environment'; id: string };
+export type Tab =
+  | { kind: 'workflow'; id: string }
+  | { kind: 'script'; id: string }
+  | { kind: 'environment'; id: string };
 export type PaneLook = 'canvas' | 'split' | 'yaml';
 export type BottomTab = 'data' | 'log' | 'problems';
 export type Toast = {
@@ -15,7 +18,12 @@ export type Toast = {
   action?: { label: string; run: () => void };
 };
 /** Where the step search was opened, and what becomes of the step that is chosen. */
-export type AddAt = { from?: { stepId: string; port: string }; splitEdge?: string; position?: [number, number]; screen?: { x: number; y: number } };
+export type AddAt = {
+  from?: { stepId: string; port: string };
+  splitEdge?: string;
+  position?: [number, number];
+  screen?: { x: number; y: number };
+};
 
 export type ViewSlice = {
   area: Area;
@@ -162,10 +170,16 @@ export function createViewSlice(deps: EditorDeps): StateCreator<EditorState, [],
       },
 
       setLook: (look) => set({ look }),
-      openStep: (stepId) => set(stepId === undefined ? { stepView: undefined } : { stepView: stepId, selection: [stepId], selectedEdges: [], itemIndex: 0 }),
+      openStep: (stepId) =>
+        set(
+          stepId === undefined
+            ? { stepView: undefined }
+            : { stepView: stepId, selection: [stepId], selectedEdges: [], itemIndex: 0 },
+        ),
       setBottom: (change) => set((state) => ({ bottom: { ...state.bottom, ...change } })),
       toggle: (part) => set((state) => ({ [part]: !state[part] }) as Pick<ViewSlice, typeof part>),
-      setIteration: (stepId, iteration) => set((state) => ({ iteration: { ...state.iteration, [stepId]: iteration }, itemIndex: 0 })),
+      setIteration: (stepId, iteration) =>
+        set((state) => ({ iteration: { ...state.iteration, [stepId]: iteration }, itemIndex: 0 })),
       setItemIndex: (itemIndex) => set({ itemIndex }),
       add: (adding) => set({ adding }),
       setDialog: (dialog) => set({ dialog }),
@@ -196,7 +210,9 @@ export function createViewSlice(deps: EditorDeps): StateCreator<EditorState, [],
       },
 
       setSize(name, value) {
-        set((state) => ({ preferences: { ...state.preferences, layout: { ...state.preferences.layout, [name]: value } } }));
+        set((state) => ({
+          preferences: { ...state.preferences, layout: { ...state.preferences.layout, [name]: value } },
+        }));
         savePreferences();
       },
     };

@@ -5,8 +5,8 @@ import type { Item } from '#shared/workflow/tree.ts';
 import { Input } from '../look/Input.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { DataTable } from './DataTable.tsx';
-import { holds } from './jsonLines.ts';
 import { JsonView } from './JsonView.tsx';
+import { holds } from './jsonLines.ts';
 import { SchemaTree } from './SchemaTree.tsx';
 
 export type DataLook = 'table' | 'json' | 'schema';
@@ -29,7 +29,7 @@ type DataViewProps = {
 };
 
 /** Items as a table, as JSON, or as fields with the values of one item. The search narrows all three. */
-export function DataView({ items, look, root, selected, onSelect, search = '', wholeList, onUse }: DataViewProps) {
+export function ItemsView({ items, look, root, selected, onSelect, search = '', wholeList, onUse }: DataViewProps) {
   const rows = useMemo(
     () => items.map((item, index) => ({ item, index })).filter(({ item }) => search === '' || holds(item.json, search)),
     [items, search],
@@ -67,7 +67,7 @@ export function SearchableData(props: Omit<DataViewProps, 'search'> & { above?: 
         />
       </div>
       {props.above}
-      <DataView {...props} search={search} />
+      <ItemsView {...props} search={search} />
     </div>
   );
 }

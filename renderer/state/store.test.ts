@@ -1,0 +1,183 @@
+import { expect, test } from 'vitest';
+import type { HostEvent } from '#shared/contract/hostApi.ts';
+import { applyOps, diffTrees, type Op } from '#shared/merge/ops.ts';
+import type { RunEvent } from '#shared/run/events.ts';
+import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
+import { DEFAULT_SETTINGS, type Tree } from '#shared/workflow/tree.ts';
+import { createEditor } from './store.ts';
+
+const projectId = '0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a55';
+const workflowId = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
+const runId = '0199f2c4-7a02-7c11-8b7e-2d9f4c5e6a02';
+const step = (name: string) => ({
+  uses: 'items.set',
+  version: 1,
+  name,
+  config: {},
+  onError: 'stop' as const,
+  mode: 'each' as const,
+});
+
+/** A host that keeps one project, with the same edits and operations as the real one. */
+function smallHost() {
+  let tree: Tree = {
+    project: { id: projectId, name: 'P', format: 1 },
+    workflows: {
+      [workflowId]: {
+        slug: 'w',
+        name: 'W',
+        settings: DEFAULT_SETTINGS,
+        steps: { a_0000: step('A'), b_0000: step('B') },
+        edges: {},
+        layout: {},
+      },
+    },
+    scripts: {},
+    machines: {},
+    environments: {},
+    connections: {},
+    tests: {},
+    pins: {},
+  };
+  let revision = 1;
+  const listeners = new Set<(event: HostEvent) => void>();
+  const calls: string[] = [];
+  const change = (next: Tree) => {
+    const { ops } = diffTrees(tree, next);
+    tree = next;
+    revision += 1;
+    for (const tell of listeners)
+      tell({ type: 'project.changed', projectId, revision, origin: 'canvas', ops, problems: [], unreadable: [] });
+    return { revision };
+  };
+  const info = {
+    id: projectId,
+    name: 'P',
+    dir: '/p',
+    workflowCount: 1,
+    trusted: true,
+    sync: { state: 'local_only' as const, pending: 0 },
+    openedAt: '2026-11-20T07:00:00Z',
+  };
+  return {
+    calls,
+    tree: () => tree,
+    elsewhere: (edit: Edit) => change(applyEdit(tree, edit)),
+    tell: (event: HostEvent) => {
+      for (const listener of listeners) listener(event);
+    },
+    link: {
+      async call(name: string, input: unknown): Promise<unknown> {
+        calls.push(name);
+        const asked = input as { edits?: Edit[]; ops?: Op[] };
+        if (name === 'projects.open') return { info, revision, tree, problems: [], unreadable: [] };
+        if (name === 'documents.edit') return change((asked.edits ?? []).reduce(applyEdit, tree));
+        if (name === 'documents.patch') return change(applyOps(tree, asked.ops ?? []));
+        if (name === 'runs.list') return { data: [] };
+        if (name === 'runs.start') return { runId };
+        return { done: true };
+      },
+      subscribe: (listener: (event: HostEvent) => void) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      onState: (listener: (up: boolean) => void) => {
+        listener(true);
+        return () => {};
+      },
+    },
+  };
+}
+
+async function opened() {
+  const host = smallHost();
+  let time = 0;
+  const { store } = createEditor(host.link, {
+    sleep: async () => {},
+    now: () => (time += 100),
+    nextFrame: (run) => queueMicrotask(run),
+  });
+  await store.getState().openProject(projectId);
+  const state = () => store.getState();
+  const nameOf = (stepId: string) => state().doc?.tree.workflows[workflowId]?.steps[stepId]?.name;
+  return { host, store, state, nameOf };
+}
+
+const rename = (stepId: string, name: string): Edit => ({ type: 'renameStep', workflowId, stepId, name });
+
+test('an edit is drawn, saved, undone and redone, on both sides', async () => {
+  const { host, state, nameOf } = await opened();
+  expect(state().edit([rename('a_0000', 'A1')])).toBe(true);
+  expect(nameOf('a_0000')).toBe('A1');
+  await state().settled();
+  expect(host.tree().workflows[workflowId]?.steps.a_0000?.name).toBe('A1');
+  state().undo();
+  await state().settled();
+  expect([nameOf('a_0000'), host.tree().workflows[workflowId]?.steps.a_0000?.name]).toEqual(['A', 'A']);
+  state().redo();
+  await state().settled();
+  expect([nameOf('a_0000'), host.tree().workflows[workflowId]?.steps.a_0000?.name]).toEqual(['A1', 'A1']);
+  expect(state().saving).toEqual({ state: 'saved' });
+});
+
+test('undo takes back what was done here and leaves what others did', async () => {
+  const { host, state, nameOf } = await opened();
+  state().edit([rename('a_0000', 'mine')]);
+  await state().settled();
+  host.elsewhere(rename('b_0000', 'theirs'));
+  state().undo();
+  await state().settled();
+  expect([nameOf('a_0000'), nameOf('b_0000')]).toEqual(['A', 'theirs']);
+});
+
+test('the letters of a word are undone together', async () => {
+  const { state, nameOf } = await opened();
+  for (const name of ['N', 'Ne', 'New']) state().edit([rename('a_0000', name)], 'name of a');
+  expect(nameOf('a_0000')).toBe('New');
+  state().undo();
+  expect(nameOf('a_0000')).toBe('A');
+  expect(state().undoStack).toEqual([]);
+});
+
+test('an edit that does not fit is told and not drawn', async () => {
+  const { state } = await opened();
+  const before = state().doc?.tree;
+  expect(state().edit([rename('gone_0000', 'x')])).toBe(false);
+  expect(state().doc?.tree).toBe(before);
+  expect(state().toasts).toHaveLength(1);
+});
+
+test('the events of a run reach the step they are about, and only that one', async () => {
+  const { host, state } = await opened();
+  await state().start({ triggerStepId: 'a_0000' });
+  const common = { runId, at: '2026-11-20T07:00:00Z', fence: 0 };
+  const hash = 'a'.repeat(64);
+  const tell = (event: RunEvent) => host.tell({ type: 'run.event', projectId, where: 'local', event });
+  tell({
+    ...common,
+    seq: 1,
+    type: 'run.started',
+    workflowId,
+    execHash: hash,
+    runtimeHash: hash,
+    environment: 'local',
+    triggerStepId: 'a_0000',
+    input: { items: [{ json: {} }] },
+    seed: 's',
+  });
+  await Promise.resolve();
+  const trigger = state().runs[runId]?.run.steps.a_0000;
+  tell({
+    ...common,
+    seq: 2,
+    type: 'step.attempted',
+    stepId: 'b_0000',
+    iteration: 0,
+    attempt: 1,
+    from: [{ port: 'main', stepId: 'a_0000', iteration: 0, outPort: 'main' }],
+  });
+  await Promise.resolve();
+  expect(state().runs[runId]?.run.steps.b_0000?.status).toBe('running');
+  expect(state().runs[runId]?.run.steps.a_0000).toBe(trigger);
+  expect(state().runs[runId]?.run.edges).toEqual({ 'a_0000.main->b_0000.main': 1 });
+});
