@@ -28,6 +28,12 @@ const TARGETS: Target[] = [
     make: async () => (await import('./bundlePrograms.ts')).bundleCloud(),
   },
   {
+    name: 'proxy',
+    inputs: [...shared, 'cloud/containers/*.ts', 'build/image/*.ts'],
+    needs: 'cloud/containers/proxyMain.ts',
+    make: async () => (await import('./image/bundleProxy.ts')).bundleProxy(),
+  },
+  {
     name: 'host',
     inputs: [...shared, 'runtime/**/*.ts', 'electron/**/*'],
     needs: 'electron/cli/main.ts',

@@ -1,9 +1,11 @@
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { out, root } from '../paths.ts';
 
 /** Bundles the egress proxy into one file, `proxyMain.js`, which alone goes into the proxy's image. */
-export async function bundleProxy(outDir: string): Promise<void> {
-  const root = path.join(import.meta.dirname, '..', '..');
+export async function bundleProxy(outDir = path.join(out, 'proxy')): Promise<void> {
+  await rm(outDir, { recursive: true, force: true });
   await build({
     entryPoints: [path.join(root, 'cloud/containers/proxyMain.ts')],
     outfile: path.join(outDir, 'proxyMain.js'),

@@ -58,7 +58,7 @@ export type ContainerDriver = {
   list(): Promise<ContainerState[]>;
   /** Tells of each end that `stop` did not ask for. Returns how to stop listening. */
   onExit(listener: (exit: ContainerExit) => void): () => void;
-  /** Lets go of the engine. Containers keep running; processes are ended by `stop` before. */
+  /** Lets go of the engine. Containers that run keep running; without any, networks and proxy go too. Data stay. */
   close(): Promise<void>;
 };
 

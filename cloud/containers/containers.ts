@@ -38,7 +38,7 @@ export async function createContainers(platform: Platform, allowances: FullAllow
     'reason',
   ]);
   const driver = await chooseDriver(config.containerDriver, {
-    installation: `sluice-${createHash('sha256').update(config.dataDir).digest('hex').slice(0, 8)}`,
+    installation: installationOf(config.dataDir),
     runtimeDir: runtime.dir,
     proxyDir: path.join(out, 'proxy'),
     nodeFile: process.execPath,
@@ -128,6 +128,11 @@ export async function createContainers(platform: Platform, allowances: FullAllow
       await gate?.close();
     },
   };
+}
+
+/** What everything of one control plane is called on an engine: two data folders never meet there. */
+export function installationOf(dataDir: string): string {
+  return `sluice-${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`;
 }
 
 /** Containers cannot reach loopback: where the agent listener is there, a gate on the driver's address leads to it. */

@@ -12,7 +12,7 @@ import type { ContainerDriver, ContainerExit } from '../containerDriver.ts';
 import type { EgressRefusal, EgressTraffic } from '../egressProxy.ts';
 import { type Gate, openGate } from '../gate.ts';
 import { createDockerDriver, type DockerDriverDeps } from './dockerDriver.ts';
-import { findEngine } from './engine.ts';
+import { findEngine, unless } from './engine.ts';
 
 const MB = 1024 * 1024;
 const engine = await findEngine(2_000);
@@ -321,7 +321,10 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove();
     const { Volumes } = await docker.listVolumes({ filters });
     for (const { Name } of Volumes) await docker.getVolume(Name).remove();
-    for (const { Id } of await docker.listImages({ filters })) await docker.getImage(Id).remove({ force: true });
+    const reference = [`sluice-runtime:${runtimeHash.slice(0, 16)}-*`];
+    for (const { Id } of await docker.listImages({ filters: JSON.stringify({ reference }) })) {
+      await docker.getImage(Id).remove({ force: true }).catch(unless(404, 409));
+    }
   }
 });
 

@@ -19,7 +19,7 @@ import { localImage } from '../image/runtimeImage.ts';
 import { readRuntimePackage } from '../runtimePackage.ts';
 import { ensureImage, unless } from './engine.ts';
 import { hardenedContainer } from './hardening.ts';
-import { ensureEgressNetwork, ensureTenantNetwork, type TenantNetwork } from './networks.ts';
+import { ensureEgressNetwork, ensureTenantNetwork, removePlumbing, type TenantNetwork } from './networks.ts';
 import { type EgressListener, ensureProxyContainer, followProxy, PROXY_PORT } from './proxyContainer.ts';
 
 export type DockerDriverDeps = {
@@ -55,13 +55,13 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
   let endProxyLog = () => {};
 
   async function startProxy(agentUrl: string): Promise<string> {
-    const network = await ensureEgressNetwork(docker, { installation, labels });
+    const network = await ensureEgressNetwork(docker, { installation, labels, pool: deps.subnets });
     const bundle = await localImage({
-      name: `${installation}-egress`,
+      name: 'sluice-egress',
       appDir: deps.proxyDir,
       appHash: await hashOfFolder(deps.proxyDir),
       nodeFile: deps.nodeFile,
-      labels,
+      labels: { 'sluice.image': 'egress' },
     });
     await ensureImage(docker, bundle);
     const { host, port } = new URL(agentUrl);
@@ -285,15 +285,15 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
     isolates: true,
     canPause: true,
     outlives: true,
-    agentHost: async () => (await ensureEgressNetwork(docker, { installation, labels })).gateway,
+    agentHost: async () => (await ensureEgressNetwork(docker, { installation, labels, pool: deps.subnets })).gateway,
     async prepare({ agentUrl }) {
       const runtime = await readRuntimePackage(deps.runtimeDir);
       const image = await localImage({
-        name: `${installation}-runtime`,
+        name: 'sluice-runtime',
         appDir: runtime.dir,
         appHash: runtime.hash,
         nodeFile: deps.nodeFile,
-        labels: { ...labels, 'sluice.runtime': runtime.hash },
+        labels: { 'sluice.image': 'runtime' },
       });
       await ensureImage(docker, image);
       await watch();
@@ -330,6 +330,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
       endEvents();
       endProxyLog();
       for (const gate of gates.values()) await gate.close();
+      if ((await list()).length === 0) await removePlumbing(docker, installation);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
 import ipaddr from 'ipaddr.js';
 import { SluiceError } from '#shared/error.ts';
-import { hasStatus } from './engine.ts';
+import { hasStatus, unless } from './engine.ts';
 
 /** A workspace's own network: the proxy and its one container, and no address of the host. */
 export type TenantNetwork = { name: string; proxyAddress: string; tenantAddress: string };
@@ -13,25 +13,25 @@ type NetworkNames = { installation: string; labels: Record<string, string> };
 /** The bridge by which the proxy reaches the world. Containers of it cannot talk to each other. */
 export async function ensureEgressNetwork(
   docker: Docker,
-  { installation, labels }: NetworkNames,
+  { installation, labels, pool }: NetworkNames & { pool: string },
 ): Promise<{ name: string; gateway: string }> {
   const name = `${installation}-egress`;
-  const create = () =>
-    docker.createNetwork({
-      Name: name,
-      CheckDuplicate: true,
-      Driver: 'bridge',
-      Labels: { ...labels, 'sluice.role': 'egress' },
-      Options: { 'com.docker.network.bridge.enable_icc': 'false' },
-    });
-  const info =
-    (await inspect(docker, name)) ??
-    (await create()
-      .catch(existing)
-      .then(() => inspect(docker, name)));
-  const gateway = info?.IPAM?.Config?.[0]?.Gateway;
-  if (!gateway) throw new SluiceError('container.not_available', `The network ${name} has no gateway address.`);
-  return { name, gateway };
+  for (let attempt = 0; attempt < 8; attempt++) {
+    const info = await inspect(docker, name);
+    const { Subnet: subnet, Gateway: gateway } = info?.IPAM?.Config?.[0] ?? {};
+    if (subnet) return { name, gateway: gateway ?? nth(subnet, 1) };
+    await docker
+      .createNetwork({
+        Name: name,
+        CheckDuplicate: true,
+        Driver: 'bridge',
+        IPAM: { Config: [{ Subnet: await freeSubnet(docker, pool, attempt) }] },
+        Labels: { ...labels, 'sluice.role': 'egress' },
+        Options: { 'com.docker.network.bridge.enable_icc': 'false' },
+      })
+      .catch(takenMeanwhile);
+  }
+  throw noNetwork(name, pool);
 }
 
 /**
@@ -67,9 +67,16 @@ export async function ensureTenantNetwork(
       })
       .catch(takenMeanwhile);
   }
-  throw new SluiceError('container.not_available', `No network could be made for the workspace in ${pool}.`, {
-    advice: 'Remove networks that are not used (docker network prune), or set CONTAINER_SUBNETS to another range.',
-  });
+  throw noNetwork(name, pool);
+}
+
+/** Removes the proxy and the networks of an installation that has no containers any more. */
+export async function removePlumbing(docker: Docker, installation: string): Promise<void> {
+  const filters = JSON.stringify({ label: [`sluice.installation=${installation}`] });
+  await docker.getContainer(`${installation}-egress`).remove({ force: true }).catch(unless(404, 409));
+  for (const { Id } of await docker.listNetworks({ filters })) {
+    await docker.getNetwork(Id).remove().catch(unless(403, 404)); // 403: somebody is on it again
+  }
 }
 
 /** The proxy's address in the network whose range is this. */
@@ -117,8 +124,10 @@ async function inspect(docker: Docker, name: string): Promise<Docker.NetworkInsp
   }
 }
 
-function existing(thrown: unknown): void {
-  if (!hasStatus(thrown, 409)) throw thrown;
+function noNetwork(name: string, pool: string): SluiceError {
+  return new SluiceError('container.not_available', `The network ${name} could not be made in ${pool}.`, {
+    advice: 'Remove networks that are not used (docker network prune), or set CONTAINER_SUBNETS to another range.',
+  });
 }
 
 /** The name or the range went to somebody else between looking and making: look again. */
