@@ -21,12 +21,15 @@ async function main(): Promise<void> {
     const places = findPlaces(process.env);
     const plane = await reachControlPlane(places, process.env, (notice) => console.error(notice));
     if (plane.stop) undo.push(plane.stop);
-    const text = async (what: 'encrypt' | 'decrypt', input: string) => parse(z.string(), await line.ask(what, input), `What the shell gives for ${what}`);
+    const text = async (what: 'encrypt' | 'decrypt', input: string) =>
+      parse(z.string(), await line.ask(what, input), `What the shell gives for ${what}`);
     const services = await openServices({
       places,
       cloudUrl: plane.url,
       env: process.env,
-      ...(canEncrypt ? { wrapper: { encrypt: (plain) => text('encrypt', plain), decrypt: (sealed) => text('decrypt', sealed) } } : {}),
+      ...(canEncrypt
+        ? { wrapper: { encrypt: (plain) => text('encrypt', plain), decrypt: (sealed) => text('decrypt', sealed) } }
+        : {}),
     });
     const { cloud, secrets, vault } = services;
     const host = startHost({
@@ -36,7 +39,11 @@ async function main(): Promise<void> {
       shell: {
         kind: 'electron',
         keychain: vault.kind === 'keychain',
-        chooseFolder: async () => z.string().optional().parse((await line.ask('chooseFolder')) ?? undefined),
+        chooseFolder: async () =>
+          z
+            .string()
+            .optional()
+            .parse((await line.ask('chooseFolder')) ?? undefined),
         openExternal: async (url) => {
           await line.ask('openExternal', url);
         },

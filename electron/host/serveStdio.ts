@@ -79,7 +79,8 @@ export function openStdio({ stdin, stdout }: { stdin: Readable; stdout: Writable
   }
 
   function callWhenReady(name: string, input: unknown): Promise<unknown> {
-    if (!served) throw new SluiceError('service.unavailable', 'The host is starting.', { advice: 'Try again in a moment.' });
+    if (!served)
+      throw new SluiceError('service.unavailable', 'The host is starting.', { advice: 'Try again in a moment.' });
     return served.call(name, input);
   }
 
