@@ -28,10 +28,6 @@ export type ContainerDeps = {
 };
 
 export type FullContainerService = ContainerService & {
-  /** The runtime asked for something just now: it lives. */
-  seen(workspaceId: string): void;
-  /** A container ended by itself; its runs are nobody's from this moment. Returns how to stop listening. */
-  onGone(listener: (workspaceId: string) => void): () => void;
   /** Another plan holds: the container gets its limits at once. */
   planChanged(workspaceId: string): Promise<void>;
   /** Brings what the driver runs and what is written down together. Once, before anything is started. */

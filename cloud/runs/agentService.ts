@@ -22,7 +22,7 @@ export type AgentDeps = {
   vault: Vault;
   versionTrees: VersionTrees;
   allowances: Allowances;
-  containers: Pick<ContainerService, 'verifyBoot' | 'touch'>;
+  containers: Pick<ContainerService, 'verifyBoot' | 'touch' | 'seen'>;
   logger: Logger;
   clock: Clock;
   /** How long a runtime holds a run without reporting. Default 10 s. */
@@ -136,6 +136,7 @@ export function createAgentService(deps: AgentDeps): AgentService {
 
     async next(input, agent, gone) {
       const { workspaceId } = agent;
+      containers.seen(workspaceId);
       const until = now() + input.waitMs;
       const runs: Assignment[] = [];
       for (;;) {

@@ -26,6 +26,10 @@ export type ContainerService = {
   ensureRunning(workspaceId: string): Promise<void>;
   /** Something was executed just now: puts the idle sleep off. */
   touch(workspaceId: string): Promise<void>;
+  /** The runtime asked for something just now: it lives. */
+  seen(workspaceId: string): void;
+  /** A container ended by itself; its runs are nobody's from this moment. Returns how to stop listening. */
+  onGone(listener: (workspaceId: string) => void): () => void;
   /** Whose start this secret belongs to. @throws SluiceError token.invalid */
   verifyBoot(hello: {
     bootSecret: string;

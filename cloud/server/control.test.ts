@@ -27,6 +27,8 @@ beforeAll(async () => {
       containers: {
         ensureRunning: async () => undefined,
         touch: async () => undefined,
+        seen: () => undefined,
+        onGone: () => () => undefined,
         verifyBoot: async ({ bootSecret }) => {
           const boot = boots.get(bootSecret);
           if (!boot) throw new Error('no such boot');

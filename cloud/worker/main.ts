@@ -1,12 +1,15 @@
 import type { DeployDeps } from '../deployments/deploy.ts';
 import { deployTick } from '../deployments/deployTick.ts';
 import type { RunQueue } from '../platform/queue.ts';
+import type { ContainerService } from '../runs/ports.ts';
 import { type ScheduleDeps, scheduleTick } from '../schedules/scheduleTick.ts';
 import { startLoop } from './loop.ts';
 import { type ReconcileDeps, reconcile, resumeDue } from './reconcile.ts';
 import { createWaker } from './waker.ts';
 
-export type WorkerDeps = DeployDeps & ScheduleDeps & Omit<ReconcileDeps, 'wake'> & { queue: RunQueue };
+export type WorkerDeps = DeployDeps &
+  ScheduleDeps &
+  Omit<ReconcileDeps, 'wake'> & { queue: RunQueue; containers: Pick<ContainerService, 'onGone'> };
 
 export type Worker = {
   /** Claims nothing more; resolves when what it was doing is done. */
@@ -42,10 +45,13 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   const stopListening = signals.subscribe((signal) => {
     if (signal.kind === 'deploy') loops.deployments.kick();
   });
+  // What a dead container held is taken up at once, not when its leases run out.
+  const stopMourning = deps.containers.onGone(() => loops.reconciler.kick());
 
   return {
     async stop() {
       stopListening();
+      stopMourning();
       await queue.stopWork();
       await Promise.all(Object.values(loops).map((loop) => loop.stop()));
       await Promise.all(underWay);
