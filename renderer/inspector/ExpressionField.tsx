@@ -155,7 +155,9 @@ export function ExpressionField({
 
   const wrong = result?.kind === 'error' && data.count > 0;
   const fix = result?.kind === 'error' ? result.fix : undefined;
-  const open = focused && (completion !== undefined || result !== undefined);
+  // Without items the result would be that of an empty one, which says nothing.
+  const known = data.count > 0 ? result : undefined;
+  const open = focused && (completion !== undefined || known !== undefined);
   return (
     <div className="flex min-w-0 flex-col gap-1">
       {/* biome-ignore lint/a11y/noStaticElementInteractions: it takes what is dropped; the field inside takes everything else. */}
@@ -249,7 +251,7 @@ export function ExpressionField({
               })}
             </div>
           )}
-          {result && <ResultPane result={result} data={data} />}
+          {known && <ResultPane result={known} data={data} />}
           <div className="flex h-7 items-center gap-3 bg-sunken px-3 text-micro text-ink-3">
             {completion && (
               <span className="flex items-center gap-1.5">

@@ -184,7 +184,8 @@ export function MonacoBox({
 
   useEffect(() => editor.current?.updateOptions({ readOnly }), [readOnly]);
 
-  return <div ref={box} className={className} />;
+  // The canvas beside it takes the space bar for panning everywhere else.
+  return <div ref={box} className={`nokey ${className ?? ''}`} />;
 }
 
 /** Replaces what lies between the parts that both texts begin and end with. */
