@@ -1,6 +1,7 @@
 import type { Bar } from './bars.ts';
 import type { Figure } from './measure.ts';
 import type { Report, Row } from './report.ts';
+import { ratioOf } from './rounds.ts';
 
 /** The whole report for a terminal. */
 export function asText(report: Report): string {
@@ -60,7 +61,7 @@ export function asMarkdown(report: Report): string {
   const started = (what: 'startMs' | 'rssMiB', target: string) => {
     const one = report.startup.find((entry) => entry.target === target)?.[what];
     const plain = plainStart?.[what];
-    return one && plain ? number(one.median / plain.median) : '–';
+    return number(ratioOf(one?.rounds, plain?.rounds)?.median);
   };
   const lines = [
     '| multiples of plain `node:http`: CPU per request / p50 | Express | Sluice, `durability: step` | Sluice, `durability: none` |',
@@ -71,10 +72,23 @@ export function asMarkdown(report: Report): string {
     }),
     `| W5 start to the first right answer | ${started('startMs', 'express')} | ${started('startMs', 'recorded')} | the same |`,
     `| W5 idle memory | ${started('rssMiB', 'express')} | ${started('rssMiB', 'recorded')} | the same |`,
+    ...hostedLines(report),
     '',
     `Medians of ${report.pace.rounds} interleaved rounds on ${report.machine.cores} cores (${report.machine.processor}), Node ${report.machine.node}. \`npm run bench\` measures them on yours.`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Without Docker the container is a process, and is called one. */
+function hostedLines({ hosted }: Report): string[] {
+  if ('skipped' in hosted) return [];
+  const place = hosted.driver === 'docker' ? 'a container' : 'a process of the workspace';
+  return hosted.rows
+    .filter((row) => row.target === 'hosted' && row.connections === 1)
+    .map(
+      ({ toPlain }) =>
+        `| W1 through the control plane and ${place} | – | ${number(toPlain.cpu?.median)} / ${number(toPlain.p50?.median)} | – |`,
+    );
 }
 
 function loads(rows: Row[]): string {
