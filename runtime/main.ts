@@ -78,6 +78,8 @@ async function runAgent(): Promise<void> {
   onStop(() => agent.stop(10_000));
   await agent.ended;
   await ports.close();
+  // A connection that was kept open must not hold the container.
+  process.exit(0);
 }
 
 async function runRunner(): Promise<void> {
@@ -113,7 +115,7 @@ async function runRunner(): Promise<void> {
 
 async function serve(): Promise<void> {
   const { ServeConfig, serveProject } = await import('./agent/serve.ts');
-  const config = parse(ServeConfig, JSON.parse(await text(process.stdin)), 'The configuration', 'config.invalid');
+  const config = parse(ServeConfig, await readInput(), 'The configuration', 'config.invalid');
   const serving = await serveProject(config, { runtimeHash: runtimeHash(), sandbox: await openSandbox(), log });
   process.stdout.write(`${JSON.stringify({ listening: { url: serving.url, triggers: serving.triggers } })}\n`);
   await new Promise<void>((resolve) => onStop(async () => resolve()));
@@ -123,7 +125,7 @@ async function serve(): Promise<void> {
 
 async function runCases(): Promise<void> {
   const { CaseInput, runCase } = await import('./engine/runCase.ts');
-  const input = parse(CaseInput, JSON.parse(await text(process.stdin)), 'The cases', 'config.invalid');
+  const input = parse(CaseInput, await readInput(), 'The cases', 'config.invalid');
   const sandboxProcess = await openSandbox();
   for (const [id, saved] of Object.entries(input.tree.tests)) {
     if (input.only && !input.only.includes(id)) continue;
@@ -131,6 +133,14 @@ async function runCases(): Promise<void> {
     process.stdout.write(`${JSON.stringify(result)}\n`);
   }
   await sandboxProcess.close();
+}
+
+async function readInput(): Promise<unknown> {
+  try {
+    return JSON.parse(await text(process.stdin));
+  } catch (cause) {
+    throw new SluiceError('config.invalid', 'What came on standard input is not JSON.', { cause });
+  }
 }
 
 /** The hash of this package, from the list of its files; from the sources it is that of a fixed text. */

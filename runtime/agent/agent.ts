@@ -14,6 +14,10 @@ const WAIT_MS = 20_000;
 const RETRY_MS = [200, 500, 1_000, 2_000, 5_000];
 /** Versions kept compiled. */
 const KEPT_TREES = 20;
+/** What the contract lets an agent ask for. */
+const MOST_AT_ONCE = 100;
+/** How long a run that is handed back may take to say what it did last. */
+const HAND_BACK_MS = 10_000;
 
 export type AgentDeps = {
   client: GroupClient<AgentApi['agent']>;
@@ -38,12 +42,24 @@ export type Agent = {
 /** The loop of every runtime: says hello, waits for work, executes it, reports. The same on the desktop and hosted. */
 export function startAgent(deps: AgentDeps): Agent {
   const trees = createTreeCache();
-  const held = new Map<string, { controller: AbortController; finished: Promise<void> }>();
+  const held = new Map<string, Held>();
   const stopping = new AbortController();
+  const stopped = new Promise<undefined>((resolve) => {
+    stopping.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
   let limits: RuntimeLimits | undefined;
+  let greeting: Promise<void> | undefined;
   let freed: (() => void) | undefined;
 
-  async function hello(): Promise<void> {
+  /** Says hello; whoever needs it meanwhile waits for the same answer. */
+  function hello(): Promise<void> {
+    greeting ??= greet().finally(() => {
+      greeting = undefined;
+    });
+    return greeting;
+  }
+
+  async function greet(): Promise<void> {
     const answer = await deps.client.hello({
       protocol: AGENT_PROTOCOL,
       bootSecret: deps.bootSecret,
@@ -58,14 +74,20 @@ export function startAgent(deps: AgentDeps): Agent {
     for (let failures = 0; !stopping.signal.aborted; ) {
       try {
         if (!limits) await hello();
-        const room = (limits?.runsAtOnce ?? deps.runsAtOnce) - held.size;
+        const room = Math.min(limits?.runsAtOnce ?? deps.runsAtOnce, MOST_AT_ONCE) - held.size;
         if (room <= 0) {
           await new Promise<void>((resolve) => {
             freed = resolve;
           });
           continue;
         }
-        const work = await deps.client.next({ free: room, have: trees.hashes(), waitMs: WAIT_MS });
+        const asked = deps.client.next({ free: room, have: trees.hashes(), waitMs: WAIT_MS });
+        const work = await Promise.race([asked, stopped]);
+        if (!work) {
+          // Nobody waits for the answer any more, and what it brings is for somebody else.
+          asked.then(({ runs }) => runs.forEach(handBack)).catch(() => undefined);
+          return;
+        }
         failures = 0;
         if (work.token) deps.onToken?.(work.token.token);
         for (const assignment of work.runs) take(assignment);
@@ -81,25 +103,37 @@ export function startAgent(deps: AgentDeps): Agent {
   }
 
   function take(assignment: Assignment): void {
-    if (held.has(assignment.runId)) return;
+    const before = held.get(assignment.runId);
+    if (before && before.fence >= assignment.fence) return;
+    // Our own lease ran out, as it does while a machine sleeps: what was begun under it is not ours any more.
+    before?.controller.abort(new SluiceError('run.fenced', 'The run was handed out again.'));
     const controller = new AbortController();
-    const finished = execute(assignment, controller).finally(() => {
-      held.delete(assignment.runId);
+    const started = before
+      ? before.finished.then(() => execute(assignment, controller))
+      : execute(assignment, controller);
+    const finished = started.finally(() => {
+      if (held.get(assignment.runId) === mine) held.delete(assignment.runId);
       freed?.();
     });
-    held.set(assignment.runId, { controller, finished });
+    const mine: Held = { fence: assignment.fence, controller, finished };
+    held.set(assignment.runId, mine);
+  }
+
+  function handBack({ runId, fence }: Assignment): void {
+    deps.client.report({ runId, fence, events: [], done: true }).catch(() => undefined);
   }
 
   async function execute(assignment: Assignment, controller: AbortController): Promise<void> {
     const reporter = createReporter(assignment, {
       client: deps.client,
+      renew: hello,
       onCancel: () => controller.abort(new SluiceError('run.cancelled', 'The run was cancelled.')),
       onLost: (error) => controller.abort(error),
     });
     try {
-      const tree = trees.keep(assignment);
+      const version = trees.keep(assignment);
       const ports = deps.portsFor(assignment);
-      const settings = tree.workflows[assignment.workflowId]?.settings;
+      const settings = version.tree.workflows[assignment.workflowId]?.settings;
       const journal = createJournal(
         {
           runId: assignment.runId,
@@ -112,8 +146,8 @@ export function startAgent(deps: AgentDeps): Agent {
       );
       const job: RunJob = {
         ...assignment,
-        tree,
-        execHash: trees.execHash(assignment),
+        tree: version.tree,
+        execHash: version.execHash(),
         runtimeHash: deps.runtimeHash,
         seed: assignment.runId,
       };
@@ -122,7 +156,7 @@ export function startAgent(deps: AgentDeps): Agent {
         journal,
         limits: limitsOf(settings?.timeoutMs, limits),
         signal: controller.signal,
-        planOf: (_tree, workflowId) => trees.plan(assignment, workflowId),
+        planOf: (_tree, workflowId) => version.plan(workflowId),
       });
       await reporter.done();
     } catch (thrown) {
@@ -134,26 +168,35 @@ export function startAgent(deps: AgentDeps): Agent {
     }
   }
 
-  const looping = loop();
-  const ended = looping.then(async () => {
-    await Promise.all([...held.values()].map(({ finished }) => finished));
+  const atWork = () => Promise.all([...held.values()].map(({ finished }) => finished));
+  let giveUp = () => {};
+  const givenUp = new Promise<void>((resolve) => {
+    giveUp = resolve;
   });
+  const ended = loop().then(() => Promise.race([allDone(), givenUp]));
+
+  async function allDone(): Promise<void> {
+    while (held.size > 0) await atWork();
+  }
 
   return {
     ended,
     async stop(graceMs) {
       stopping.abort();
       freed?.();
-      const grace = pause(graceMs).then(() => {
-        const error = new SluiceError('service.draining', 'The runtime stops; the run goes on elsewhere.');
-        for (const { controller } of held.values()) controller.abort(error);
-      });
-      const finished = Promise.all([...held.values()].map((run) => run.finished));
-      await Promise.race([finished, grace]);
-      await finished;
+      const over = new AbortController();
+      await Promise.race([atWork(), pause(graceMs, over.signal)]);
+      const error = new SluiceError('service.draining', 'The runtime stops; the run goes on elsewhere.');
+      for (const { controller } of held.values()) controller.abort(error);
+      // Where nobody takes the last reports the leases run out by themselves.
+      await Promise.race([atWork(), pause(HAND_BACK_MS, over.signal)]);
+      over.abort();
+      giveUp();
     },
   };
 }
+
+type Held = { fence: number; controller: AbortController; finished: Promise<void> };
 
 function limitsOf(runTimeoutMs: number | undefined, limits: RuntimeLimits | undefined): RunLimits {
   const ceiling = limits?.runTimeoutMs ?? DEFAULT_LIMITS.runTimeoutMs;
@@ -164,50 +207,53 @@ function limitsOf(runTimeoutMs: number | undefined, limits: RuntimeLimits | unde
   };
 }
 
-/** Trees by hash, with their workflows compiled once. */
-function createTreeCache() {
-  const kept = new Map<string, { tree: Tree; plans: Map<string, Plan>; execHash?: string }>();
-  const find = ({ treeHash }: Assignment) => {
-    const entry = kept.get(treeHash);
-    if (entry) return entry;
-    throw new SluiceError('version.not_found', 'The control plane sent a run without its version.');
-  };
+/** One version: its tree, with the workflows compiled once. */
+type KeptTree = { tree: Tree; plan(workflowId: string): Plan; execHash(): string };
+
+function keepTree(tree: Tree): KeptTree {
+  const plans = new Map<string, Plan>();
+  let hash: string | undefined;
   return {
-    hashes: () => [...kept.keys()],
-    keep(assignment: Assignment): Tree {
-      const before = kept.get(assignment.treeHash);
-      if (before) {
-        kept.delete(assignment.treeHash);
-        kept.set(assignment.treeHash, before);
-      } else if (assignment.tree) kept.set(assignment.treeHash, { tree: assignment.tree, plans: new Map() });
-      const [oldest] = kept.keys();
-      if (kept.size > KEPT_TREES && oldest !== undefined) kept.delete(oldest);
-      return find(assignment).tree;
-    },
-    plan(assignment: Assignment, workflowId: string): Plan {
-      const entry = find(assignment);
-      const plan = entry.plans.get(workflowId) ?? compilePlan(entry.tree, workflowId);
-      entry.plans.set(workflowId, plan);
+    tree,
+    plan(workflowId) {
+      const plan = plans.get(workflowId) ?? compilePlan(tree, workflowId);
+      plans.set(workflowId, plan);
       return plan;
     },
-    execHash(assignment: Assignment): string {
-      const entry = find(assignment);
-      entry.execHash ??= execHash(entry.tree);
-      return entry.execHash;
+    execHash() {
+      hash ??= execHash(tree);
+      return hash;
     },
   };
 }
 
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
+/** Versions by hash; the least used leave first. A run keeps its own as long as it is at work. */
+function createTreeCache() {
+  const kept = new Map<string, KeptTree>();
+  return {
+    hashes: () => [...kept.keys()],
+    keep({ treeHash, tree }: Assignment): KeptTree {
+      const version = kept.get(treeHash) ?? (tree && keepTree(tree));
+      if (!version) throw new SluiceError('version.not_found', 'The control plane sent a run without its version.');
+      kept.delete(treeHash);
+      kept.set(treeHash, version);
+      const [oldest] = kept.keys();
+      if (kept.size > KEPT_TREES && oldest !== undefined) kept.delete(oldest);
+      return version;
+    },
+  };
+}
+
+/** Resolves after some time, or as soon as the signal is aborted. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal?.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
+    const finish = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    signal.addEventListener('abort', finish);
+    if (signal.aborted) finish();
   });
 }

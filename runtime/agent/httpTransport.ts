@@ -51,7 +51,7 @@ export function connectOverHttp(baseUrl: string): {
   const { agent } = createClient(agentApi, async (name, input) => {
     const [method = 'POST', path = ''] = (findCall(agentApi, name).route ?? '').split(' ');
     const reply = await send(method, path, { type: 'application/json', content: JSON.stringify(input) });
-    return reply.json();
+    return reply.json().catch(cutOff);
   });
   const client: GroupClient<AgentApi['agent']> = {
     ...agent,
@@ -63,7 +63,7 @@ export function connectOverHttp(baseUrl: string): {
     },
     async getBlob({ hash }) {
       const reply = await send('GET', `/agent/v1/blobs/${hash}`);
-      return { base64: Buffer.from(await reply.arrayBuffer()).toString('base64') };
+      return { base64: Buffer.from(await reply.arrayBuffer().catch(cutOff)).toString('base64') };
     },
   };
   return {
@@ -72,4 +72,8 @@ export function connectOverHttp(baseUrl: string): {
       token = value;
     },
   };
+}
+
+function cutOff(cause: unknown): never {
+  throw new SluiceError('cloud.unreachable', 'The answer of the control plane was cut off.', { cause });
 }

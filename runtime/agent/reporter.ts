@@ -1,17 +1,26 @@
 import type { AgentApi, Assignment } from '#shared/contract/agentApi.ts';
 import type { GroupClient } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
+import type { Json } from '#shared/json.ts';
 import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
 import type { JournalSink } from '../engine/journal.ts';
+import { roughBytes } from '../engine/payload.ts';
 
-/** Events of one report at most; more wait for the next. */
+/** Events, log lines and bytes of one report at most; more wait for the next. One event always goes. */
 const BATCH = 500;
+const BATCH_BYTES = 4 * 1024 * 1024;
 /** How long events that nobody waits for may gather. */
 const GATHER_MS = 20;
 const RETRY_MS = [100, 200, 400, 800, 1_600, 3_000];
+/** So often the control plane may break on a report before the run is left to the next runtime. */
+const BROKEN_TRIES = 8;
+/** What may wait to be sent before the run waits too, and log lines before the oldest are dropped. */
+const FULL_EVENTS = 5_000;
+const FULL_BYTES = 16 * 1024 * 1024;
+const FULL_LOGS = 2_000;
 
 export type Reporter = JournalSink & {
-  /** Sends what is left and lets go of the run. */
+  /** Sends what is left and lets go of the run. Nothing is taken after it. */
   done(): Promise<void>;
   /** Stops without sending more: the run belongs to somebody else now. */
   abandon(): void;
@@ -19,6 +28,8 @@ export type Reporter = JournalSink & {
 
 export type ReporterDeps = {
   client: Pick<GroupClient<AgentApi['agent']>, 'report'>;
+  /** Gets another token, where the one in use does not hold any more. */
+  renew(): Promise<void>;
   /** Somebody cancelled the run. */
   onCancel(): void;
   /** The run was taken away (fenced), or is to be handed back (suspend). */
@@ -33,35 +44,51 @@ export function createReporter(
   assignment: Pick<Assignment, 'runId' | 'fence' | 'leaseMs' | 'events'>,
   deps: ReporterDeps,
 ): Reporter {
-  const { runId, fence } = assignment;
-  let unacked: RunEvent[] = [];
+  const { runId, fence, leaseMs } = assignment;
+  let unacked: { event: RunEvent; bytes: number }[] = [];
+  let unackedBytes = 0;
   let logs: RunLogLine[] = [];
   let acked = assignment.events.at(-1)?.seq ?? 0;
   let last = acked;
+  /** When the report was sent that was answered last: since then the lease holds. */
+  let heldSince = Date.now();
   let sending: Promise<void> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let lost: SluiceError | undefined;
+  let finished = false;
+  let released = false;
   let waiters: { seq: number; resolve(): void; reject(error: Error): void }[] = [];
-  const heartbeat = setInterval(() => void send(), Math.max(50, Math.floor(assignment.leaseMs / 3)));
+  const heartbeat = setInterval(() => void send(), Math.max(50, Math.floor(leaseMs / 3)));
 
-  const settleWaiters = () => {
+  function acknowledge(seq: number): void {
+    acked = seq;
+    unacked = unacked.filter(({ event }) => event.seq > seq);
+    unackedBytes = unacked.reduce((sum, { bytes }) => sum + bytes, 0);
     const ready = waiters.filter((waiter) => waiter.seq <= acked);
     waiters = waiters.filter((waiter) => waiter.seq > acked);
     for (const waiter of ready) waiter.resolve();
-  };
-  const lose = (error: SluiceError) => {
+  }
+
+  function lose(error: SluiceError): void {
     if (lost) return;
-    lost = error;
-    stop();
-    for (const waiter of waiters) waiter.reject(error);
-    waiters = [];
+    abandon(error);
     deps.onLost(error);
-  };
-  const stop = () => {
+  }
+
+  function abandon(error: SluiceError): void {
+    lost ??= error;
+    stop();
+    for (const waiter of waiters) waiter.reject(lost);
+    waiters = [];
+    unacked = [];
+    logs = [];
+  }
+
+  function stop(): void {
     clearInterval(heartbeat);
     clearTimeout(timer);
     timer = undefined;
-  };
+  }
 
   /** One report after the other; whatever came meanwhile goes with the next. */
   function send(done = false): Promise<void> {
@@ -69,79 +96,123 @@ export function createReporter(
     timer = undefined;
     sending ??= sendOnce(done).finally(() => {
       sending = undefined;
-      if (!lost && unacked.length > 0) void send();
+      if (!lost && !finished && unacked.length > 0) void send();
     });
     return sending;
   }
 
+  function soon(): void {
+    if (!lost && !sending && !timer) timer = setTimeout(() => void send(), GATHER_MS);
+  }
+
+  function batch(): RunEvent[] {
+    const events: RunEvent[] = [];
+    let bytes = 0;
+    for (const one of unacked) {
+      bytes += one.bytes;
+      if (events.length === BATCH || (events.length > 0 && bytes > BATCH_BYTES)) break;
+      events.push(one.event);
+    }
+    return events;
+  }
+
   async function sendOnce(done: boolean): Promise<void> {
-    const events = unacked.slice(0, BATCH);
+    const events = batch();
     const lines = logs.splice(0, BATCH);
-    const last = done && events.length === unacked.length;
-    for (let attempt = 0; !lost; attempt++) {
+    const isAll = events.length === unacked.length && logs.length === 0;
+    // A run that has ended needs no second report to be let go.
+    const letsGo = isAll && (done || events.at(-1)?.type === 'run.ended');
+    const report = {
+      runId,
+      fence,
+      events,
+      ...(lines.length > 0 ? { logs: lines } : {}),
+      ...(letsGo ? { done: true } : {}),
+    };
+    for (let tries = 0, broken = 0; !lost; tries++) {
+      const sentAt = Date.now();
       try {
-        const answer = await deps.client.report({
-          runId,
-          fence,
-          events,
-          ...(lines.length > 0 ? { logs: lines } : {}),
-          ...(last ? { done: true } : {}),
-        });
-        acked = answer.ack;
-        unacked = unacked.filter((event) => event.seq > acked);
-        settleWaiters();
+        const answer = await deps.client.report(report);
+        heldSince = sentAt;
+        released ||= letsGo;
+        acknowledge(answer.ack);
         if (answer.cancel) deps.onCancel();
         if (answer.suspend) deps.onLost(new SluiceError('service.draining', 'The run is handed back.'));
         return;
       } catch (thrown) {
         const error = SluiceError.from(thrown);
-        if (
-          error.code === 'run.gap' &&
-          typeof error.details?.expected === 'number' &&
-          error.details.expected > acked + 1
-        ) {
+        const expected = error.code === 'run.gap' ? error.details?.expected : undefined;
+        if (typeof expected === 'number' && expected > acked + 1 && expected <= last + 1) {
           // It has more than we knew: an answer was lost.
-          acked = error.details.expected - 1;
-          unacked = unacked.filter((event) => event.seq > acked);
-          settleWaiters();
+          acknowledge(expected - 1);
           return;
         }
-        if (error.retry !== 'yes' && error.code !== 'token.invalid') {
+        if (error.status === 401) await deps.renew().catch(() => undefined);
+        else if (error.status === 500 ? ++broken >= BROKEN_TRIES : error.retry !== 'yes') {
           lose(error);
           return;
         }
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]));
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]));
       }
     }
   }
 
   return {
     add(event) {
-      if (lost) return;
-      unacked.push(event);
+      if (lost || finished) return;
+      const bytes = sizeOf(event);
+      unacked.push({ event, bytes });
+      unackedBytes += bytes;
       last = event.seq;
-      if (!sending && !timer) timer = setTimeout(() => void send(), GATHER_MS);
+      soon();
     },
     log(line) {
+      if (lost || finished) return;
       logs.push(line);
-      if (!lost && !sending && !timer) timer = setTimeout(() => void send(), GATHER_MS);
+      if (logs.length > FULL_LOGS) logs.splice(0, logs.length - FULL_LOGS);
+      soon();
     },
+    isFull: () => unacked.length > FULL_EVENTS || unackedBytes > FULL_BYTES,
     flushed() {
       if (lost) return Promise.reject(lost);
-      if (acked >= last) return Promise.resolve();
-      const promise = new Promise<void>((resolve, reject) => waiters.push({ seq: last, resolve, reject }));
+      // Longer than a lease without an answer, as after a sleep of the machine: the run may be somebody else's by now.
+      if (acked >= last && Date.now() - heldSince < leaseMs) return Promise.resolve();
+      const seq = last;
+      if (acked >= last) return send().then(() => (lost ? Promise.reject(lost) : undefined));
+      const promise = new Promise<void>((resolve, reject) => waiters.push({ seq, resolve, reject }));
       if (!sending) void send();
       return promise;
     },
     async done() {
-      while (!lost && (unacked.length > 0 || sending)) await send();
+      finished = true;
+      while (!lost && (unacked.length > 0 || logs.length > 0 || sending)) await send();
       stop();
-      if (!lost) await send(true);
+      if (!lost && !released) await send(true);
     },
-    abandon() {
-      lost ??= new SluiceError('run.fenced', 'The run belongs to another runtime now.');
-      stop();
-      logs = [];
-    },
+    abandon: () => abandon(new SluiceError('run.fenced', 'The run belongs to another runtime now.')),
   };
+}
+
+/** About how many bytes an event takes on its way: what it carries, and something for the rest of it. */
+function sizeOf(event: RunEvent): number {
+  return 200 + roughBytes(carriedBy(event) as Json, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+}
+
+function carriedBy(event: RunEvent): unknown {
+  switch (event.type) {
+    case 'run.started':
+      return event.input;
+    case 'step.succeeded':
+      return event.outputs;
+    case 'effect.intended':
+      return event.request;
+    case 'effect.recorded':
+      return event.result ?? null;
+    case 'run.answered':
+      return event.body ?? null;
+    case 'run.ended':
+      return event.output ?? null;
+    default:
+      return null;
+  }
 }

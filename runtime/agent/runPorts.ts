@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentApi, Assignment } from '#shared/contract/agentApi.ts';
 import type { GroupClient } from '#shared/contract/contract.ts';
+import { SluiceError } from '#shared/error.ts';
 import { findConnector } from '../connectors/registry.ts';
 import { createHttpBroker, type HttpBrokerDeps } from '../engine/ports/http.ts';
 import type { Blobs, Hashing, ProjectStore, RunPorts } from '../engine/ports/ports.ts';
@@ -17,14 +18,32 @@ export function remoteBlobs(client: Pick<GroupClient<AgentApi['agent']>, 'putBlo
   return {
     async put(bytes) {
       const hash = createHash('sha256').update(bytes).digest('hex');
-      await client.putBlob({ hash, base64: Buffer.from(bytes).toString('base64') });
+      const base64 = Buffer.from(bytes).toString('base64');
+      await persist(() => client.putBlob({ hash, base64 }));
       return hash;
     },
     async get(hash) {
-      const { base64 } = await client.getBlob({ hash });
+      const { base64 } = await persist(() => client.getBlob({ hash }));
       return Buffer.from(base64, 'base64');
     },
   };
+}
+
+/** Pauses before a blob is asked for again: a control plane that is away for a minute must not fail runs. */
+const PAUSES_MS = [200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000];
+
+/** Tries again what was not answered, also while another token is on its way. */
+async function persist<T>(ask: () => Promise<T>): Promise<T> {
+  for (const ms of PAUSES_MS) {
+    try {
+      return await ask();
+    } catch (thrown) {
+      const error = SluiceError.from(thrown);
+      if (error.retry !== 'yes' && error.status !== 401) throw thrown;
+      await systemClock.sleep(ms);
+    }
+  }
+  return ask();
 }
 
 /** The ports of a process that executes runs: its own network, and one store per project and environment. */

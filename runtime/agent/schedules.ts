@@ -1,9 +1,10 @@
+import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 import { nextFires } from '#shared/schedule/next.ts';
 import { fromTime, toTime } from '#shared/time.ts';
 import type { Item, Tree } from '#shared/workflow/tree.ts';
 import type { LocalControl } from './localControl.ts';
-import { triggersOf } from './serve.ts';
+import { triggersOf } from './servedTriggers.ts';
 
 type Entry = {
   workflowId: string;
@@ -17,16 +18,12 @@ type Entry = {
 
 /** Timers longer than this are set again on the way. */
 const LONGEST_TIMER_MS = 60_000;
+/** Pauses between tries to write a run down. */
+const RETRY_MS = [500, 2_000, 10_000];
 
-/** The schedules of a served project: each planned time starts one run, also across restarts. */
-export function startSchedules({
-  tree,
-  control,
-  begin,
-  log,
-}: {
+export type SchedulesDeps = {
   tree: Tree;
-  control: LocalControl;
+  control: Pick<LocalControl, 'openRuns' | 'lastDelivery' | 'noteDelivery' | 'finished' | 'cancel'>;
   begin(
     from: { workflowId: string; stepId: string },
     trigger: 'schedule',
@@ -34,7 +31,13 @@ export function startSchedules({
     dedupe: { hook: string; deliveryId: string },
   ): Promise<{ runId: string; repeated: boolean }>;
   log: Logger;
-}) {
+};
+
+/**
+ * The schedules of a served project: each planned time starts one run, also across restarts and with several processes on
+ * one store.
+ */
+export function startSchedules({ tree, control, begin, log }: SchedulesDeps) {
   const list = triggersOf(tree, 'trigger.schedule').map(
     ({ workflowId, workflowName, stepId, step, settings }): Entry => ({
       workflowId,
@@ -47,31 +50,75 @@ export function startSchedules({
     }),
   );
   const timers = new Map<Entry, ReturnType<typeof setTimeout>>();
-  const open = new Map<Entry, Set<string>>();
+  /** Times of one schedule are looked at one after the other, each with what the one before began. */
+  const lines = new Map<Entry, Promise<void>>();
+  const queued = new Set<Entry>();
   let stopped = false;
 
   const hookOf = (entry: Entry) => `schedule:${entry.workflowId}:${entry.stepId}`;
+  const openRuns = (entry: Entry) => control.openRuns(tree.project.id, entry.workflowId, entry.stepId);
 
   async function fire(entry: Entry, plannedAt: number): Promise<void> {
-    const running = open.get(entry) ?? new Set();
-    open.set(entry, running);
-    if (running.size > 0 && entry.overlap === 'skip') {
+    const time = toTime(plannedAt);
+    // Another process on the same store was first.
+    if ((control.lastDelivery(hookOf(entry)) ?? '') >= time) return;
+    const [older] = openRuns(entry);
+    if (older === undefined || entry.overlap === 'allow') await start(entry, time);
+    else if (entry.overlap === 'cancel') await startInPlace(entry, time);
+    else if (entry.overlap === 'queue_one' && !queued.has(entry)) queue(entry, time);
+    else {
+      control.noteDelivery(hookOf(entry), time, older);
       log.warn('A scheduled time was skipped: the run before is still going.', {
         stepId: entry.stepId,
-        plannedAt: toTime(plannedAt),
+        plannedAt: time,
       });
-      return;
     }
-    if (entry.overlap === 'queue_one' && running.size > 1) return;
-    if (entry.overlap === 'cancel') for (const runId of running) control.cancel(runId);
-    const item: Item = { json: { plannedAt: toTime(plannedAt), startedAt: toTime(Date.now()) } };
-    const { runId, repeated } = await begin(entry, 'schedule', [item], {
-      hook: hookOf(entry),
-      deliveryId: toTime(plannedAt),
-    });
-    if (repeated) return;
-    running.add(runId);
-    void control.finished(runId).then(() => running.delete(runId));
+  }
+
+  async function start(entry: Entry, time: string): Promise<boolean> {
+    const item: Item = { json: { plannedAt: time, startedAt: toTime(Date.now()) } };
+    const { repeated } = await begin(entry, 'schedule', [item], { hook: hookOf(entry), deliveryId: time });
+    return !repeated;
+  }
+
+  async function startInPlace(entry: Entry, time: string): Promise<void> {
+    const older = openRuns(entry);
+    if (await start(entry, time)) for (const runId of older) cancel(runId);
+  }
+
+  /** One time waits for the runs before it; the next ones are not held up. */
+  function queue(entry: Entry, time: string): void {
+    queued.add(entry);
+    Promise.all(openRuns(entry).map(control.finished))
+      .then(() => (stopped ? undefined : start(entry, time)))
+      .catch((thrown: unknown) => complain(entry, thrown))
+      .finally(() => queued.delete(entry));
+  }
+
+  function complain(entry: Entry, thrown: unknown): void {
+    log.error('A schedule could not start its run.', { stepId: entry.stepId, cause: String(thrown) });
+  }
+
+  function cancel(runId: string): void {
+    try {
+      control.cancel(runId);
+    } catch (thrown) {
+      // It ended by itself meanwhile.
+      if (SluiceError.from(thrown).code !== 'run.finished') throw thrown;
+    }
+  }
+
+  async function fireSurely(entry: Entry, plannedAt: number): Promise<void> {
+    for (const pause of [...RETRY_MS, undefined]) {
+      try {
+        await fire(entry, plannedAt);
+        return;
+      } catch (thrown) {
+        if (stopped) return;
+        complain(entry, thrown);
+        if (pause !== undefined) await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
   }
 
   /** Each time follows from the one planned before, so none is lost to a slow turn. */
@@ -84,8 +131,9 @@ export function startSchedules({
         timers.set(entry, setTimeout(wait, Math.min(left, LONGEST_TIMER_MS)));
         return;
       }
-      fire(entry, due).catch((thrown: unknown) =>
-        log.error('A schedule could not start its run.', { stepId: entry.stepId, cause: String(thrown) }),
+      lines.set(
+        entry,
+        (lines.get(entry) ?? Promise.resolve()).then(() => fireSurely(entry, due)),
       );
       plan(entry, due);
     };

@@ -12,6 +12,8 @@ const Reply = z.strictObject({
   error: z.looseObject({ code: z.string(), message: z.string() }).optional(),
 });
 
+type NextAnswer = z.output<AgentApi['agent']['next']['output']>;
+
 /** The control plane's end of the agent contract, for a runtime that is our child: one JSON document a line. */
 export function serveAgentOverStdio(
   child: { stdin: Writable; stdout: Readable },
@@ -19,6 +21,7 @@ export function serveAgentOverStdio(
 ): { closed: Promise<void> } {
   const dispatch = createDispatcher<AgentApi, void>(agentApi, { agent: service });
   const lines = createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
+  let gone = false;
   child.stdin.on('error', () => undefined);
   lines.on('line', (line) => void answer(line));
 
@@ -30,10 +33,25 @@ export function serveAgentOverStdio(
       (output) => ({ id, output }),
       (thrown: unknown) => ({ id, error: SluiceError.from(thrown).toWire() }),
     );
-    if (child.stdin.writable) child.stdin.write(`${JSON.stringify(reply)}\n`);
+    if (!gone && child.stdin.writable) child.stdin.write(`${JSON.stringify(reply)}\n`);
+    else if (name === 'agent.next' && 'output' in reply) await takeBack(reply.output as NextAnswer);
   }
 
-  return { closed: new Promise((resolve) => lines.on('close', resolve)) };
+  /** Runs that were handed to a runtime which died while it waited for them. */
+  async function takeBack({ runs }: NextAnswer): Promise<void> {
+    for (const { runId, fence } of runs) {
+      const report = { runId, fence, events: [], done: true };
+      await dispatch('agent.report', report).catch(() => undefined);
+    }
+  }
+
+  const closed = new Promise<void>((resolve) => {
+    lines.on('close', () => {
+      gone = true;
+      resolve();
+    });
+  });
+  return { closed };
 }
 
 /** The runtime's end: a client whose calls leave by `output` and whose answers come by `input`. */

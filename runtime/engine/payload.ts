@@ -43,16 +43,16 @@ export async function fromPayload(payload: Payload, blobs: Blobs): Promise<Item[
 /**
  * About how many bytes a value takes as JSON; counting stops once it is more than `limit`.
  *
- * @throws SluiceError limit.exceeded where what was counted nests too deeply
+ * @throws SluiceError limit.exceeded where what was counted nests more than `levels` deep
  */
-export function roughBytes(value: Json, limit: number): number {
+export function roughBytes(value: Json, limit: number, levels = MOST_NESTED): number {
   let size = 0;
   const count = (one: Json | undefined, depth: number): void => {
     if (size > limit || one === undefined) return;
     if (typeof one === 'string') size += one.length + 2;
     else if (typeof one !== 'object' || one === null) size += 8;
     else {
-      if (depth > MOST_NESTED) throw nestedTooDeeply();
+      if (depth > levels) throw nestedTooDeeply();
       size += 2;
       if (Array.isArray(one)) for (const entry of one) count(entry, depth + 1);
       else {

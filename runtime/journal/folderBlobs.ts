@@ -25,6 +25,7 @@ export function folderBlobs(dir: string): Blobs {
         await file.close();
       }
       await rename(temporary, place);
+      await syncFolder(join(dir, hash.slice(0, 2)));
       return hash;
     },
     async get(hash) {
@@ -36,6 +37,17 @@ export function folderBlobs(dir: string): Blobs {
       }
     },
   };
+}
+
+/** A name is as safe as its bytes only once the folder has it. Windows opens no folder, and keeps names by itself. */
+async function syncFolder(place: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(place, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 async function exists(place: string): Promise<boolean> {

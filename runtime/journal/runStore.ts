@@ -84,11 +84,11 @@ export function openRunStore(file: string) {
       const row = one('SELECT * FROM runs WHERE run_id = ?', runId);
       return row && fromRow(row);
     },
-    /** Runs of a project that a runtime may take now: new, due again, or left behind by one that died. */
+    /** Runs of a project that a runtime may take now: new, handed back, due again, or left behind by one that died. */
     claimable(projectId: string, now: number, limit: number): StoredRun[] {
       return all(
         `SELECT * FROM runs WHERE project_id = ? AND status IN ('queued', 'running', 'waiting')
-           AND (lease_until IS NULL OR lease_until < ?) AND (status <> 'waiting' OR due_at <= ? OR cancel = 1)
+           AND (lease_until < ? OR lease_until IS NULL AND (status <> 'waiting' OR due_at <= ? OR cancel = 1))
          ORDER BY queued_at, run_id LIMIT ?`,
         projectId,
         now,
@@ -99,18 +99,28 @@ export function openRunStore(file: string) {
     /** When the next waiting run or lease falls due; undefined when nothing waits. */
     nextDue(projectId: string): number | undefined {
       const row = one(
-        `SELECT MIN(CASE WHEN status = 'waiting' THEN due_at ELSE lease_until END) AS due FROM runs
+        `SELECT MIN(COALESCE(lease_until + 1, due_at)) AS due FROM runs
          WHERE project_id = ? AND status IN ('queued', 'running', 'waiting')`,
         projectId,
       );
       return typeof row?.due === 'number' ? row.due : undefined;
     },
-    releaseLeases(projectId: string): void {
-      run(
-        "UPDATE runs SET lease_until = NULL WHERE project_id = ? AND status IN ('queued', 'running', 'waiting')",
-        projectId,
-      );
+    /** Ends a lease before its time, if this fence still holds it. The run was not handed back: it may be in the middle. */
+    expireLease(runId: string, fence: number): void {
+      run('UPDATE runs SET lease_until = 0 WHERE run_id = ? AND fence = ? AND lease_until IS NOT NULL', runId, fence);
     },
+    /** Runs of a trigger that have not ended, oldest first. */
+    openRuns(projectId: string, workflowId: string, triggerStepId: string): string[] {
+      return all(
+        `SELECT run_id FROM runs WHERE project_id = ? AND workflow_id = ? AND trigger_step_id = ?
+           AND status IN ('queued', 'running', 'waiting') ORDER BY run_id`,
+        projectId,
+        workflowId,
+        triggerStepId,
+      ).map((row) => String(row.run_id));
+    },
+    /** Changes when another process has written to the file. */
+    dataVersion: () => Number(one('PRAGMA data_version')?.data_version),
     listRuns(filter: { projectId: string; workflowId?: string; before?: string; limit: number }): StoredRun[] {
       return all(
         `SELECT * FROM runs WHERE project_id = ? AND (? IS NULL OR workflow_id = ?) AND (? IS NULL OR run_id < ?)
@@ -150,6 +160,7 @@ export function openRunStore(file: string) {
     putTree(hash: string, json: string): void {
       run('INSERT OR IGNORE INTO trees (hash, tree) VALUES (?, ?)', hash, json);
     },
+    hasTree: (hash: string) => one('SELECT 1 AS found FROM trees WHERE hash = ?', hash) !== undefined,
     tree(hash: string): string | undefined {
       const row = one('SELECT tree FROM trees WHERE hash = ?', hash);
       return row === undefined ? undefined : String(row.tree);
@@ -167,7 +178,10 @@ export function openRunStore(file: string) {
     recordDelivery(hook: string, deliveryId: string, runId: string): void {
       run('INSERT INTO deliveries (hook, delivery_id, run_id) VALUES (?, ?, ?)', hook, deliveryId, runId);
     },
-    /** Forgets ended runs that began before a time, and all but the newest of a project. */
+    /**
+     * Forgets ended runs that were accepted before a time, and all but the newest of a project; then the versions that no run
+     * needs, and what was delivered before that time, but for the last of each hook, which schedules go on from.
+     */
     prune(before: number, keepNewest: number): void {
       run(
         `DELETE FROM runs WHERE status IN ('succeeded', 'failed', 'cancelled', 'timed_out') AND (queued_at < ? OR run_id IN (
@@ -175,6 +189,12 @@ export function openRunStore(file: string) {
            WHERE place > ?))`,
         before,
         keepNewest,
+      );
+      run('DELETE FROM trees WHERE hash NOT IN (SELECT tree_hash FROM runs)');
+      run(
+        `DELETE FROM deliveries WHERE run_id < ? AND run_id NOT IN (SELECT run_id FROM runs)
+           AND delivery_id < (SELECT MAX(d.delivery_id) FROM deliveries d WHERE d.hook = deliveries.hook)`,
+        firstId(before),
       );
     },
     close: () => db.close(),
@@ -229,6 +249,12 @@ const FIELDS: Record<string, keyof StoredRun> = {
 };
 const COLUMNS = Object.keys(FIELDS);
 const JSON_FIELDS: readonly (keyof StoredRun)[] = ['assignment', 'wait', 'error', 'answer'];
+
+/** Ids begin with their time (UUID v7): those of runs accepted before a moment are less than this. */
+function firstId(ms: number): string {
+  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
 
 function toColumn(value: unknown): string | number | null {
   if (value === undefined || value === null) return null;

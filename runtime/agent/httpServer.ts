@@ -1,0 +1,89 @@
+import type { Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { SluiceError } from '#shared/error.ts';
+import type { Json } from '#shared/json.ts';
+import type { Logger } from '#shared/log.ts';
+
+/** `body`: text and bytes as they are, anything else as JSON. `repeated`: the first answer to this delivery, once more. */
+export type Reply = {
+  status: number;
+  headers?: Record<string, string>;
+  body?: Json | Uint8Array;
+  repeated?: boolean;
+};
+
+/** Headers that say how a message is framed, or something in our name: those are not a workflow's to say. */
+const OURS = /^(?:connection|content-length|date|keep-alive|proxy-.*|sluice-.*|te|trailer|transfer-encoding|upgrade)$/i;
+/** Requests that are being answered get this long when the server stops. */
+const CLOSE_MS = 10_000;
+
+/** Listens, and gives the address. @throws SluiceError port.in_use */
+export function listen(server: Server, host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EADDRINUSE') reject(cause);
+      else
+        reject(
+          new SluiceError('port.in_use', `Port ${port} is in use.`, {
+            advice: 'Stop what listens there, or take another with --port.',
+            details: { port },
+            cause,
+          }),
+        );
+    });
+    server.listen(port, host, () => resolve(`http://${host}:${(server.address() as AddressInfo).port}`));
+  });
+}
+
+/** Takes no more requests; those at work are answered, but not for ever. */
+export async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const force = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
+  await closed;
+  clearTimeout(force);
+}
+
+export function sendReply(response: ServerResponse, { status, headers = {}, body, repeated }: Reply): void {
+  for (const [name, value] of Object.entries(headers)) if (!OURS.test(name)) response.setHeader(name, value);
+  if (repeated) response.setHeader('sluice-repeated', 'true');
+  response.statusCode = status;
+  if (body === undefined) {
+    response.end();
+    return;
+  }
+  const isBytes = body instanceof Uint8Array;
+  if (!response.hasHeader('content-type')) {
+    const type = isBytes ? 'application/octet-stream' : typeof body === 'string' ? 'text/plain' : 'application/json';
+    response.setHeader('content-type', isBytes ? type : `${type}; charset=utf-8`);
+  }
+  response.end(isBytes || typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+/** Says what went wrong as `application/problem+json` (formats.md 13). */
+export function sendProblem(response: ServerResponse, thrown: unknown, log: Logger): void {
+  const error = SluiceError.from(thrown);
+  if (error.code === 'internal') log.error('A request broke.', { cause: String(error.cause ?? error) });
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  const { code, message, detail, details } = error.toWire();
+  const methods = Array.isArray(details?.methods) ? details.methods : [];
+  const problem = {
+    type: `urn:sluice:${code}`,
+    title: message,
+    status: error.status,
+    code,
+    ...(detail ? { detail } : {}),
+    ...(details ? { details } : {}),
+  };
+  response.writeHead(error.status, {
+    'content-type': 'application/problem+json',
+    connection: error.status === 413 ? 'close' : 'keep-alive',
+    ...(error.status === 405 ? { allow: methods.join(', ') } : {}),
+    ...(error.status === 503 ? { 'retry-after': '5' } : {}),
+  });
+  response.end(JSON.stringify(problem));
+}
