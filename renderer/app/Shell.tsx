@@ -149,6 +149,16 @@ function Workbench() {
                 </Suspense>
               </section>
             )}
+            {floats && showInspector && (
+              <aside
+                aria-label="Inspector"
+                className="absolute inset-y-0 right-0 z-20 flex w-84 max-w-full flex-col overflow-hidden border-l border-line bg-panel shadow-pop"
+              >
+                <Suspense fallback={null}>
+                  <Inspector />
+                </Suspense>
+              </aside>
+            )}
           </div>
         )}
         {showBottom && (
@@ -173,16 +183,6 @@ function Workbench() {
             )}
             <BottomPanel />
           </section>
-        )}
-        {floats && showInspector && (
-          <aside
-            aria-label="Inspector"
-            className="absolute top-8.5 right-0 bottom-0 z-20 flex w-84 max-w-full flex-col overflow-hidden border-l border-line bg-panel shadow-pop"
-          >
-            <Suspense fallback={null}>
-              <Inspector />
-            </Suspense>
-          </aside>
         )}
       </main>
       {!floats && showInspector && (

@@ -31,7 +31,10 @@ export function reveal(flow: ReactFlowInstance, stepId: string): void {
   const { x, y, zoom } = flow.getViewport();
   const left = node.position.x * zoom + x;
   const top = node.position.y * zoom + y;
-  const dx = into(left, left + CARD.width * zoom, box.width);
+  // Where the form floats over the canvas, what lies below it cannot be seen.
+  const form = document.querySelector('[aria-label="Inspector"]')?.getBoundingClientRect();
+  const room = form && form.left < box.right ? form.left - box.left : box.width;
+  const dx = into(left, left + CARD.width * zoom, room);
   const dy = into(top, top + CARD.height * zoom, box.height);
   if (dx !== 0 || dy !== 0) void flow.setViewport({ x: x + dx, y: y + dy, zoom }, { duration: 180 });
 }

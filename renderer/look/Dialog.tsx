@@ -39,6 +39,16 @@ export function Dialog({
         <Radix.Overlay className="fixed inset-0 z-40 bg-scrim animate-[fade-in_120ms_ease-out]" />
         <Radix.Content
           aria-describedby={undefined}
+          onOpenAutoFocus={(event) => {
+            // Where one types comes first, else the act at the right of the footer; never the button that closes.
+            const box = event.currentTarget as HTMLElement;
+            const first =
+              box.querySelector<HTMLElement>('[data-body] :is(input, textarea, [role="combobox"])') ??
+              [...box.querySelectorAll<HTMLElement>('footer button')].at(-1);
+            if (!first) return;
+            event.preventDefault();
+            first.focus();
+          }}
           className={cx(
             'fixed top-[min(11vh,100px)] left-1/2 z-50 flex max-h-[min(82vh,720px)] max-w-[calc(100vw-32px)] -translate-x-1/2 flex-col overflow-hidden rounded-dialog bg-panel shadow-dialog outline-none animate-[fade-in_180ms_ease-out]',
             WIDTHS[size],
@@ -51,7 +61,9 @@ export function Dialog({
               <Button look="ghost" className="ml-auto" aria-label="Close" icon={<X className="icon" />} />
             </Radix.Close>
           </header>
-          <div className={cx('min-h-0 flex-1 overflow-auto', !bare && 'flex flex-col gap-4 p-5')}>{children}</div>
+          <div data-body className={cx('min-h-0 flex-1 overflow-auto', !bare && 'flex flex-col gap-4 p-5')}>
+            {children}
+          </div>
           {(actions || consequence) && (
             <footer className="flex min-h-15 flex-none flex-wrap items-center gap-2 border-t border-line px-5 py-3">
               <span className="min-w-0 flex-1 text-small text-ink-3">{consequence}</span>

@@ -306,7 +306,8 @@ function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
         <dl className="grid grid-cols-[84px_1fr] gap-y-1 text-small">
           <dt className="text-ink-3">Started</dt>
           <dd>
-            {formatTime(run.startedAt ?? run.queuedAt)} by {TRIGGERS[run.trigger].toLowerCase()}
+            {formatTime(run.startedAt ?? run.queuedAt)}
+            {run.trigger === 'manual' ? ' by hand' : `, by ${TRIGGERS[run.trigger].toLowerCase()}`}
           </dd>
           <dt className="text-ink-3">Took</dt>
           <dd>
