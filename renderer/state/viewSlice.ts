@@ -169,7 +169,8 @@ export function createViewSlice(deps: EditorDeps): StateCreator<EditorState, [],
         set({ selection, selectedEdges, ...(same ? {} : { itemIndex: 0 }) });
       },
 
-      setLook: (look) => set({ look }),
+      setLook: (look) =>
+        set((state) => ({ look, bottom: state.bottom.full ? { ...state.bottom, full: false } : state.bottom })),
       openStep: (stepId) =>
         set(
           stepId === undefined
