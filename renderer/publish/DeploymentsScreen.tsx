@@ -1,4 +1,4 @@
-import { Rocket, RotateCcw } from 'lucide-react';
+import { RotateCcw } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { Deployment, Version } from '#shared/contract/cloud/common.ts';
 import { SluiceError } from '#shared/error.ts';
@@ -62,14 +62,7 @@ export function DeploymentsScreen() {
     deployments[0];
   const noteOf = (deployment: Deployment) => versions.find((one) => one.id === deployment.versionId)?.note;
   return (
-    <Screen
-      title="Deployments"
-      actions={
-        <Button look="primary" icon={<Rocket className="icon-s" />} onClick={() => now().setDialog('publish')}>
-          Publish
-        </Button>
-      }
-    >
+    <Screen title="Deployments">
       {error && (
         <Note kind="wait" title={error.message} className="m-4">
           {error.advice ?? 'What is deployed goes on running; the list is as it was last known.'}

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Deployment } from '#shared/contract/cloud/common.ts';
 import type { PublishPreview } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
+import { PLANS } from '#shared/plan.ts';
 import { SignInWait } from '../account/SignInDialog.tsx';
 import { UpgradeButton } from '../account/UpgradeButton.tsx';
 import { Count } from '../look/Badge.tsx';
@@ -271,7 +272,7 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
             <h3 className="flex items-baseline font-heading">
               Usage{' '}
               <span className="ml-auto text-small font-normal text-ink-3">
-                {preview && `${preview.workspace.plan}, ${formatMoney(preview.planPrice)} a month`}
+                {preview && `${PLANS[preview.workspace.plan].name}, ${formatMoney(preview.planPrice)} a month`}
               </span>
             </h3>
             {preview ? <Usage meters={preview.usage} /> : <Skeleton />}
