@@ -16,14 +16,14 @@ export default defineConfig({
           ...common,
           name: 'plain',
           include: ['{shared,runtime,electron,renderer,build,bench,tests}/**/*.test.{ts,tsx}'],
-          exclude,
+          exclude: [...exclude, 'tests/cloud/**'],
         },
       },
       {
         test: {
           ...common,
           name: 'cloud',
-          include: ['cloud/**/*.test.ts'],
+          include: ['cloud/**/*.test.ts', 'tests/cloud/**/*.test.ts'],
           exclude,
           // One Postgres for the whole run; each file makes its own database on it.
           globalSetup: ['tests/fixtures/globalPostgres.ts'],

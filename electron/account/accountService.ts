@@ -44,6 +44,7 @@ export type AccountService = {
 const SCOPE = 'account';
 /** An access token this close to its end is renewed before it is used. */
 const MARGIN_MS = 20_000;
+const SIGN_OUT_MS = 5_000;
 
 /**
  * One person's sign-in on this computer. The refresh token is in the vault, the access token in memory only. A sign-in that
@@ -181,7 +182,11 @@ export function createAccountService(deps: AccountDeps): AccountService {
       attempt?.cancel();
       if (vault.get(SCOPE, key) !== undefined) {
         // Where nobody answers, the session ends by itself; here it ends now.
-        await Promise.race([client().auth.signOut({}), sleep(5_000)]).catch(() => undefined);
+        const impatience = new AbortController();
+        const enough = sleep(SIGN_OUT_MS, undefined, { signal: impatience.signal });
+        await Promise.race([client().auth.signOut({}), enough]).catch(() => undefined);
+        impatience.abort();
+        enough.catch(() => undefined);
       }
       access = undefined;
       known = undefined;

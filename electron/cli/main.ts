@@ -4,6 +4,7 @@ import { openServices } from '../host/services.ts';
 import { VERSION } from '../host/version.ts';
 import { findPlaces } from '../store/dataDir.ts';
 import { registerCloud } from './cloud.ts';
+import { registerAccount, registerPublish } from './cloudCommands.ts';
 import { type ActionWrapper, type CliContext, EXIT, type Register } from './context.ts';
 import { registerNew } from './new.ts';
 import { registerRun } from './run.ts';
@@ -20,6 +21,8 @@ const COMMANDS: Register[] = [
   registerTest,
   registerServe,
   registerRuns,
+  registerAccount,
+  registerPublish,
   registerCloud,
 ];
 

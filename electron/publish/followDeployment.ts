@@ -24,8 +24,9 @@ export async function followDeployment(
 ): Promise<Deployment> {
   const until = Date.now() + PATIENCE_MS;
   let seen = first;
-  while (!isSettled(seen) && Date.now() < until) {
-    await sleep(deps.feedIsUp() ? LOOK_WITH_FEED_MS : LOOK_MS, undefined, { signal: deps.signal, ref: false });
+  while (!isSettled(seen) && Date.now() < until && !deps.signal.aborted) {
+    const lookMs = deps.feedIsUp() ? LOOK_WITH_FEED_MS : LOOK_MS;
+    await sleep(lookMs, undefined, { signal: deps.signal }).catch(() => undefined);
     const { projectId, id: deploymentId } = first;
     const now = await deps.cloud.deployments.get({ projectId, deploymentId }).catch(() => undefined);
     if (!now) continue;

@@ -29,6 +29,8 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
 /** The server pings; a socket that is this long silent is dead. */
 const SILENT_MS = 90_000;
+/** The close code of a server that does not take the token. */
+const TOKEN_REFUSED = 4401;
 const MAX_WATCHED_RUNS = 20;
 const MAX_MESSAGE_BYTES = 16 * 1_048_576;
 
@@ -167,7 +169,7 @@ function openLine(workspaceId: string, deps: FeedDeps): Line {
     });
     current.on('close', (code) => {
       // Turned away right after the hello: the token, most likely.
-      if (!welcomed && code === 1008) refusedToken = accessToken;
+      if (!welcomed && (code === 1008 || code === TOKEN_REFUSED)) refusedToken = accessToken;
     });
   }
 

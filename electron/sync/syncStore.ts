@@ -5,11 +5,18 @@ import { toPlain } from '#shared/json.ts';
 import { Commit } from '#shared/merge/ops.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
+import { cloudKey } from '../account/cloudKey.ts';
 import type { ProjectDb } from '../store/projectDb.ts';
 import { inTransaction } from '../store/sqlite.ts';
 
 const Binding = z.strictObject({ cloudUrl: z.string(), workspaceId: Uuid });
 export type Binding = z.infer<typeof Binding>;
+
+/** Reads a kept binding; one to another control plane than this is none for now. */
+export function bindingOf(text: string, cloudUrl: string): Binding | undefined {
+  const binding = Binding.parse(JSON.parse(text));
+  return binding.cloudUrl === cloudKey(cloudUrl) ? binding : undefined;
+}
 
 /** The tree both sides agreed on last. `localRevision`: what this computer did up to there is in it. */
 export type Base = { revision: number; tree: Tree; localRevision: number; syncedAt: string };
