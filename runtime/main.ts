@@ -117,7 +117,7 @@ async function serve(): Promise<void> {
   const { ServeConfig, serveProject } = await import('./agent/serve.ts');
   const config = parse(ServeConfig, await readInput(), 'The configuration', 'config.invalid');
   const serving = await serveProject(config, { runtimeHash: runtimeHash(), sandbox: await openSandbox(), log });
-  process.stdout.write(`${JSON.stringify({ listening: { url: serving.url, triggers: serving.triggers } })}\n`);
+  say({ listening: { url: serving.url, triggers: serving.triggers } });
   await new Promise<void>((resolve) => onStop(async () => resolve()));
   await serving.stop();
   process.exit(0);
@@ -130,9 +130,15 @@ async function runCases(): Promise<void> {
   for (const [id, saved] of Object.entries(input.tree.tests)) {
     if (input.only && !input.only.includes(id)) continue;
     const result = await runCase(input.tree, id, saved, { sandbox: sandboxProcess, vars: input.vars });
-    process.stdout.write(`${JSON.stringify(result)}\n`);
+    say(result);
   }
   await sandboxProcess.close();
+}
+
+/** One line for whoever started this. Some readers of lines take U+2028 and U+2029 for ends, and JSON leaves them as they are. */
+function say(value: unknown): void {
+  const line = JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+  process.stdout.write(`${line}\n`);
 }
 
 async function readInput(): Promise<unknown> {
@@ -163,7 +169,7 @@ function onStop(stop: () => Promise<void>): void {
 
 main().catch((thrown: unknown) => {
   const error = SluiceError.from(thrown);
-  process.stdout.write(`${JSON.stringify({ error: error.toWire() })}\n`);
+  say({ error: error.toWire() });
   log.error(error.message, {
     code: error.code,
     cause: error.cause ? String((error.cause as Error).stack ?? error.cause) : undefined,

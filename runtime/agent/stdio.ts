@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
 import { type AgentApi, agentApi } from '#shared/contract/agentApi.ts';
@@ -20,10 +19,8 @@ export function serveAgentOverStdio(
   service: Service<AgentApi['agent']>,
 ): { closed: Promise<void> } {
   const dispatch = createDispatcher<AgentApi, void>(agentApi, { agent: service });
-  const lines = createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
   let gone = false;
   child.stdin.on('error', () => undefined);
-  lines.on('line', (line) => void answer(line));
 
   async function answer(line: string): Promise<void> {
     const question = Question.safeParse(readJson(line));
@@ -45,11 +42,8 @@ export function serveAgentOverStdio(
     }
   }
 
-  const closed = new Promise<void>((resolve) => {
-    lines.on('close', () => {
-      gone = true;
-      resolve();
-    });
+  const closed = readLines(child.stdout, (line) => void answer(line)).then(() => {
+    gone = true;
   });
   return { closed };
 }
@@ -62,22 +56,17 @@ export function connectOverStdio(
   const open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let count = 0;
   let gone = false;
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  lines.on('line', (line) => {
+  const closed = readLines(input, (line) => {
     const reply = Reply.safeParse(readJson(line));
     if (!reply.success) return;
     const waiting = open.get(reply.data.id);
     open.delete(reply.data.id);
     if (reply.data.error) waiting?.reject(SluiceError.fromWire(reply.data.error as { code: string; message: string }));
     else waiting?.resolve(reply.data.output);
-  });
-  const closed = new Promise<void>((resolve) => {
-    lines.on('close', () => {
-      gone = true;
-      for (const waiting of open.values()) waiting.reject(new SluiceError('service.unavailable', 'The host has gone.'));
-      open.clear();
-      resolve();
-    });
+  }).then(() => {
+    gone = true;
+    for (const waiting of open.values()) waiting.reject(new SluiceError('service.unavailable', 'The host has gone.'));
+    open.clear();
   });
 
   const { agent } = createClient(agentApi, (name, question) => {
@@ -89,6 +78,30 @@ export function connectOverStdio(
     });
   });
   return { client: agent, closed };
+}
+
+/**
+ * Calls back for each line, and resolves when there are no more. Lines end with a line feed and nothing else: JSON holds
+ * U+2028 and U+2029 as they are, which Node's own reader of lines takes for ends.
+ */
+function readLines(input: Readable, onLine: (line: string) => void): Promise<void> {
+  let parts: Buffer[] = [];
+  input.on('data', (chunk: Buffer) => {
+    let rest = chunk;
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+      parts.push(rest.subarray(0, end));
+      const line = Buffer.concat(parts).toString('utf8');
+      parts = [];
+      rest = rest.subarray(end + 1);
+      onLine(line);
+    }
+    if (rest.length > 0) parts.push(rest);
+  });
+  return new Promise((resolve) => {
+    input.once('error', () => resolve());
+    input.once('close', () => resolve());
+    input.once('end', () => resolve());
+  });
 }
 
 function readJson(line: string): unknown {

@@ -9,6 +9,7 @@ import { nodeHashing } from '../agent/runPorts.ts';
 import type { HttpReply } from '../connectors/stepType.ts';
 import { executeRun } from './executeRun.ts';
 import { createJournal, memorySink } from './journal.ts';
+import { fromPayload } from './payload.ts';
 import { compilePlan } from './plan.ts';
 import { type Blobs, DEFAULT_LIMITS, type HttpPort, type RunPorts } from './ports/ports.ts';
 import { openProjectStore } from './ports/projectStore.ts';
@@ -91,7 +92,7 @@ export async function runCase(
   } finally {
     ports.store.close();
   }
-  const differences = compareCase(saved, sink.events);
+  const differences = await compareCase(saved, sink.events, ports.blobs);
   return { id, name: saved.name, passed: differences.length === 0, differences };
 }
 
@@ -152,7 +153,11 @@ function memoryBlobs(): Blobs {
   };
 }
 
-function compareCase({ expect }: Case, events: readonly RunEvent[]): CaseResult['differences'] {
+async function compareCase(
+  { expect }: Case,
+  events: readonly RunEvent[],
+  blobs: Blobs,
+): Promise<CaseResult['differences']> {
   const differences: CaseResult['differences'] = [];
   const check = (where: string, expected: Json | undefined, actual: Json | undefined) => {
     if (expected !== undefined && !matches(expected, actual))
@@ -168,20 +173,24 @@ function compareCase({ expect }: Case, events: readonly RunEvent[]): CaseResult[
     answered && ({ status: answered.status, headers: answered.headers ?? {}, body: answered.body ?? null } as Json),
   );
   for (const [stepId, expected] of Object.entries(expect.steps ?? {})) {
-    check(`steps.${stepId}`, expected, itemsOf(events, stepId).map((item) => ({ json: item.json })) as Json);
+    const items = await itemsOf(events, stepId, blobs);
+    check(`steps.${stepId}`, expected, items.map((item) => ({ json: item.json })) as Json);
   }
   for (const stepId of expect.notRun ?? []) {
-    const ran = events.some((event) => event.type === 'step.attempted' && event.stepId === stepId);
+    const ran = events.some((event) => event.type === 'step.attempted' && event.stepId === stepId && !event.path);
     if (ran) differences.push({ where: `notRun.${stepId}`, expected: 'not run', actual: 'ran' });
   }
   return differences;
 }
 
 /** All items that left a step, run after run. */
-function itemsOf(events: readonly RunEvent[], stepId: string): Item[] {
-  return events
-    .filter((event): event is EventOf<'step.succeeded'> => event.type === 'step.succeeded' && event.stepId === stepId)
-    .flatMap((event) => Object.values(event.outputs).flatMap((payload) => ('items' in payload ? payload.items : [])));
+async function itemsOf(events: readonly RunEvent[], stepId: string, blobs: Blobs): Promise<Item[]> {
+  const own = events.filter(
+    (event): event is EventOf<'step.succeeded'> =>
+      event.type === 'step.succeeded' && event.stepId === stepId && !event.path,
+  );
+  const lists = own.flatMap((event) => Object.values(event.outputs)).map((payload) => fromPayload(payload, blobs));
+  return (await Promise.all(lists)).flat();
 }
 
 /** Of objects the named fields must be equal; lists must be as long. */
