@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import type { RunEvent } from '#shared/run/events.ts';
+import { newRun, openControl, temporaryDir } from '../tests/fixtures/agent.ts';
+import { PROJECT_ID, type Sketch } from '../tests/fixtures/engine.ts';
+import { nodeHashing } from './agent/runPorts.ts';
+import { serveAgentOverStdio } from './agent/stdio.ts';
+import { createSeeded } from './engine/seeded.ts';
+
+const RUNS = 32;
+const KILLS = 16;
+const LEASE_MS = 1_000;
+const SEED = 'kill-1';
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+/** A receiver that honours keys: what comes under a key it knows does nothing. It remembers everything. */
+async function startReceiver() {
+  const requests: { key: string; body: string }[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (data: Buffer) => {
+      body += String(data);
+    });
+    request.on('end', () => {
+      requests.push({ key: String(request.headers['idempotency-key']), body });
+      // Some time passes between the effect and its answer: that is where a process dies.
+      setTimeout(() => {
+        response.setHeader('content-type', 'application/json');
+        response.end('{"taken":true}');
+      }, 15);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { requests, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
+}
+
+function sketchOf(url: string, durability: 'step' | 'run'): Sketch {
+  const post = (body: Record<string, string>) => ({
+    uses: 'http.request',
+    config: { method: 'POST', url, body, idempotencyHeader: 'Idempotency-Key' },
+  });
+  return {
+    steps: {
+      start: { uses: 'trigger.manual' },
+      label: { uses: 'items.set', config: { fields: { label: '=uuidv4()' } } },
+      first: post({ run: '=$run.id', what: 'first', n: '=$json.n', label: '=$json.label' }),
+      each: { uses: 'flow.loop', config: { batch: 1 } },
+      inner: post({ run: '=$run.id', what: 'inner', n: "=$('start').item.json.n" }),
+      seen: {
+        uses: 'table.insert',
+        config: { table: 'seen', key: "={{ $run.id }}-{{ $('start').item.json.n }}", row: {} },
+      },
+      pause: { uses: 'flow.wait', config: { forMs: 1_200 } },
+      last: post({ run: '=$run.id', what: 'last', n: "=$('start').item.json.n" }),
+    },
+    edges: [
+      'start -> label',
+      'label -> first',
+      'first -> each',
+      'each.loop -> inner',
+      'inner -> seen',
+      'seen -> each.next',
+      'each.done -> pause',
+      'pause -> last',
+    ],
+    settings: { durability },
+  };
+}
+
+test('runners that are killed at any moment lose no run, double no effect and repeat no recorded step', async () => {
+  const place = temporaryDir();
+  closing.push(() => place[Symbol.dispose]());
+  const receiver = await startReceiver();
+  const control = openControl(place.dir, { leaseMs: LEASE_MS });
+  closing.push(() => control.close());
+  const random = createSeeded(SEED, nodeHashing);
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+  let child: ChildProcess | undefined;
+  function startRunner(): void {
+    const args = ['--disallow-code-generation-from-strings', join(import.meta.dirname, 'main.ts'), 'runner'];
+    const env = { SLUICE_DATA_DIR: join(place.dir, 'data'), TZ: 'UTC' };
+    const started = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'ignore'] });
+    child = started;
+    serveAgentOverStdio({ stdin: started.stdin, stdout: started.stdout }, control.agent(PROJECT_ID));
+  }
+  async function kill(): Promise<void> {
+    const victim = child;
+    if (!victim?.pid || victim.exitCode !== null) return;
+    const gone = once(victim, 'exit');
+    process.kill(victim.pid, 'SIGKILL');
+    await gone;
+  }
+  closing.push(kill);
+
+  startRunner();
+  const ids: string[] = [];
+  for (let index = 0; index < RUNS; index++) {
+    const items = [1, 2, 3].map((n) => ({ json: { n } }));
+    const sketch = sketchOf(receiver.url, index % 4 === 3 ? 'run' : 'step');
+    ids.push((await control.start(newRun(sketch, { items }))).runId);
+  }
+  const isAtWork = () => ids.some((id) => control.get(id)?.run.finishedAt === undefined);
+  let kills = 0;
+  for (; kills < KILLS && isAtWork(); kills++) {
+    // From the middle of its start to the middle of its work.
+    const before = receiver.requests.length;
+    const deadline = Date.now() + 2_500;
+    while (receiver.requests.length === before && Date.now() < deadline && isAtWork()) await pause(5);
+    await pause(random.random() * 120);
+    await kill();
+    // Half of the time the host notices; else the leases have to run out.
+    if (random.random() < 0.5) control.released(PROJECT_ID);
+    startRunner();
+  }
+  const ends = await Promise.all(ids.map((id) => control.finished(id)));
+
+  const statuses = ends.map(({ status }) => status);
+  const journals = ids.map((id) => control.get(id)?.events ?? []);
+  const repeats = journals.flatMap(stepsAfterTheirEnd);
+  const byKey = Map.groupBy(receiver.requests, ({ key }) => key);
+  const mixed = [...byKey.values()].filter((all) => new Set(all.map(({ body }) => body)).size > 1);
+  const byEffect = Map.groupBy(receiver.requests, ({ body }) => body);
+  const doubled = [...byEffect.values()].filter((all) => new Set(all.map(({ key }) => key)).size > 1);
+  const fences = Math.max(...journals.flatMap((events) => events.map(({ fence }) => fence)));
+  console.info(
+    `${RUNS} runs, ${kills} kills: ${RUNS - statuses.filter((status) => status === 'succeeded').length} lost, ` +
+      `${doubled.length + mixed.length} of ${byKey.size} effects doubled ` +
+      `(${receiver.requests.length - byKey.size} repeats under a known key), ${repeats.length} recorded steps repeated, ` +
+      `highest fence ${fences}.`,
+  );
+  expect(kills).toBeGreaterThanOrEqual(15);
+  expect(statuses).toEqual(ids.map(() => 'succeeded'));
+  expect(mixed).toEqual([]);
+  expect(doubled).toEqual([]);
+  expect(repeats).toEqual([]);
+  // Every run did everything once: three items at three places.
+  expect(byKey.size).toBe(RUNS * 9);
+  for (const events of journals) expect(events.map(({ seq }) => seq)).toEqual(events.map((_event, index) => index + 1));
+  expect(fences).toBeGreaterThan(2);
+}, 60_000);
+
+/** Step runs that were tried after their end stood in the journal. */
+function stepsAfterTheirEnd(events: readonly RunEvent[]): string[] {
+  const ended = new Set<string>();
+  const repeated: string[] = [];
+  for (const event of events) {
+    if (event.type !== 'step.attempted' && event.type !== 'step.succeeded') continue;
+    const step = `${event.runId} ${event.stepId}:${event.iteration}`;
+    if (ended.has(step)) repeated.push(`${step} ${event.type}`);
+    if (event.type === 'step.succeeded') ended.add(step);
+  }
+  return repeated;
+}
