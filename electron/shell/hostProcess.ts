@@ -172,11 +172,12 @@ function hostGone(): SluiceError {
 export function findHostProgram(from: string, resourcesPath: string | undefined): { node: string; args: string[] } {
   const executable = process.platform === 'win32' ? 'node.exe' : 'node';
   if (resourcesPath !== undefined) {
-    const packaged = { node: join(resourcesPath, 'node', executable), program: join(resourcesPath, 'host', 'main.js') };
-    if (existsSync(packaged.node) && existsSync(packaged.program))
-      return { node: packaged.node, args: [packaged.program] };
+    // Our Node reads no archive, so the host, its packages and the runtime lie beside it.
+    const program = join(resourcesPath, 'app.asar.unpacked', 'build', 'out', 'host', 'host.js');
+    const node = join(resourcesPath, 'node', executable);
+    if (existsSync(node) && existsSync(program)) return { node, args: [program] };
   }
-  const program = join(from, '..', 'host', 'main.js');
+  const program = join(from, '..', 'host', 'host.js');
   for (let dir = from; dirname(dir) !== dir; dir = dirname(dir)) {
     const node = join(dir, 'node_modules', 'node', 'bin', executable);
     if (existsSync(node) && existsSync(program)) return { node, args: [program] };

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { callNames } from '#shared/contract/contract.ts';
 import { hostApi } from '#shared/contract/hostApi.ts';
@@ -42,13 +42,13 @@ beforeAll(async () => {
   mkdirSync(join(root, 'build/out'), { recursive: true });
   out = mkdtempSync(join(root, 'build/out/shell-test-'));
   dataDir = mkdtempSync(join(tmpdir(), 'sluice-shell-'));
-  const common = {
+  const common: BuildOptions = {
     bundle: true,
     platform: 'node',
     target: 'node24',
     external: ['electron'],
     logLevel: 'error',
-  } as const;
+  };
   // Some packages in the bundle are CommonJS and ask for Node's own modules.
   const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" };
   await build({
@@ -69,7 +69,7 @@ beforeAll(async () => {
   writeFileSync(join(out, 'renderer/index.html'), PAGE);
   writeFileSync(join(out, 'renderer/first.js'), FIRST);
   writeFileSync(join(out, 'secret.json'), '{"planted":true}');
-  writeFileSync(join(out, 'host/main.js'), `import ${JSON.stringify(join(root, 'electron/host/main.ts'))};\n`);
+  writeFileSync(join(out, 'host/host.js'), `import ${JSON.stringify(join(root, 'electron/host/main.ts'))};\n`);
   const register = join(root, 'tests/fixtures/electronStandin/register.mjs');
   shell = spawn(process.execPath, ['--import', register, join(out, 'shell/main.js')], {
     env: {
