@@ -4,10 +4,10 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
 import { createLocalControl, type LocalControl } from '#runtime/agent/localControl.ts';
+import { readRuntimePackage } from '#runtime/runtimePackage.ts';
 import { type Logger, Secret } from '#shared/log.ts';
 import { bundleProxy } from '../../build/image/bundleProxy.ts';
 import { createDockerDriver } from '../../cloud/containers/docker/dockerDriver.ts';
-import { readRuntimePackage } from '../../cloud/containers/runtimePackage.ts';
 import { PROJECT_ID, sketchTree, WORKFLOW_ID } from '../../tests/fixtures/engine.ts';
 import { answerTo, WORKLOADS } from '../workloads/workloads.ts';
 import { openAgentDesk } from './agentDesk.ts';
@@ -30,7 +30,7 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, with: () 
 export async function tenantContainers(docker: Docker, deps: TargetDeps & { installation: string }) {
   const proxyDir = join(deps.scratch, 'proxy');
   await bundleProxy(proxyDir);
-  const runtime = await readRuntimePackage(deps.runtimeDir);
+  const runtime = readRuntimePackage(deps.runtimeDir, 'container.not_available');
   const driver = createDockerDriver({
     docker,
     installation: deps.installation,

@@ -1,9 +1,9 @@
 import { createWriteStream } from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { readRuntimePackage } from '#runtime/runtimePackage.ts';
 import { ensureImage, findEngine } from '../../cloud/containers/docker/engine.ts';
 import { localImage } from '../../cloud/containers/image/runtimeImage.ts';
-import { readRuntimePackage } from '../../cloud/containers/runtimePackage.ts';
 import { out } from '../paths.ts';
 
 /**
@@ -11,7 +11,7 @@ import { out } from '../paths.ts';
  * the build context goes there as a tar archive, for an engine elsewhere: `docker build - < file`.
  */
 async function buildRuntimeImage(file: string | undefined): Promise<void> {
-  const runtime = await readRuntimePackage(path.join(out, 'runtime'));
+  const runtime = readRuntimePackage(path.join(out, 'runtime'), 'container.not_available');
   const image = await localImage({
     name: 'sluice-runtime',
     appDir: runtime.dir,

@@ -1,9 +1,9 @@
 import type { Router } from 'express';
 import type Stripe from 'stripe';
 import { z } from 'zod';
+import { readBody } from '#runtime/connectors/trigger/readBody.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
-import { readBody } from '../hooks/readBody.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { MountDeps } from '../server/mount.ts';

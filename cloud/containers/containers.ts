@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
+import { readRuntimePackage } from '#runtime/runtimePackage.ts';
 import { cloudApi } from '#shared/contract/cloudApi.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import { Secret } from '#shared/log.ts';
@@ -16,7 +17,6 @@ import type { ContainerDriver } from './containerDriver.ts';
 import { createContainerService, type FullContainerService } from './containerService.ts';
 import { findContainer } from './containerStore.ts';
 import { type Gate, openGate } from './gate.ts';
-import { readRuntimePackage } from './runtimePackage.ts';
 import { createTrafficCounter } from './trafficCounter.ts';
 
 export type Containers = Capability & { service: FullContainerService; driver: ContainerDriver; runtimeHash: string };
@@ -32,7 +32,7 @@ const TICK_MS = 10_000;
 export async function createContainers(platform: Platform, allowances: FullAllowances): Promise<Containers> {
   const { config, db, clock, logger, master, metrics } = platform;
   const out = builtFolder();
-  const runtime = await readRuntimePackage(path.join(out, 'runtime'));
+  const runtime = readRuntimePackage(path.join(out, 'runtime'), 'container.not_available');
   const traffic = createTrafficCounter({ db, clock, log: logger, allowances });
   const refused = metrics.counter('sluice_egress_refused_total', 'Connections that containers may not make.', [
     'reason',

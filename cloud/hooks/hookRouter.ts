@@ -1,4 +1,5 @@
 import { type Request, type Response, Router } from 'express';
+import { readBody } from '#runtime/connectors/trigger/readBody.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Answer } from '#shared/run/events.ts';
 import type { Blobs } from '../platform/blobs.ts';
@@ -6,7 +7,6 @@ import type { MountDeps } from '../server/mount.ts';
 import { rawRoute } from '../server/rawRoute.ts';
 import type { HookService } from './hookService.ts';
 import type { HookTargets } from './hookTargets.ts';
-import { readBody } from './readBody.ts';
 
 export type HookRouterDeps = {
   targets: HookTargets;

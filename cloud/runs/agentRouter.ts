@@ -1,10 +1,10 @@
 import { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
+import { readBody } from '#runtime/connectors/trigger/readBody.ts';
 import { agentApi } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { Hash } from '#shared/ids.ts';
 import { parse } from '#shared/parse.ts';
-import { readBody } from '../hooks/readBody.ts';
 import type { Blobs } from '../platform/blobs.ts';
 import type { Database } from '../platform/database.ts';
 import type { Caller } from '../server/actor.ts';

@@ -1,9 +1,9 @@
 import type { Answer, EventOf, RunStatus, StepError } from '#shared/run/events.ts';
+import { hasEnded } from '#shared/run/projectEvents.ts';
 import { claimUnheld, releaseClaim, wakeFollowers } from './claimStore.ts';
 import { answerHook } from './hookAnswerStore.ts';
 import { appendEvents, updateRun } from './journalStore.ts';
 import type { Allowances, Sql } from './ports.ts';
-import { hasEnded } from './projectEvents.ts';
 
 type Row = { status: RunStatus; last_seq: number; queued_at: Date; started_at: Date | null };
 

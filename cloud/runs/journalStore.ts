@@ -1,7 +1,7 @@
 import type { Json } from '#shared/json.ts';
 import type { Answer, RunEvent, RunLogLine, RunStatus, StepError } from '#shared/run/events.ts';
+import { sourcesOf } from '#shared/run/projectEvents.ts';
 import type { Sql } from './ports.ts';
-import { sourcesOf } from './projectEvents.ts';
 
 export type Lease = { workspaceId: string; runId: string; fence: number };
 

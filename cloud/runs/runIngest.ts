@@ -1,6 +1,7 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
+import { hasEnded, projectEvents, type RunChange } from '#shared/run/projectEvents.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import { findReleased, type LeasedRun, releaseClaim, renewLease, wakeFollowers } from './claimStore.ts';
@@ -8,7 +9,6 @@ import { answerOfEnd, endUnheldRun } from './endRun.ts';
 import { answerHook } from './hookAnswerStore.ts';
 import { appendEvents, appendLogs, type Lease, readOpenWaits, updateRun } from './journalStore.ts';
 import type { Allowances, Sql } from './ports.ts';
-import { hasEnded, projectEvents, type RunChange } from './projectEvents.ts';
 import type { Signals } from './signals.ts';
 
 export type Report = {

@@ -19,7 +19,8 @@ export type RunChange = {
 
 const ENDS: readonly RunStatus[] = ['succeeded', 'failed', 'cancelled', 'timed_out'];
 const MOVES: Record<RunStatus, readonly RunStatus[]> = {
-  queued: ['running', ...ENDS],
+  // One report may bring several moves at once: it started, and it waits.
+  queued: ['running', 'waiting', ...ENDS],
   running: ['waiting', ...ENDS],
   waiting: ['running', ...ENDS],
   succeeded: [],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type Docker from 'dockerode';
+import { readRuntimePackage } from '#runtime/runtimePackage.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger, Secret } from '#shared/log.ts';
 import {
@@ -16,7 +17,6 @@ import { parseTarget } from '../egressPolicy.ts';
 import { proxyUrl } from '../egressToken.ts';
 import { type Gate, openGate } from '../gate.ts';
 import { localImage } from '../image/runtimeImage.ts';
-import { readRuntimePackage } from '../runtimePackage.ts';
 import { ensureImage, unless } from './engine.ts';
 import { hardenedContainer } from './hardening.ts';
 import { ensureEgressNetwork, ensureTenantNetwork, removePlumbing, type TenantNetwork } from './networks.ts';
@@ -287,7 +287,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
     outlives: true,
     agentHost: async () => (await ensureEgressNetwork(docker, { installation, labels, pool: deps.subnets })).gateway,
     async prepare({ agentUrl }) {
-      const runtime = await readRuntimePackage(deps.runtimeDir);
+      const runtime = readRuntimePackage(deps.runtimeDir, 'container.not_available');
       const image = await localImage({
         name: 'sluice-runtime',
         appDir: runtime.dir,

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
+import { type BuiltRuntime, readRuntimePackage } from '#runtime/runtimePackage.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger, Secret } from '#shared/log.ts';
 import {
@@ -19,7 +20,6 @@ import type { EgressListener } from '../docker/proxyContainer.ts';
 import { createEgressPolicy, type Target, type Verdict } from '../egressPolicy.ts';
 import { createEgressProxy } from '../egressProxy.ts';
 import { proxyUrl, readProxyAuthorization } from '../egressToken.ts';
-import { type RuntimePackage, readRuntimePackage } from '../runtimePackage.ts';
 import { livingMarks, type ProcessMark, removeMark, startOfProcess, writeMark } from './processMark.ts';
 
 export type ProcessDriverDeps = {
@@ -45,7 +45,7 @@ export function createProcessDriver(deps: ProcessDriverDeps): ContainerDriver {
   const marks = path.join(deps.dataDir, 'processes');
   const listeners = new Set<(exit: ContainerExit) => void>();
   const living = new Map<string, Living>();
-  let runtime: RuntimePackage | undefined;
+  let runtime: BuiltRuntime | undefined;
   let decide: (target: Target) => Promise<Verdict> = async () => ({ allowed: false, reason: 'asked for too early' });
 
   const proxy = createEgressProxy({
@@ -162,7 +162,7 @@ export function createProcessDriver(deps: ProcessDriverDeps): ContainerDriver {
     outlives: false, // their proxy ends with us
     agentHost: async () => '127.0.0.1',
     async prepare({ agentUrl }) {
-      runtime = await readRuntimePackage(deps.runtimeDir);
+      runtime = readRuntimePackage(deps.runtimeDir, 'container.not_available');
       decide = createEgressPolicy({
         allowPrivate: deps.allowPrivate,
         agent: new URL(agentUrl).host,

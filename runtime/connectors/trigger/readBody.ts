@@ -4,9 +4,13 @@ import { SluiceError } from '#shared/error.ts';
 /**
  * The bytes of a request as they came, whatever its Content-Type says: a signature is over these.
  *
- * @throws SluiceError hook.body_too_large; the rest of the body is let go unread
+ * @throws SluiceError hook.body_too_large, or what `tooLarge` says; the rest of the body is let go unread
  */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  tooLarge: (maxBytes: number) => SluiceError = hookTooLarge,
+): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > maxBytes) return Promise.reject(tooLarge(maxBytes));
   return new Promise((resolve, reject) => {
@@ -28,7 +32,7 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
   });
 }
 
-function tooLarge(maxBytes: number): SluiceError {
+function hookTooLarge(maxBytes: number): SluiceError {
   return new SluiceError('hook.body_too_large', `The body is larger than the ${maxBytes} bytes this webhook takes.`, {
     details: { maxBytes },
     advice: 'Send less, or raise maxBytes of the trigger and publish again.',
