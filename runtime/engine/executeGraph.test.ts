@@ -122,6 +122,41 @@ describe('joins', () => {
     expect(run.left('join')).toEqual([{ n: 2, side: 'yes' }]);
   });
 
+  test('what comes more than once is paired as it came', async () => {
+    const run = await runSketch({
+      steps: {
+        start: { uses: 'trigger.manual' },
+        a1: set({ a: 1 }),
+        a2: set({ a: 2 }),
+        b1: set({ b: 1 }),
+        b2: set({ b: 2 }),
+        join: { uses: 'flow.merge', config: { how: 'by_position' } },
+      },
+      edges: [
+        'start -> a1',
+        'start -> a2',
+        'start -> b1',
+        'start -> b2',
+        'a1 -> join.a',
+        'a2 -> join.a',
+        'b1 -> join.b',
+        'b2 -> join.b',
+      ],
+    });
+    expect(run.left('join')).toEqual([
+      { a: 1, b: 1 },
+      { a: 2, b: 2 },
+    ]);
+  });
+
+  test('a port without an edge is not waited for', async () => {
+    const run = await runSketch({
+      steps: { start: { uses: 'trigger.manual' }, join: { uses: 'flow.merge', config: { how: 'append' } } },
+      edges: ['start -> join.a'],
+    });
+    expect(run.runsOf('join')).toBe(1);
+  });
+
   test('joins that wait for each other go on with what they have', async () => {
     const run = await runSketch({
       steps: {
