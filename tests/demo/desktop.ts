@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
-import { end } from './cloudProcess.ts';
+import { startDesktopProcess } from '../fixtures/desktopProcess.ts';
 
 const out = fileURLToPath(new URL('../../build/out', import.meta.url));
 
@@ -44,17 +43,8 @@ export type Desktop = {
 };
 
 export async function startDesktop(env: Record<string, string>): Promise<Desktop> {
-  const child = spawn(process.execPath, [join(out, 'host/browser.js'), '--no-open'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, CI: 'true', ...env },
-  });
-  const address = await new Promise<URL>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const found = /^Editor\s+(http:\/\/\S+)/.exec(line)?.[1];
-      if (found) resolve(new URL(found));
-    });
-    child.on('exit', (code) => reject(new Error(`The desktop ended with ${code}.`)));
-  });
+  const { editorUrl, stop } = await startDesktopProcess(env);
+  const address = new URL(editorUrl);
   const token = new URLSearchParams(address.hash.slice(1)).get('token');
   const socket = new WebSocket(`ws://${address.host}/`, { headers: { origin: address.origin } });
   await new Promise((resolve, reject) => {
@@ -84,7 +74,7 @@ export async function startDesktop(env: Record<string, string>): Promise<Desktop
       }),
     async close() {
       socket.close();
-      await end(child);
+      await stop();
     },
   };
 }

@@ -3,9 +3,10 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildAll } from '../../build/build.ts';
-import { type CloudProcess, killRuntime, startCloudProcess } from './cloudProcess.ts';
+import { type CloudProcess, startCloudProcess } from '../fixtures/cloudProcess.ts';
 import { createApi, type RunRow, until } from './controlPlane.ts';
 import { createCommandLine, startDesktop } from './desktop.ts';
+import { killRuntime } from './killRuntime.ts';
 import { examplePayloads, expectedOf, openedIssues, type Payload, timedHeaders } from './payloads.ts';
 import { connectDevice, signUp } from './person.ts';
 import { startReceiver } from './receiver.ts';

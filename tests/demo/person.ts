@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { verifyLinkIn } from '../fixtures/mailFolder.ts';
 
 export type Person = { email: string; password: string; name: string };
 
@@ -41,7 +40,7 @@ export async function signUp(origin: string, mailDir: string, person: Person): P
     next: '',
   });
   if (registered.status !== 200) throw new Error(`Sign-up answered ${registered.status}.`);
-  const token = new URL(linkIn(mailDir, person.email)).searchParams.get('token') ?? '';
+  const token = new URL(verifyLinkIn(mailDir, person.email)).searchParams.get('token') ?? '';
   const verified = await browser.ask('/verify', { token });
   if (verified.status !== 200) throw new Error(`The link of the letter answered ${verified.status}.`);
   return browser;
@@ -57,13 +56,4 @@ export async function connectDevice(browser: Browser, authorizeUrl: string, pers
   if (!loopback.startsWith('http://127.0.0.1:')) throw new Error(`Signing in led to ${loopback || signedIn.status}.`);
   const landed = await fetch(loopback);
   if (!landed.ok) throw new Error(`The desktop's own page answered ${landed.status}.`);
-}
-
-function linkIn(mailDir: string, email: string): string {
-  const letters = readdirSync(mailDir)
-    .filter((file) => file.endsWith('.json'))
-    .map((file) => JSON.parse(readFileSync(join(mailDir, file), 'utf8')) as { to: string; text: string });
-  const link = letters.find((letter) => letter.to.includes(email))?.text.match(/https?:\/\/\S+\/verify\S+/)?.[0];
-  if (!link) throw new Error('No letter with a link lies in the mail folder.');
-  return link;
 }
