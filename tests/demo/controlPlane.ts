@@ -84,6 +84,6 @@ export async function until<T>(what: string, timeoutMs: number, ask: () => Promi
     if (found) return found;
     if (performance.now() > deadline)
       throw new Error(`Within ${timeoutMs / 1000} s it did not come to pass that ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
