@@ -36,6 +36,7 @@ test.each(examples)('$title', async ({ workflow, saved }) => {
     catalog(),
   );
   expect(problems).toEqual([]);
+  if (!tree) throw new Error('The example was not read.');
   expect(validateTree(tree, catalog(), sources)).toEqual([]);
   const example = tree.tests.example;
   if (!example) throw new Error('The case was not read.');

@@ -19,6 +19,7 @@ const VARS = { trackerUrl: 'https://tracker.example', threshold: 3 };
 
 function example(change: (saved: Case) => void = () => {}): { tree: Tree; saved: Case } {
   const { tree } = readProject(EXAMPLE_FILES, catalog());
+  if (!tree) throw new Error('The example was not read.');
   const saved = structuredClone(tree.tests.opened) as Case;
   change(saved);
   return { tree, saved };
