@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deployment } from '#shared/contract/cloud/common.ts';
 import type { CloudClient } from '../account/cloudClient.ts';
 
-const LOOK_MS = 1_000;
-const LOOK_WITH_FEED_MS = 10_000;
+/** Most deployments take a second or two: looked at often at first, then ever more seldom. */
+const FIRST_LOOK_MS = 250;
+const LONGEST_LOOK_MS = 2_000;
+const LONGEST_LOOK_WITH_FEED_MS = 10_000;
 /** Longer than an image takes to arrive; then whoever asks sees it in the list. */
 const PATIENCE_MS = 15 * 60_000;
 
@@ -24,9 +26,10 @@ export async function followDeployment(
 ): Promise<Deployment> {
   const until = Date.now() + PATIENCE_MS;
   let seen = first;
+  let lookMs = FIRST_LOOK_MS;
   while (!isSettled(seen) && Date.now() < until && !deps.signal.aborted) {
-    const lookMs = deps.feedIsUp() ? LOOK_WITH_FEED_MS : LOOK_MS;
     await sleep(lookMs, undefined, { signal: deps.signal }).catch(() => undefined);
+    lookMs = Math.min(lookMs * 1.5, deps.feedIsUp() ? LONGEST_LOOK_WITH_FEED_MS : LONGEST_LOOK_MS);
     const { projectId, id: deploymentId } = first;
     const now = await deps.cloud.deployments.get({ projectId, deploymentId }).catch(() => undefined);
     if (!now) continue;

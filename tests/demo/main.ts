@@ -162,7 +162,7 @@ async function runStages(): Promise<void> {
     const words =
       driver === 'docker'
         ? 'Docker: a container of its own'
-        : 'no Docker engine answers: a process of its own, which is no isolation';
+        : 'the process driver: a process of its own, which is no isolation';
     return `${words}, runtime ${container.runtimeHash?.slice(0, 12)}`;
   });
 
