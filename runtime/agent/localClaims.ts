@@ -13,18 +13,48 @@ export type LocalClaimsDeps = {
   leaseMs: number;
   /** Told of runs that were ended in place of being handed out. */
   onEnded(run: StoredRun, event: RunEvent): void;
+  /** Called before the store is looked at for work. */
+  onLook(): void;
 };
 
 /** Versions kept parsed. */
 const KEPT_TREES = 8;
+/** How often the store is looked at, at most, for work that another process left there. */
+const LOOK_MS = 1_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** A run that is handed to a runtime without a way through the store; `onTaken` hears of it as it leaves. */
+export type Offer = { assignment: Omit<Assignment, 'tree'>; tree: Tree; onTaken?(): void };
+
+/** A runtime of one project that waits for work. */
+type Seat = { free: number; finish: () => void };
+
+type Desk = {
+  seats: Set<Seat>;
+  offers: Offer[];
+  /** What this process handed out: run and fence. */
+  held: Map<string, number>;
+  /** When there may be something in the store that nobody told of. */
+  lookAt: number;
+  /** When something in it falls due, by the last look. */
+  dueAt: number;
+  /** Rises when the runtime of this process died. */
+  epoch: number;
+};
 
 /** Who executes which run: leases with a fence that rises each time a run changes hands. */
 export function createLocalClaims(deps: LocalClaimsDeps) {
   const { store, journal, now, leaseMs } = deps;
   const trees = new Map<string, Tree>();
-  const wakers = new Map<string, Set<() => void>>();
-  /** What this process handed out, by project: run and fence. */
-  const handedOut = new Map<string, Map<string, number>>();
+  const desks = new Map<string, Desk>();
+
+  function deskOf(projectId: string): Desk {
+    const known = desks.get(projectId);
+    if (known) return known;
+    const made: Desk = { seats: new Set(), offers: [], held: new Map(), lookAt: 0, dueAt: NEVER, epoch: 0 };
+    desks.set(projectId, made);
+    return made;
+  }
 
   function treeOf(run: StoredRun): Tree {
     const known = trees.get(run.treeHash);
@@ -40,9 +70,12 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
     return tree;
   }
 
-  function assign(run: StoredRun, have: readonly string[]): Assignment {
-    const tree = treeOf(run);
-    const kept = run.assignment as unknown as Pick<Assignment, 'environment' | 'input' | 'partial'>;
+  /** What a runtime gets of a run. A new one has no events. @throws what the connections cannot be had for */
+  function assignmentOf(run: StoredRun, tree: Tree, events: RunEvent[]): Omit<Assignment, 'tree'> {
+    const { environment, input, partial } = run.assignment as unknown as Pick<
+      Assignment,
+      'environment' | 'input' | 'partial'
+    >;
     return {
       runId: run.runId,
       fence: run.fence,
@@ -50,85 +83,137 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
       projectId: run.projectId,
       workflowId: run.workflowId,
       treeHash: run.treeHash,
-      ...(have.includes(run.treeHash) ? {} : { tree }),
-      environment: kept.environment,
+      environment,
       connections: deps.connectionsOf(run.projectId, Object.keys(tree.connections), run.environment),
       triggerStepId: run.triggerStepId,
-      input: kept.input,
-      events: store.events(run.runId),
-      ...(kept.partial ? { partial: kept.partial } : {}),
+      input,
+      events,
+      ...(partial ? { partial } : {}),
     };
   }
 
-  function waitForWork(projectId: string, ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const waiting = wakers.get(projectId) ?? new Set();
-      wakers.set(projectId, waiting);
-      const finish = () => {
-        clearTimeout(timer);
-        waiting.delete(finish);
-        resolve();
-      };
-      const timer = setTimeout(finish, ms);
-      waiting.add(finish);
-    });
-  }
+  const handOut = ({ assignment, tree }: Offer, have: readonly string[]): Assignment =>
+    have.includes(assignment.treeHash) ? assignment : { ...assignment, tree };
 
   function wake(projectId: string): void {
-    for (const waker of [...(wakers.get(projectId) ?? [])]) waker();
+    for (const seat of [...deskOf(projectId).seats]) seat.finish();
+  }
+
+  /** Claims stored runs, in one transaction. */
+  function claim(projectId: string, desk: Desk, free: number, have: readonly string[]): Assignment[] {
+    const ended: [StoredRun, RunEvent][] = [];
+    deps.onLook();
+    const claimed = store.transaction(() => {
+      const taken: Assignment[] = [];
+      let lookAgain = false;
+      const found = store.claimable(projectId, now(), free);
+      for (const one of found) {
+        if (one.cancel) {
+          ended.push([one, journal.endCancelled(one)]);
+          continue;
+        }
+        const run = { ...one, fence: one.fence + 1 };
+        try {
+          const tree = treeOf(run);
+          taken.push(handOut({ assignment: assignmentOf(run, tree, store.events(run.runId)), tree }, have));
+          store.updateRun(run.runId, { fence: run.fence, leaseUntil: now() + leaseMs });
+        } catch (thrown) {
+          if (!(thrown instanceof SluiceError)) throw thrown;
+          lookAgain = true;
+          // Without its version it can never run. Anything else, a locked vault for one, may pass.
+          if (thrown.code === 'version.not_found') {
+            ended.push([one, journal.endUnheld(one, 'failed', thrown.toWire())]);
+          }
+        }
+      }
+      desk.dueAt = store.nextDue(projectId) ?? NEVER;
+      // As many as asked for: there may be more.
+      desk.lookAt = lookAgain || found.length === free ? 0 : Math.min(now() + Math.min(LOOK_MS, leaseMs), desk.dueAt);
+      return taken;
+    });
+    for (const one of ended) deps.onEnded(...one);
+    return claimed;
   }
 
   return {
-    /** Takes up to `free` runs of a project, in one transaction. */
-    claim(projectId: string, free: number, have: readonly string[]): Assignment[] {
-      const ended: [StoredRun, RunEvent][] = [];
-      const claimed = store.transaction(() => {
-        const taken: Assignment[] = [];
-        for (const found of store.claimable(projectId, now(), free)) {
-          if (found.cancel) {
-            ended.push([found, journal.endCancelled(found)]);
-            continue;
-          }
-          const run = { ...found, fence: found.fence + 1 };
-          try {
-            taken.push(assign(run, have));
-            store.updateRun(run.runId, { fence: run.fence, leaseUntil: now() + leaseMs });
-          } catch (thrown) {
-            if (!(thrown instanceof SluiceError)) throw thrown;
-            // Without its version it can never run. Anything else, a locked vault for one, may pass.
-            if (thrown.code === 'version.not_found') {
-              ended.push([found, journal.endUnheld(found, 'failed', thrown.toWire())]);
-            }
-          }
-        }
-        return taken;
+    assignmentOf,
+    /** How many more runs those who wait for a project's work would take now. */
+    room(projectId: string): number {
+      const { seats, offers } = deskOf(projectId);
+      let free = -offers.length;
+      for (const seat of seats) free += seat.free;
+      return free;
+    },
+    /** Whether a runtime of this process is there for a project, waiting or at work. */
+    isManned(projectId: string): boolean {
+      const { seats, held } = deskOf(projectId);
+      return seats.size > 0 || held.size > 0;
+    },
+    /** Leaves a run for the next runtime of this process that asks. */
+    offer(projectId: string, offer: Offer): void {
+      deskOf(projectId).offers.push(offer);
+      wake(projectId);
+    },
+    /** Takes back what was offered and not taken. @returns whether it was still there */
+    withdraw(projectId: string, runId: string): boolean {
+      const { offers } = deskOf(projectId);
+      const index = offers.findIndex(({ assignment }) => assignment.runId === runId);
+      if (index >= 0) offers.splice(index, 1);
+      return index >= 0;
+    },
+    epoch: (projectId: string): number => deskOf(projectId).epoch,
+    /** Takes up to `free` runs of a project: those that were offered, then those in the store. */
+    take(projectId: string, free: number, have: readonly string[]): Assignment[] {
+      const desk = deskOf(projectId);
+      const taken = desk.offers.splice(0, free).map((offer) => {
+        offer.onTaken?.();
+        return handOut(offer, have);
       });
-      const held = handedOut.get(projectId) ?? new Map<string, number>();
-      handedOut.set(projectId, held);
-      for (const { runId, fence } of claimed) held.set(runId, fence);
-      for (const one of ended) deps.onEnded(...one);
-      return claimed;
+      if (taken.length < free && desk.lookAt <= now()) {
+        taken.push(...claim(projectId, desk, free - taken.length, have));
+      }
+      for (const { runId, fence } of taken) desk.held.set(runId, fence);
+      return taken;
     },
-    /** Waits until there may be something to claim, at most until a time. */
-    async waitUntil(projectId: string, until: number): Promise<void> {
-      const due = Math.min(until, store.nextDue(projectId) ?? until);
-      await waitForWork(projectId, Math.max(due - now(), 5));
+    /** Waits until there may be something to take, at most until a time. */
+    async waitUntil(projectId: string, free: number, until: number): Promise<void> {
+      const { seats, dueAt } = deskOf(projectId);
+      // A lease that was given since the last look may run out.
+      const due = Math.min(until, dueAt, now() + leaseMs);
+      await new Promise<void>((resolve) => {
+        const seat: Seat = {
+          free,
+          finish() {
+            clearTimeout(timer);
+            seats.delete(seat);
+            resolve();
+          },
+        };
+        const timer = setTimeout(seat.finish, Math.max(due - now(), 5));
+        seats.add(seat);
+      });
     },
-    wake,
+    /** The store has work that it did not have before. */
+    arrived(projectId: string): void {
+      deskOf(projectId).lookAt = 0;
+      wake(projectId);
+    },
     wakeAll(): void {
-      for (const projectId of wakers.keys()) wake(projectId);
+      for (const projectId of desks.keys()) wake(projectId);
     },
     /** A run was let go of. */
     forget(projectId: string, runId: string): void {
-      handedOut.get(projectId)?.delete(runId);
+      deskOf(projectId).held.delete(runId);
     },
     /** What was handed out here for a project may be taken again at once; another process keeps what it holds. */
     release(projectId: string): void {
-      const held = handedOut.get(projectId) ?? new Map<string, number>();
+      const desk = deskOf(projectId);
       store.transaction(() => {
-        for (const [runId, fence] of held) store.expireLease(runId, fence);
+        for (const [runId, fence] of desk.held) store.expireLease(runId, fence);
       });
-      held.clear();
+      desk.held.clear();
+      desk.epoch++;
+      desk.lookAt = 0;
       wake(projectId);
     },
   };

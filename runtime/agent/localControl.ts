@@ -7,16 +7,17 @@ import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
-import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
+import type { RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
 import { hasEnded } from '#shared/run/projectEvents.ts';
 import { toTime } from '#shared/time.ts';
 import type { Item, Tree } from '#shared/workflow/tree.ts';
 import { folderBlobs } from '../journal/folderBlobs.ts';
 import { openRunStore, type StoredRun } from '../journal/runStore.ts';
 import { createGroupCommit } from './groupCommit.ts';
-import { createLocalClaims } from './localClaims.ts';
+import { createLiveRuns, type LiveRun } from './liveRuns.ts';
+import { createLocalClaims, type Offer } from './localClaims.ts';
 import { createLocalFeed } from './localFeed.ts';
-import { createLocalJournal, type Stored } from './localJournal.ts';
+import { createLocalJournal, type LocalReport, type Taken } from './localJournal.ts';
 import { toSummary } from './runSummary.ts';
 
 export type { LocalMessage } from './localFeed.ts';
@@ -34,6 +35,13 @@ export type NewRun = {
   partial?: Assignment['partial'];
   /** A delivery that came before starts nothing new. */
   dedupe?: { hook: string; deliveryId: string };
+  /**
+   * What `start` having resolved means. `stored` (without this): the run is on the disk. `held`: whoever caused it has been
+   * told nothing yet and is told nothing before `answered` resolves, so the run may reach the disk with its first report.
+   * `unkept`: its workflow has durability `none`, so nothing of it is written. Both need a runtime in this process; without
+   * one, and for deliveries, the run is stored.
+   */
+  accept?: 'stored' | 'held' | 'unkept';
 };
 
 export type LocalControlDeps = {
@@ -62,8 +70,11 @@ export function createLocalControl(deps: LocalControlDeps) {
   const store = openRunStore(deps.file);
   mkdirSync(deps.blobsDir, { recursive: true });
   const blobs = folderBlobs(deps.blobsDir);
-  const feed = createLocalFeed(store);
+  const hashes = new WeakMap<Tree, string>();
+  const commit = createGroupCommit((work) => store.transaction(work));
   const journal = createLocalJournal(store, { now, leaseMs });
+  const live = createLiveRuns({ store, journal, commit, storeRun });
+  const feed = createLocalFeed(store, find);
   const claims = createLocalClaims({
     store,
     journal,
@@ -71,10 +82,26 @@ export function createLocalControl(deps: LocalControlDeps) {
     now,
     leaseMs,
     onEnded: (run, event) => feed.reported(run, [event], []),
+    onLook: () => live.overdue(now()).forEach(leave),
   });
-  const commit = createGroupCommit((work) => store.transaction(work));
-  const hashes = new WeakMap<Tree, string>();
   let closed = false;
+
+  function find(runId: string): StoredRun | undefined {
+    return live.find(runId)?.run ?? store.findRun(runId);
+  }
+
+  function storeRun(run: StoredRun, tree: Tree): void {
+    if (!store.hasTree(run.treeHash)) store.putTree(run.treeHash, textOf(tree));
+    store.insertRun(run);
+  }
+
+  /** A run that is not stored has nobody who executes it. */
+  function leave(one: LiveRun): void {
+    const { projectId, runId } = one.run;
+    claims.forget(projectId, runId);
+    const ended = live.leave(one);
+    if (ended) feed.reported(one.run, [ended], [], one.run);
+  }
 
   function agent(projectId: string): Service<AgentApi['agent']> {
     return {
@@ -92,29 +119,30 @@ export function createLocalControl(deps: LocalControlDeps) {
       }),
       async next({ free, have, waitMs }) {
         const until = now() + waitMs;
+        const epoch = claims.epoch(projectId);
         for (;;) {
           if (closed) return { runs: [], drain: true };
-          const runs = claims.claim(projectId, free, have);
+          // Who asked has died meanwhile.
+          if (claims.epoch(projectId) !== epoch) return { runs: [] };
+          const runs = claims.take(projectId, free, have);
           if (runs.length > 0 || until <= now()) return { runs };
-          await claims.waitUntil(projectId, until);
+          await claims.waitUntil(projectId, free, until);
         }
       },
-      async report({ logs = [], done = false, ...report }) {
-        const { runId } = report;
-        let stored: Stored | undefined;
-        let cancelled: RunEvent | undefined;
-        await commit(() => {
-          stored = journal.take({ ...report, logs, done });
-          const run = done && stored.run.cancel ? store.findRun(runId) : undefined;
-          // Cancelled while it was on its way to wait: nobody would take it up to end it.
-          if (run && !hasEnded(run.status)) cancelled = journal.endCancelled(run);
-        });
-        if (!stored) throw new SluiceError('internal', 'The report was not stored.');
-        const { run, fresh, ack } = stored;
-        feed.reported(run, cancelled ? [...fresh, cancelled] : fresh, logs);
+      async report(report) {
+        const { runId, logs = [], done = false } = report;
+        const one = live.find(runId);
+        const { run, fresh, ack, after, cancelled } = one
+          ? { cancelled: undefined, ...(await live.report(one, report)) }
+          : await takeStored(report);
+        feed.reported(run, cancelled ? [...fresh, cancelled] : fresh, logs, cancelled ? undefined : after);
         if (done) {
           claims.forget(projectId, runId);
-          claims.wake(projectId);
+          // What has not ended may be taken up again, now or when it is due; but not where nothing of it is kept.
+          if (!hasEnded(run.status) && !fresh.some(({ type }) => type === 'run.ended')) {
+            if (one && !one.kept) leave(one);
+            else claims.arrived(projectId);
+          }
         }
         return { ack, ...(run.cancel ? { cancel: true } : {}) };
       },
@@ -129,6 +157,41 @@ export function createLocalControl(deps: LocalControlDeps) {
     };
   }
 
+  /** What a runtime of this process would be handed; undefined where that cannot be had now, a locked vault for one. */
+  function offerOf(run: StoredRun, tree: Tree): Offer | undefined {
+    try {
+      const assignment = claims.assignmentOf({ ...run, fence: 1 }, tree, []);
+      const onTaken = () => live.taken(run.runId, { fence: 1, leaseUntil: now() + leaseMs });
+      return { assignment, tree, onTaken };
+    } catch (thrown) {
+      if (thrown instanceof SluiceError) return undefined;
+      throw thrown;
+    }
+  }
+
+  /** One that is to be kept is stored, for the store to say what becomes of it; another is cancelled here. */
+  function cancelLive(one: LiveRun): void {
+    const { projectId, runId, status } = one.run;
+    if (hasEnded(status)) throw finished();
+    const waits = claims.withdraw(projectId, runId);
+    if (one.kept) live.leave(one, waits ? WAITING : {});
+    else if (!waits) live.taken(runId, { cancel: true });
+    else feed.reported(one.run, [live.end(one, 'cancelled')], [], one.run);
+  }
+
+  async function takeStored(report: LocalReport) {
+    let taken: Taken | undefined;
+    let cancelled: RunEvent | undefined;
+    await commit(() => {
+      taken = journal.take(report);
+      const run = report.done && taken.run.cancel ? store.findHead(report.runId) : undefined;
+      // Cancelled while it was on its way to wait: nobody would take it up to end it.
+      if (run && !hasEnded(run.status)) cancelled = journal.endCancelled(run);
+    });
+    if (!taken) throw new SluiceError('internal', 'The report was not stored.');
+    return { ...taken, after: undefined, cancelled };
+  }
+
   function hashOf(tree: Tree): string {
     const known = hashes.get(tree) ?? createHash('sha256').update(textOf(tree)).digest('hex');
     hashes.set(tree, known);
@@ -137,22 +200,41 @@ export function createLocalControl(deps: LocalControlDeps) {
 
   return {
     agent,
-    /** Accepts a run; it is on the disk when this resolves. */
+    /** Accepts a run; unless it says otherwise (`accept`) it is on the disk when this resolves. */
     async start(run: NewRun): Promise<{ runId: string; repeated: boolean }> {
-      const hash = hashOf(run.tree);
+      const { projectId, tree, dedupe, accept = 'stored' } = run;
       const runId = run.runId ?? uuidv7();
+      const queued = queuedRun(run, runId, hashOf(tree), now());
+      const isLive = accept !== 'stored' && !dedupe && claims.isManned(projectId);
+      const offer = isLive || claims.room(projectId) > 0 ? offerOf(queued, tree) : undefined;
+      if (isLive && offer) {
+        live.add(queued, tree, accept === 'held');
+        claims.offer(projectId, offer);
+        return { runId, repeated: false };
+      }
+      // Where somebody waits for work it is stored as his already.
+      const row = offer ? { ...queued, fence: 1, leaseUntil: now() + leaseMs } : queued;
       let before: string | undefined;
       await commit(() => {
-        if (run.dedupe) before = store.delivered(run.dedupe.hook, run.dedupe.deliveryId);
+        if (dedupe) before = store.delivered(dedupe.hook, dedupe.deliveryId);
         if (before !== undefined) return;
-        if (!store.hasTree(hash)) store.putTree(hash, textOf(run.tree));
-        store.insertRun(queuedRun(run, runId, hash, now()));
-        if (run.dedupe) store.recordDelivery(run.dedupe.hook, run.dedupe.deliveryId, runId);
+        storeRun(row, tree);
+        if (dedupe) store.recordDelivery(dedupe.hook, dedupe.deliveryId, runId);
       });
       if (before !== undefined) return { runId: before, repeated: true };
-      feed.changed(runId);
-      claims.wake(run.projectId);
+      feed.changed(runId, row);
+      if (offer) claims.offer(projectId, { ...offer, onTaken: undefined });
+      else claims.arrived(projectId);
       return { runId, repeated: false };
+    },
+    /** Resolves once a run that was started as `held` is on the disk, so that its caller can be told of it. */
+    async kept(runId: string): Promise<void> {
+      const one = live.find(runId);
+      if (!one?.kept) return;
+      const { projectId } = one.run;
+      const waits = claims.withdraw(projectId, runId);
+      await live.keep(one, waits ? WAITING : {});
+      if (waits) claims.arrived(projectId);
     },
     /**
      * Ends a run that nobody holds; tells the runtime that holds it to.
@@ -160,10 +242,13 @@ export function createLocalControl(deps: LocalControlDeps) {
      * @throws SluiceError run.not_found, run.finished
      */
     cancel(runId: string): void {
+      const one = live.find(runId);
+      if (one) cancelLive(one);
+      if (one && !one.kept) return;
       const { run, ended } = store.transaction(() => {
-        const run = store.findRun(runId);
+        const run = store.findHead(runId);
         if (!run) throw new SluiceError('run.not_found', 'There is no such run on this computer.');
-        if (hasEnded(run.status)) throw new SluiceError('run.finished', 'The run has ended already.');
+        if (hasEnded(run.status)) throw finished();
         store.updateRun(runId, { cancel: true });
         const held = run.leaseUntil !== undefined && run.leaseUntil >= now();
         return { run, ended: held ? undefined : journal.endCancelled(run) };
@@ -186,9 +271,12 @@ export function createLocalControl(deps: LocalControlDeps) {
       return found.length > limit ? { data, nextCursor: data.at(-1)?.id } : { data };
     },
     get(runId: string): { run: RunSummary; events: RunEvent[]; logs: RunLogLine[] } | undefined {
+      const one = live.find(runId);
+      if (one) return { run: toSummary(one.run), events: [...one.events], logs: [] };
       const run = store.findRun(runId);
       return run && { run: toSummary(run), events: store.events(runId), logs: store.logs(runId) };
     },
+    status: (runId: string): RunStatus | undefined => (live.find(runId)?.run ?? store.findHead(runId))?.status,
     /** The items of a blob that an event names. */
     async items(blob: string): Promise<Item[]> {
       return JSON.parse(new TextDecoder().decode(await blobs.get(blob))) as Item[];
@@ -208,7 +296,13 @@ export function createLocalControl(deps: LocalControlDeps) {
       store.openRuns(projectId, workflowId, triggerStepId),
     subscribe: feed.subscribe,
     /** The project's runtime died: what it held may be taken again at once. */
-    released: (projectId: string): void => claims.release(projectId),
+    released(projectId: string): void {
+      for (const one of live.ofProject(projectId)) {
+        // What was not taken yet waits for the next one.
+        if (one.run.leaseUntil !== undefined) leave(one);
+      }
+      claims.release(projectId);
+    },
     /** Forgets ended runs that were accepted before a time, and all but the newest of a project. */
     prune: (beforeMs: number, keepNewest: number) => store.transaction(() => store.prune(beforeMs, keepNewest)),
     close(): void {
@@ -219,6 +313,11 @@ export function createLocalControl(deps: LocalControlDeps) {
     },
   };
 }
+
+/** How a run stands in the store that no runtime was handed. */
+const WAITING = { fence: 0, leaseUntil: undefined };
+
+const finished = () => new SluiceError('run.finished', 'The run has ended already.');
 
 const textOf = (tree: Tree): string => canonicalize(tree) ?? '';
 

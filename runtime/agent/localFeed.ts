@@ -1,7 +1,7 @@
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Answer, RunEvent, RunLogLine } from '#shared/run/events.ts';
 import { hasEnded } from '#shared/run/projectEvents.ts';
-import type { RunStore, StoredRun } from '../journal/runStore.ts';
+import type { RunHead, RunStore, StoredRun } from '../journal/runStore.ts';
 import { toSummary } from './runSummary.ts';
 
 export type LocalMessage =
@@ -12,23 +12,27 @@ export type LocalMessage =
 /** How often the store is looked at for what another process wrote, while somebody waits for a run. */
 const LOOK_MS = 200;
 
-/** Tells what happens to runs once it is on the disk, also what another process on the same store did. */
-export function createLocalFeed(store: RunStore) {
+/**
+ * Tells what happens to runs once it is on the disk, also what another process on the same store did.
+ *
+ * @param find a run of this process or of the store
+ */
+export function createLocalFeed(store: RunStore, find: (runId: string) => StoredRun | undefined) {
   const listeners = new Set<(message: LocalMessage) => void>();
   const watchers = new Map<string, Set<(run: StoredRun | undefined) => void>>();
   const endings = new Map<string, Promise<RunSummary>>();
   let timer: ReturnType<typeof setInterval> | undefined;
-  let version = 0;
+  let version: number | undefined;
   let closed = false;
 
   const tell = (message: LocalMessage) => {
     for (const listener of listeners) listener(message);
   };
 
-  function look(runId: string): void {
+  function look(runId: string, known?: StoredRun): void {
     const watching = watchers.get(runId);
     if (!watching) return;
-    const run = store.findRun(runId);
+    const run = known ?? find(runId);
     for (const check of [...watching]) check(run);
   }
 
@@ -41,22 +45,22 @@ export function createLocalFeed(store: RunStore) {
     const stop = () => {
       watching.delete(one);
       if (watching.size === 0 && watchers.get(runId) === watching) watchers.delete(runId);
-      if (watchers.size === 0) {
-        clearInterval(timer);
-        timer = undefined;
-      }
     };
     watchers.set(runId, watching.add(one));
-    if (!timer) {
-      version = store.dataVersion();
-      timer = setInterval(lookAround, LOOK_MS);
-    }
-    one(store.findRun(runId));
+    timer ??= setInterval(lookAround, LOOK_MS);
+    one(find(runId));
     return stop;
   }
 
   /** What this process writes it tells itself; the store's version moves when another one wrote. */
   function lookAround(): void {
+    if (watchers.size === 0) {
+      clearInterval(timer);
+      timer = undefined;
+      // What others write while nobody waits is seen by whoever waits next as he begins.
+      version = undefined;
+      return;
+    }
     const now = store.dataVersion();
     if (now === version) return;
     version = now;
@@ -68,16 +72,25 @@ export function createLocalFeed(store: RunStore) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    changed(runId: string): void {
-      const run = store.findRun(runId);
-      if (run) tell({ type: 'run.changed', run: toSummary(run) });
-      look(runId);
+    /** @param run as it is now, where that is at hand */
+    changed(runId: string, run?: StoredRun): void {
+      if (listeners.size === 0 && !watchers.has(runId)) return;
+      const now = run ?? find(runId);
+      if (now && listeners.size > 0) tell({ type: 'run.changed', run: toSummary(now) });
+      look(runId, now);
     },
-    reported(run: Pick<StoredRun, 'runId' | 'projectId'>, events: readonly RunEvent[], logs: readonly RunLogLine[]) {
-      const { runId, projectId } = run;
-      for (const event of events) tell({ type: 'run.event', projectId, event });
-      for (const line of logs) tell({ type: 'run.log', projectId, line });
-      if (events.some((event) => event.type.startsWith('run.'))) this.changed(runId);
+    /** @param after as it is now, where that is at hand */
+    reported(
+      { runId, projectId }: Pick<RunHead, 'runId' | 'projectId'>,
+      events: readonly RunEvent[],
+      logs: readonly RunLogLine[],
+      after?: StoredRun,
+    ): void {
+      if (listeners.size > 0) {
+        for (const event of events) tell({ type: 'run.event', projectId, event });
+        for (const line of logs) tell({ type: 'run.log', projectId, line });
+      }
+      if (events.some((event) => event.type.startsWith('run.'))) this.changed(runId, after);
     },
     /** Resolves when the run has ended; at once when it has. Closing the store ends the wait as well. */
     finished(runId: string): Promise<RunSummary> {
@@ -91,7 +104,7 @@ export function createLocalFeed(store: RunStore) {
           return true;
         });
       });
-      const run = store.findRun(runId);
+      const run = find(runId);
       if (run && !hasEnded(run.status)) endings.set(runId, ending);
       return ending;
     },
@@ -116,6 +129,7 @@ export function createLocalFeed(store: RunStore) {
       closed = true;
       for (const runId of [...watchers.keys()]) look(runId);
       clearInterval(timer);
+      timer = undefined;
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Json } from '#shared/json.ts';
 import type { RunEvent, RunLogLine, StepError } from '#shared/run/events.ts';
 import { hasEnded, projectEvents } from '#shared/run/projectEvents.ts';
 import { fromTime, toTime } from '#shared/time.ts';
-import type { RunStore, StoredRun } from '../journal/runStore.ts';
+import type { RunHead, RunStore, StoredRun } from '../journal/runStore.ts';
 
 export type LocalReport = {
   runId: string;
@@ -13,86 +13,108 @@ export type LocalReport = {
   done?: boolean;
 };
 
-/** What a report came to: the run as it was before, and the events that were new. */
-export type Stored = { run: StoredRun; fresh: RunEvent[]; ack: number };
+/** What a report came to: the run as it was before, what changes of it, and the events that were new. */
+export type Taken = {
+  run: RunHead;
+  change: Partial<StoredRun>;
+  fresh: RunEvent[];
+  ack: number;
+  /** It was taken in before, and its answer was lost. */
+  again?: boolean;
+};
 
-/** The journals of local runs, and what they say about each run. Every function is to be called inside a transaction. */
+/**
+ * The journals of local runs, and what they say about each run. `take` and the two that end a run are to be called inside
+ * a transaction.
+ */
 export function createLocalJournal(store: RunStore, { now, leaseMs }: { now: () => number; leaseMs: number }) {
-  /** Appends events and brings the run's row up to date with them. Without `done` the lease is renewed. */
-  function append(run: StoredRun, events: readonly RunEvent[], done: boolean): void {
-    const change = projectEvents({ runId: run.runId, status: run.status }, [...events]);
-    const waiting = events.findLast((event) => event.type === 'run.waiting');
-    const update: Partial<StoredRun> = {
-      status: change.status,
+  /** What some events change in a run's row. Without `done` the lease is renewed. */
+  function changeBy(run: RunHead, events: readonly RunEvent[], done: boolean): Partial<StoredRun> {
+    const { status, started, ended, answer, endedSteps } = projectEvents(run, events);
+    const change: Partial<StoredRun> = {
+      status,
       lastSeq: events.at(-1)?.seq ?? run.lastSeq,
-      stepCount: run.stepCount + change.endedSteps.length,
+      stepCount: run.stepCount + endedSteps.length,
       leaseUntil: done ? undefined : now() + leaseMs,
     };
-    if (change.started) update.startedAt = fromTime(change.started.at);
-    if (change.ended) {
-      update.finishedAt = fromTime(change.ended.at);
-      update.error = (change.ended.error ?? null) as Json;
+    if (started) change.startedAt = fromTime(started.at);
+    if (ended) {
+      change.finishedAt = fromTime(ended.at);
+      change.error = (ended.error ?? null) as Json;
     }
-    if (change.status === 'waiting' && waiting) {
-      update.wait = {
-        reason: waiting.reason,
-        stepId: waiting.stepId,
-        ...(waiting.until ? { until: waiting.until } : {}),
-      };
-      update.dueAt = waiting.until ? fromTime(waiting.until) : undefined;
+    if (status !== 'waiting') change.wait = null;
+    else {
+      const waiting = events.findLast((event) => event.type === 'run.waiting');
+      if (waiting) {
+        const { reason, stepId, until } = waiting;
+        change.wait = { reason, stepId, ...(until ? { until } : {}) };
+        change.dueAt = until ? fromTime(until) : undefined;
+      }
     }
-    if (change.status !== 'waiting') update.wait = null;
-    if (change.answer && !run.answer) update.answer = change.answer;
-    store.appendEvents(events);
-    store.updateRun(run.runId, update);
+    if (answer && !run.answer) change.answer = answer;
+    return change;
+  }
+
+  /**
+   * What a report comes to, with nothing written. Events that are known are passed over, so it may come twice.
+   *
+   * @throws SluiceError run.fenced, run.gap with `details.expected`, request.invalid
+   */
+  function weigh(run: RunHead | undefined, { runId, fence, events, done = false }: LocalReport): Taken {
+    if (!run || run.fence !== fence) throw fenced(runId);
+    const fresh = freshEvents(run, events);
+    if (hasEnded(run.status) || run.leaseUntil === undefined) {
+      // Its answer was lost: everything in it has been taken in before.
+      if (fresh.length > 0 || (events.length === 0 && !done)) throw fenced(runId);
+      return { run, change: {}, fresh, ack: run.lastSeq, again: true };
+    }
+    return { run, change: changeBy(run, fresh, done), fresh, ack: fresh.at(-1)?.seq ?? run.lastSeq };
   }
 
   /** Ends a run that no runtime holds. */
-  function endUnheld(run: StoredRun, status: 'cancelled' | 'failed', error: StepError): RunEvent {
-    const ended: RunEvent = {
-      type: 'run.ended',
-      status,
-      runId: run.runId,
-      seq: run.lastSeq + 1,
-      at: toTime(now()),
-      fence: run.fence,
-      error,
-    };
-    append(run, [ended], true);
+  function endUnheld(run: RunHead, status: 'cancelled' | 'failed', error: StepError): RunEvent {
+    const ended = endOf(run, status, error);
+    store.appendEvents([ended]);
+    store.updateRun(run.runId, changeBy(run, [ended], true));
     return ended;
   }
 
+  function endOf(run: RunHead, status: 'cancelled' | 'failed', error: StepError): RunEvent {
+    const { runId, lastSeq, fence } = run;
+    return { type: 'run.ended', status, runId, seq: lastSeq + 1, at: toTime(now()), fence, error };
+  }
+
+  function write({ logs }: LocalReport, fresh: readonly RunEvent[]): void {
+    store.appendEvents(fresh);
+    if (logs) store.appendLogs(logs);
+  }
+
   return {
+    weigh,
+    changeBy,
+    endOf,
     endUnheld,
-    endCancelled: (run: StoredRun) =>
-      endUnheld(run, 'cancelled', { code: 'run.cancelled', message: 'The run was cancelled.' }),
-    /**
-     * Takes a report in. Events that are known are passed over, so it may come twice.
-     *
-     * @throws SluiceError run.fenced, run.gap with `details.expected`, request.invalid
-     */
-    take({ runId, fence, events, logs = [], done = false }: LocalReport): Stored {
-      const run = store.findRun(runId);
-      if (!run || run.fence !== fence) throw fenced(runId);
-      const fresh = freshEvents(run, events);
-      if (hasEnded(run.status) || run.leaseUntil === undefined) {
-        // Its answer was lost: everything in it has been taken in before.
-        if (fresh.length > 0 || (events.length === 0 && !done)) throw fenced(runId);
-        return { run, fresh, ack: run.lastSeq };
-      }
-      append(run, fresh, done);
-      store.appendLogs(logs);
-      return { run, fresh, ack: fresh.at(-1)?.seq ?? run.lastSeq };
+    endCancelled: (run: RunHead) => endUnheld(run, 'cancelled', CANCELLED),
+    /** Takes a report on a stored run in. @throws as `weigh` does */
+    take(report: LocalReport): Taken {
+      const taken = weigh(store.findHead(report.runId), report);
+      if (taken.again) return taken;
+      write(report, taken.fresh);
+      store.updateRun(report.runId, taken.change);
+      return taken;
     },
+    write,
   };
 }
+
+export const CANCELLED: StepError = { code: 'run.cancelled', message: 'The run was cancelled.' };
 
 function fenced(runId: string): SluiceError {
   return new SluiceError('run.fenced', `Run ${runId} belongs to another runtime, or has ended.`);
 }
 
 /** Those that are not stored yet. */
-function freshEvents(run: StoredRun, events: readonly RunEvent[]): RunEvent[] {
+function freshEvents(run: RunHead, events: readonly RunEvent[]): RunEvent[] {
   const fresh = events.filter((event) => event.seq > run.lastSeq);
   fresh.forEach((event, index) => {
     const expected = run.lastSeq + 1 + index;

@@ -54,6 +54,8 @@ export function createReporter(
   let heldSince = Date.now();
   let sending: Promise<void> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** The caller of the run waits for its answer. */
+  let asked: ReturnType<typeof setImmediate> | undefined;
   let lost: SluiceError | undefined;
   let finished = false;
   let released = false;
@@ -88,12 +90,16 @@ export function createReporter(
     clearInterval(heartbeat);
     clearTimeout(timer);
     timer = undefined;
+    clearImmediate(asked);
+    asked = undefined;
   }
 
   /** One report after the other; whatever came meanwhile goes with the next. */
   function send(done = false): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
+    clearImmediate(asked);
+    asked = undefined;
     sending ??= sendOnce(done).finally(() => {
       sending = undefined;
       if (!lost && !finished && unacked.length > 0) void send();
@@ -102,7 +108,7 @@ export function createReporter(
   }
 
   function soon(): void {
-    if (!lost && !sending && !timer) timer = setTimeout(() => void send(), GATHER_MS);
+    if (!lost && !sending && !timer && !asked) timer = setTimeout(() => void send(), GATHER_MS);
   }
 
   function batch(): RunEvent[] {
@@ -164,6 +170,8 @@ export function createReporter(
       unacked.push({ event, bytes });
       unackedBytes += bytes;
       last = event.seq;
+      // At the end of this turn: what follows at once, the run's end above all, goes along.
+      if (event.type === 'run.answered' && !sending) asked ??= setImmediate(() => void send());
       soon();
     },
     log(line) {

@@ -22,6 +22,7 @@ import { eventsOf, findHook, hooksOf, secretsOf } from './servedTriggers.ts';
 /** How long the caller of a webhook is kept waiting for a `respond` step. */
 const HOLD_MS = 25_000;
 const EVENT_BYTES = 1_048_576;
+const RUNS_AT_ONCE = 100;
 /** Levels of an event's data. */
 const MOST_NESTED = 100;
 
@@ -71,6 +72,7 @@ export async function serveProject(
     blobsDir: config.blobsDir,
     runtimeHash: deps.runtimeHash,
     connectionsOf: () => config.connections,
+    runsAtOnce: RUNS_AT_ONCE,
   });
   const ports = createRunPorts({ dataDir: config.dataDir, blobs: control.blobs, sandbox: deps.sandbox });
   const service = control.agent(projectId);
@@ -86,7 +88,7 @@ export async function serveProject(
     portsFor: ports.portsFor,
     bootSecret: '',
     runtimeHash: deps.runtimeHash,
-    runsAtOnce: 100,
+    runsAtOnce: RUNS_AT_ONCE,
     log: deps.log,
   });
   const begin = (
@@ -94,6 +96,7 @@ export async function serveProject(
     trigger: 'webhook' | 'event' | 'schedule',
     items: Item[],
     dedupe?: { hook: string; deliveryId: string },
+    isHeld = false,
   ) =>
     control.start({
       projectId,
@@ -105,6 +108,7 @@ export async function serveProject(
       trigger,
       items,
       ...(dedupe ? { dedupe } : {}),
+      accept: tree.workflows[from.workflowId]?.settings.durability === 'none' ? 'unkept' : isHeld ? 'held' : 'stored',
     });
   const schedules = startSchedules({ tree, control, begin, log: deps.log });
 
@@ -148,9 +152,9 @@ export async function serveProject(
       };
     }
     const dedupe = deliveryId === undefined ? undefined : { hook: `${hook.workflowId}:${hook.stepId}`, deliveryId };
-    const { runId, repeated } = await begin(hook, 'webhook', [item], dedupe);
-    const reply: Reply =
-      hook.config.answer === 'at_once' ? { status: 202, body: { runId } } : await heldAnswer(control, runId);
+    const isHeld = hook.config.answer === 'respond';
+    const { runId, repeated } = await begin(hook, 'webhook', [item], dedupe, isHeld);
+    const reply: Reply = isHeld ? await heldAnswer(control, runId) : { status: 202, body: { runId } };
     return repeated ? { ...reply, repeated } : reply;
   }
 
@@ -210,9 +214,10 @@ const EventBody = z.strictObject({ name: z.string().min(1).max(120), id: z.strin
 async function heldAnswer(control: LocalControl, runId: string): Promise<Reply> {
   const answer = await control.answered(runId, HOLD_MS);
   if (answer) return fromAnswer(answer, control);
-  const status = control.get(runId)?.run.status;
+  const status = control.status(runId);
   if (status === 'succeeded') return { status: 200, body: { runId } };
   if (status === 'failed' || status === 'cancelled' || status === 'timed_out') return { status: 500, body: { runId } };
+  await control.kept(runId);
   return { status: 202, body: { runId } };
 }
 

@@ -3,8 +3,9 @@ import type { RunDeps } from './executeRun.ts';
 import { roughBytes } from './payload.ts';
 
 /**
- * Answers the run's caller: the first answer counts, and it is kept before the step goes on. A body that is large becomes
- * a blob of its bytes, with its type among the headers.
+ * Answers the run's caller, who gets it once it is kept: the first one counts. With `first` it is kept before the step goes
+ * on, so that the caller does not wait for the steps behind it; without, it is kept along with what follows at once. A body
+ * that is large becomes a blob of its bytes, with its type among the headers.
  */
 export function createAnswer(events: readonly RunEvent[], { journal, limits, ports }: RunDeps) {
   let answered = events.some((event) => event.type === 'run.answered');
@@ -19,14 +20,14 @@ export function createAnswer(events: readonly RunEvent[], { journal, limits, por
     return { ...rest, headers: { ...rest.headers, ...(hasType ? {} : { 'content-type': type }) }, blob };
   }
 
-  return async (stepId: string, answer: Answer): Promise<void> => {
+  return async (stepId: string, answer: Answer, first: boolean): Promise<void> => {
     if (answered) return;
     answered = true;
-    const kept = await carried(answer).catch((thrown: unknown) => {
+    const sent = await carried(answer).catch((thrown: unknown) => {
       answered = false;
       throw thrown;
     });
-    journal.append({ type: 'run.answered', stepId, ...kept });
-    await journal.durable();
+    journal.append({ type: 'run.answered', stepId, ...sent });
+    if (first) await journal.durable();
   };
 }

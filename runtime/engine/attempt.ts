@@ -44,7 +44,8 @@ export type Execution = {
   scopeOf(run: StepRun, seeded: Seeded): Scope;
   /** For each item that came into a step run, the item of another step that it came from. */
   originsOf(run: StepRun, ref: string): (Item | undefined)[];
-  respond(stepId: string, answer: Answer): Promise<void>;
+  /** `first`: before the step goes on. */
+  respond(stepId: string, answer: Answer, first: boolean): Promise<void>;
   runWorkflow(caller: StepRun, workflowId: string, items: Item[]): Promise<Item[]>;
 };
 

@@ -125,7 +125,7 @@ export function createCall(job: StepJob, execution: Execution, signal: AbortSign
     signal,
     key: (n) => effectKey(place, `${itemIndex}.${n}`, ports.hashing),
     run: {
-      respond: (answer) => execution.respond(run.stepId, answer),
+      respond: (answer) => execution.respond(run.stepId, answer, planned.next.size > 0 || path.length > 0),
       async waitUntil(atMs) {
         const wait = { path, stepId: run.stepId, iteration: run.iteration };
         const untilMs = execution.waits.untilOf(wait) ?? atMs;

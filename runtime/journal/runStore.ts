@@ -29,6 +29,12 @@ export type StoredRun = {
   answer: Answer | undefined;
 };
 
+/** What a report is checked against, and what its events change. */
+export type RunHead = Pick<
+  StoredRun,
+  'runId' | 'projectId' | 'status' | 'fence' | 'leaseUntil' | 'cancel' | 'stepCount' | 'lastSeq' | 'answer'
+>;
+
 type Row = Record<string, string | number | null>;
 
 /**
@@ -42,7 +48,10 @@ export function openRunStore(file: string) {
   db.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON;',
   );
+  // The pages that every run writes are copied into the database once for many runs.
+  db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   db.exec(SCHEMA);
+  takeOverEvents(db);
   const statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   const sql = (text: string) => {
     const known = statements.get(text);
@@ -69,10 +78,7 @@ export function openRunStore(file: string) {
       }
     },
     insertRun(added: StoredRun): void {
-      run(
-        `INSERT INTO runs (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
-        ...COLUMNS.map((column) => toColumn(added[FIELDS[column] as keyof StoredRun])),
-      );
+      run(INSERT_RUN, ...COLUMNS.map((column) => toColumn(added[FIELDS[column] as keyof StoredRun])));
     },
     updateRun(runId: string, change: Partial<StoredRun>): void {
       const columns = COLUMNS.filter((column) => Object.hasOwn(change, FIELDS[column] as string));
@@ -83,6 +89,22 @@ export function openRunStore(file: string) {
     findRun(runId: string): StoredRun | undefined {
       const row = one('SELECT * FROM runs WHERE run_id = ?', runId);
       return row && fromRow(row);
+    },
+    findHead(runId: string): RunHead | undefined {
+      const row = one(SELECT_HEAD, runId);
+      return (
+        row && {
+          runId,
+          projectId: row.project_id as string,
+          status: row.status as RunStatus,
+          fence: row.fence as number,
+          leaseUntil: (row.lease_until as number | null) ?? undefined,
+          cancel: row.cancel === 1,
+          stepCount: row.step_count as number,
+          lastSeq: row.last_seq as number,
+          answer: row.answer === null ? undefined : (JSON.parse(String(row.answer)) as Answer),
+        }
+      );
     },
     /** Runs of a project that a runtime may take now: new, handed back, due again, or left behind by one that died. */
     claimable(projectId: string, now: number, limit: number): StoredRun[] {
@@ -133,19 +155,22 @@ export function openRunStore(file: string) {
         filter.limit,
       ).map(fromRow);
     },
+    /** The events of one report, in order. One row holds them: what is written together is read together. */
     appendEvents(events: readonly RunEvent[]): void {
-      for (const event of events) {
-        run(
-          'INSERT INTO run_events (run_id, seq, event) VALUES (?, ?, ?)',
-          event.runId,
-          event.seq,
-          JSON.stringify(event),
-        );
-      }
+      const first = events[0];
+      const last = events.at(-1);
+      if (!first || !last) return;
+      run(
+        'INSERT INTO run_reports (run_id, first_seq, last_seq, events) VALUES (?, ?, ?, ?)',
+        first.runId,
+        first.seq,
+        last.seq,
+        JSON.stringify(events),
+      );
     },
     events(runId: string): RunEvent[] {
-      return all('SELECT event FROM run_events WHERE run_id = ? ORDER BY seq', runId).map(
-        (row) => JSON.parse(String(row.event)) as RunEvent,
+      return all('SELECT events FROM run_reports WHERE run_id = ? ORDER BY first_seq', runId).flatMap(
+        (row) => JSON.parse(String(row.events)) as RunEvent[],
       );
     },
     appendLogs(lines: readonly RunLogLine[]): void {
@@ -212,8 +237,9 @@ CREATE TABLE IF NOT EXISTS runs (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS runs_by_project ON runs (project_id, run_id);
 CREATE INDEX IF NOT EXISTS runs_open ON runs (project_id, status) WHERE status IN ('queued', 'running', 'waiting');
-CREATE TABLE IF NOT EXISTS run_events (
-  run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, seq INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (run_id, seq)
+CREATE TABLE IF NOT EXISTS run_reports (
+  run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+  events TEXT NOT NULL, PRIMARY KEY (run_id, first_seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run_logs (run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, line TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS run_logs_by_run ON run_logs (run_id);
@@ -221,6 +247,23 @@ CREATE TABLE IF NOT EXISTS deliveries (
   hook TEXT NOT NULL, delivery_id TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (hook, delivery_id)
 ) STRICT, WITHOUT ROWID;
 `;
+
+/** Of 4 KiB each. */
+const CHECKPOINT_PAGES = 4_000;
+
+/** Files of before had one row per event. */
+function takeOverEvents(db: DatabaseSync): void {
+  const isOld = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'run_events'");
+  if (!isOld.get()) return;
+  db.exec('BEGIN IMMEDIATE');
+  // Another process may have done it meanwhile.
+  if (isOld.get()) {
+    db.exec(`INSERT INTO run_reports (run_id, first_seq, last_seq, events)
+               SELECT run_id, seq, seq, '[' || event || ']' FROM run_events;
+             DROP TABLE run_events;`);
+  }
+  db.exec('COMMIT');
+}
 
 /** Column → field, in the order of the table. */
 const FIELDS: Record<string, keyof StoredRun> = {
@@ -248,6 +291,9 @@ const FIELDS: Record<string, keyof StoredRun> = {
   answer: 'answer',
 };
 const COLUMNS = Object.keys(FIELDS);
+const INSERT_RUN = `INSERT INTO runs (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
+const SELECT_HEAD = `SELECT project_id, status, fence, lease_until, cancel, step_count, last_seq, answer
+  FROM runs WHERE run_id = ?`;
 const JSON_FIELDS: readonly (keyof StoredRun)[] = ['assignment', 'wait', 'error', 'answer'];
 
 /** Ids begin with their time (UUID v7): those of runs accepted before a moment are less than this. */

@@ -43,7 +43,7 @@ export function sourcesOf(status: RunStatus): RunStatus[] {
  *
  * @throws SluiceError run.finished where an event follows the run's end
  */
-export function projectEvents(state: RunState, events: RunEvent[]): RunChange {
+export function projectEvents(state: RunState, events: readonly RunEvent[]): RunChange {
   const change: RunChange = { status: state.status, endedSteps: [], waited: false };
   const counted = new Set<string>();
   for (const event of events) {
