@@ -54,7 +54,7 @@ const TARGETS: Target[] = [
       await build({
         configFile: join(root, 'renderer/vite.config.ts'),
         root: join(root, 'renderer'),
-        logLevel: 'warn',
+        logLevel: 'error',
       });
     },
   },

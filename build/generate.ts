@@ -19,7 +19,8 @@ export function generateClient(): boolean {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return false;
   rmSync(output, { recursive: true, force: true });
   const cli = join(dirname(prisma), 'build', 'index.js');
-  execFileSync(process.execPath, [cli, 'generate'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  // What it says is thrown with the error when it fails.
+  execFileSync(process.execPath, [cli, 'generate'], { cwd: root, stdio: 'pipe' });
   writeFileSync(stamp, hash);
   return true;
 }
