@@ -20,7 +20,10 @@ export const PortName = z.string().regex(/^[a-z][a-zA-Z0-9_]{0,31}$/, 'must begi
 export const ScriptPath = z
   .string()
   .max(200)
-  .regex(/^(?:[A-Za-z0-9_][A-Za-z0-9._-]*\/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.(?:ts|js|py)$/, 'must end in .ts, .js or .py');
+  .regex(
+    /^(?:[A-Za-z0-9_][A-Za-z0-9._-]*\/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.(?:ts|js|py)$/,
+    'must end in .ts, .js or .py',
+  );
 /** RFC 3339 in UTC. */
 export const Time = z.iso.datetime();
 
