@@ -10,7 +10,7 @@ beforeAll(async () => {
   vi.stubEnv('NODE_ENV', 'production');
   const configFile = new URL('./vite.config.ts', import.meta.url).pathname;
   const result = await build({ configFile, logLevel: 'silent', build: { write: false, emptyOutDir: false } });
-  files = (Array.isArray(result) ? result[0] : result).output;
+  files = ([result].flat()[0] as Rolldown.RolldownOutput).output;
 }, 180_000);
 
 /** What the browser fetches before the editor shows: the entry, what it imports without asking, and their styles. */

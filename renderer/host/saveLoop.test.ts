@@ -13,7 +13,9 @@ const undo = (id: number): Queued => ({
   change: { kind: 'ops', ops: [{ op: 'set', path: ['project', 'name'], value: 'x', was: null }] },
 });
 const namesOf = (change: Change) =>
-  change.kind === 'ops' ? ['ops'] : change.edits.map((edit) => ('name' in edit ? edit.name : edit.type));
+  change.kind === 'ops'
+    ? ['ops']
+    : change.edits.map((edit) => ('name' in edit && edit.name !== undefined ? edit.name : edit.type));
 
 function loopWith(answer: (names: string[], call: number) => number) {
   const sent: string[][] = [];

@@ -8,7 +8,7 @@ const items = (...values: number[]) => values.map((n) => ({ json: { n } }));
 const step: Step = { uses: 'flow.loop', version: 1, name: 'Each', config: { batch: 2 }, onError: 'stop', mode: 'once' };
 
 function stepState(run: Partial<StepRunState>): StepState {
-  const full: StepRunState = { status: 'succeeded', iteration: 0, attempt: 1, from: [], ...run };
+  const full: StepRunState = { status: 'succeeded', iteration: 0, attempt: 1, from: [], itemsIn: {}, ...run };
   return { status: full.status, iterations: 1, attempt: 1, itemsIn: {}, itemsOut: {}, durationMs: 0, runs: [full] };
 }
 

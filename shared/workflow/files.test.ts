@@ -236,7 +236,7 @@ describe('saving a change', () => {
 
   it('widens the splice where an alias would change something else', () => {
     const text = `id: ${TRIAGE}\nname: A\nsteps:\n  # first\n  a:\n    uses: items.set\n    config: &shared { fields: { x: 1 } }\n  b:\n    uses: items.set\n    config: *shared\n  # last\n  c:\n    uses: items.set # kept\n`;
-    const files = { ...EXAMPLE_FILES, [WORKFLOW]: text };
+    const files: Record<string, string> = { ...EXAMPLE_FILES, [WORKFLOW]: text };
     delete files['tests/opened.yaml'];
     const tree = change(read(files), ['workflows', TRIAGE, 'steps', 'a', 'config', 'fields', 'x'], 2);
     const { after } = save(tree, files);

@@ -177,7 +177,8 @@ test('respond answers the caller and passes the items on', async () => {
   );
   await run(respond, {}, three);
   expect(trace.answers).toEqual([{ status: 201, headers: { 'x-a': '1' }, body: { handled: 3 } }, { status: 200 }]);
-  for (const headers of [{ 'bad name': 'x' }, { 'x-a': 'a\r\nset-cookie: b' }]) {
+  const bad: Record<string, string>[] = [{ 'bad name': 'x' }, { 'x-a': 'a\r\nset-cookie: b' }];
+  for (const headers of bad) {
     await expect(run(respond, { headers }, three)).rejects.toMatchObject({ code: 'config.invalid' });
   }
 });
