@@ -41,13 +41,8 @@ export async function deploy(deps: DeployDeps, place: Place): Promise<void> {
   const { database, signals, containers } = deps;
   const inWorkspace = <T>(work: (sql: Sql) => Promise<T>) => database.withWorkspaceSql(place, work);
   const find = () => inWorkspace((sql) => findDeployment(sql, place.workspaceId, place.id));
-  const tell = (projectId: string) =>
-    signals.publish({
-      kind: 'deployment',
-      workspaceId: place.workspaceId,
-      projectId,
-      deploymentId: place.id,
-    });
+  const tell = (projectId: string, deploymentId = place.id) =>
+    signals.publish({ kind: 'deployment', workspaceId: place.workspaceId, projectId, deploymentId });
 
   let deployment = await find();
   if (!deployment) return;
@@ -70,7 +65,8 @@ export async function deploy(deps: DeployDeps, place: Place): Promise<void> {
   const row = deployment;
   try {
     await containers.ensureRunning(place.workspaceId);
-    await inWorkspace((sql) => activate(deps, sql, row));
+    const replaced = await inWorkspace((sql) => activate(deps, sql, row));
+    if (replaced !== undefined) tell(projectId, replaced);
   } catch (thrown) {
     const { code, message, advice } = SluiceError.from(thrown);
     if (code === 'internal') throw thrown;
@@ -110,8 +106,12 @@ async function validate(deps: DeployDeps, sql: Sql, row: DeploymentRow): Promise
   });
 }
 
-/** Takes the environment's traffic over, in one moment: addresses, schedules and the one before. */
-async function activate({ versionTrees, hookSecret }: DeployDeps, sql: Sql, row: DeploymentRow): Promise<void> {
+/** Takes the environment's traffic over, in one moment: addresses, schedules. @returns the deployment it replaced */
+async function activate(
+  { versionTrees, hookSecret }: DeployDeps,
+  sql: Sql,
+  row: DeploymentRow,
+): Promise<string | undefined> {
   const { workspaceId, projectId, environmentId, id } = row;
   // Everything that changes what is active in an environment goes through its row, one after the other.
   await findEnvironment(sql, { workspaceId, projectId }, { id: environmentId }, true);
@@ -120,7 +120,7 @@ async function activate({ versionTrees, hookSecret }: DeployDeps, sql: Sql, row:
   if (before && before.id > id) {
     const reason = 'A later deployment was active before this one was ready.';
     await moveDeployment(sql, row, 'provisioning', 'failed', reason);
-    return;
+    return undefined;
   }
   const old = before ? await listSchedules(sql, workspaceId, [before.id]) : [];
   if (before) {
@@ -140,4 +140,5 @@ async function activate({ versionTrees, hookSecret }: DeployDeps, sql: Sql, row:
   await upsertHooks(sql, { workspaceId, projectId, environmentId }, hooks);
   const schedules = planSchedules(tree, old, await databaseTime(sql));
   await insertSchedules(sql, { workspaceId, projectId, deploymentId: id }, schedules);
+  return before?.id;
 }

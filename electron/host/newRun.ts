@@ -1,6 +1,7 @@
 import type { LocalControl, NewRun } from '#runtime/agent/localControl.ts';
 import type { BoundConnection } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
+import { isJsonObject } from '#shared/json.ts';
 import type { Payload } from '#shared/run/events.ts';
 import type { Problem } from '#shared/workflow/problem.ts';
 import { type Item, parseEdge, type Tree, type Workflow } from '#shared/workflow/tree.ts';
@@ -53,7 +54,7 @@ export async function newRun(tree: Tree, wish: RunWish, deps: NewRunDeps): Promi
     environment: environmentOf(tree, wish.environment),
     triggerStepId,
     trigger: 'manual',
-    items: wish.items ?? earlier?.items ?? [{ json: {} }],
+    items: wish.items ?? earlier?.items ?? sampleOf(workflow, triggerStepId),
     ...(partial
       ? { partial: { given, ...(stopAfterStepId === undefined ? {} : { stopAfter: stopAfterStepId }) } }
       : {}),
@@ -184,4 +185,12 @@ function stepOf(workflow: Workflow, stepId: string): void {
   throw new SluiceError('step.not_found', `"${workflow.name}" has no step "${stepId}".`, {
     advice: `It has ${Object.keys(workflow.steps).join(', ')}.`,
   });
+}
+
+/** What a run that is given nothing begins with: the sample items of its manual trigger, else one empty item. */
+function sampleOf(workflow: Workflow, stepId: string): Item[] {
+  const step = workflow.steps[stepId];
+  const sample = step?.uses === 'trigger.manual' && Array.isArray(step.config.items) ? step.config.items : [];
+  const items = sample.filter(isJsonObject).map((json): Item => ({ json }));
+  return items.length > 0 ? items : [{ json: {} }];
 }

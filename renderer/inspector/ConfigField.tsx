@@ -162,7 +162,11 @@ function Control({ field, value, onChange, data, path, ids }: ControlProps) {
         value={showAnyValue(value)}
         placeholder={hint}
         unit={field.unit}
-        onChange={(event) => write(event.target.value)}
+        onChange={(event) =>
+          field.kind === 'json' && event.target.value !== ''
+            ? onChange(readAnyValue(event.target.value))
+            : write(event.target.value)
+        }
       />
     );
   }

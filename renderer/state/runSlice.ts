@@ -161,11 +161,16 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
           const next = known ? state[list].map((one) => (one.id === run.id ? run : one)) : [run, ...state[list]];
           return { [list]: next } as Pick<RunSlice, typeof list>;
         });
-        // A hosted run of the workflow on the canvas is followed live, unless a run here is being watched.
-        if (where === 'hosted' && run.status === 'running') {
-          const shown = get().runs[get().shownRun[run.workflowId] ?? ''];
-          if (!shown || isOver(shown.run.status))
+        // A hosted run of the workflow on the canvas is followed live, unless another run is being looked at. A short one
+        // may be over when it is first heard of.
+        if (where === 'hosted' && run.status !== 'queued' && get().readOnlyRun === undefined) {
+          const shownId = get().shownRun[run.workflowId];
+          const shown = get().runs[shownId ?? ''];
+          // Ids sort by time: news of an older run must not take the place of a later one.
+          if (!shown || run.id === shownId || (isOver(shown.run.status) && run.id > shown.runId)) {
             set((state) => ({ shownRun: { ...state.shownRun, [run.workflowId]: run.id } }));
+            void get().loadRun(run.id, 'hosted');
+          }
         }
       },
 
