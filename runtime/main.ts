@@ -17,6 +17,8 @@ const here = dirname(fileURLToPath(import.meta.url));
 const entry = fileURLToPath(import.meta.url);
 const log = stderrLogger({ pid: process.pid });
 
+const ORPHAN_LOOK_MS = 2_000;
+
 const modes: Record<string, () => Promise<void>> = {
   agent: runAgent,
   runner: runRunner,
@@ -118,7 +120,12 @@ async function serve(): Promise<void> {
   const config = parse(ServeConfig, await readInput(), 'The configuration', 'config.invalid');
   const serving = await serveProject(config, { runtimeHash: runtimeHash(), sandbox: await openSandbox(), log });
   say({ listening: { url: serving.url, triggers: serving.triggers } });
-  await new Promise<void>((resolve) => onStop(async () => resolve()));
+  const parent = process.ppid;
+  await new Promise<void>((resolve) => {
+    onStop(async () => resolve());
+    // Whoever started us died without a word: nobody is left who could stop us.
+    setInterval(() => process.ppid !== parent && resolve(), ORPHAN_LOOK_MS).unref();
+  });
   await serving.stop();
   process.exit(0);
 }

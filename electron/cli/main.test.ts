@@ -221,7 +221,7 @@ test(
     );
     const { child, url, ended, lines, error } = await serve([dir, '--port', '0', '--connections', connections]);
     expect(error()).toBe('');
-    expect(lines.join('\n')).toContain('/hooks/github');
+    await expect.poll(() => lines.join('\n')).toContain('/hooks/github');
 
     const body = JSON.stringify({
       action: 'closed',
