@@ -256,6 +256,18 @@ test(
   },
 );
 
+test('a served project ends with the command that serves it, also when that is killed', SLOW, async () => {
+  const { child, url } = await serve([await project('hello'), '--port', '0']);
+  const answers = () =>
+    fetch(`${url}/livez`).then(
+      () => 'yes',
+      () => 'no',
+    );
+  expect(await answers()).toBe('yes');
+  child.kill('SIGKILL');
+  await expect.poll(answers, { timeout: 20_000 }).toBe('no');
+});
+
 test('a port that is taken is named with its holder and another is offered', SLOW, async () => {
   const dir = await project('hello');
   const holder = createServer().listen(0, '127.0.0.1');
