@@ -44,12 +44,10 @@ export function startAgent(deps: AgentDeps): Agent {
   const trees = createTreeCache();
   const held = new Map<string, Held>();
   const stopping = new AbortController();
-  const stopped = new Promise<undefined>((resolve) => {
-    stopping.signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
   let limits: RuntimeLimits | undefined;
   let greeting: Promise<void> | undefined;
   let freed: (() => void) | undefined;
+  let stopWaiting: (() => void) | undefined;
 
   /** Says hello; whoever needs it meanwhile waits for the same answer. */
   function hello(): Promise<void> {
@@ -82,7 +80,7 @@ export function startAgent(deps: AgentDeps): Agent {
           continue;
         }
         const asked = deps.client.next({ free: room, have: trees.hashes(), waitMs: WAIT_MS });
-        const work = await Promise.race([asked, stopped]);
+        const work = await unlessStopped(asked);
         if (!work) {
           // Nobody waits for the answer any more, and what it brings is for somebody else.
           asked.then(({ runs }) => runs.forEach(handBack)).catch(() => undefined);
@@ -100,6 +98,15 @@ export function startAgent(deps: AgentDeps): Agent {
         await pause(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)] ?? 1_000, stopping.signal);
       }
     }
+  }
+
+  /** What is asked for; undefined as soon as the agent stops. No race: it would leave a trace on a promise that lives on. */
+  function unlessStopped<T>(asked: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      stopWaiting = () => resolve(undefined);
+      asked.then(resolve, reject);
+      if (stopping.signal.aborted) stopWaiting();
+    });
   }
 
   function take(assignment: Assignment): void {
@@ -183,6 +190,7 @@ export function startAgent(deps: AgentDeps): Agent {
     ended,
     async stop(graceMs) {
       stopping.abort();
+      stopWaiting?.();
       freed?.();
       const over = new AbortController();
       await Promise.race([atWork(), pause(graceMs, over.signal)]);

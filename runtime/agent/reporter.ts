@@ -2,9 +2,9 @@ import type { AgentApi, Assignment } from '#shared/contract/agentApi.ts';
 import type { GroupClient } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
-import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
+import type { Payload, RunEvent, RunLogLine } from '#shared/run/events.ts';
 import type { JournalSink } from '../engine/journal.ts';
-import { roughBytes } from '../engine/payload.ts';
+import { payloadBytes, roughBytes } from '../engine/payload.ts';
 
 /** Events, log lines and bytes of one report at most; more wait for the next. One event always goes. */
 const BATCH = 500;
@@ -203,24 +203,30 @@ export function createReporter(
 
 /** About how many bytes an event takes on its way: what it carries, and something for the rest of it. */
 function sizeOf(event: RunEvent): number {
-  return 200 + roughBytes(carriedBy(event) as Json, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
-}
-
-function carriedBy(event: RunEvent): unknown {
   switch (event.type) {
     case 'run.started':
-      return event.input;
+      return 400 + payloadBytes(event.input);
     case 'step.succeeded':
-      return event.outputs;
+      return 200 + bytesOfPorts(event.outputs);
     case 'effect.intended':
-      return event.request;
+      return 200 + bytesOf(event.request);
     case 'effect.recorded':
-      return event.result ?? null;
+      return 200 + bytesOf(event.result);
     case 'run.answered':
-      return event.body ?? null;
+      return 200 + bytesOf(event.body);
     case 'run.ended':
-      return event.output ?? null;
+      return 200 + bytesOfPorts(event.output);
     default:
-      return null;
+      return 200;
   }
+}
+
+function bytesOf(value: Json | undefined): number {
+  return value === undefined ? 0 : roughBytes(value, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+}
+
+function bytesOfPorts(ports: Record<string, Payload> = {}): number {
+  let bytes = 0;
+  for (const port in ports) bytes += payloadBytes(ports[port] as Payload);
+  return bytes;
 }

@@ -55,6 +55,8 @@ export function createRunPorts(deps: {
   egress?: HttpBrokerDeps['egress'];
 }) {
   const stores = new Map<string, ProjectStore>();
+  /** By project and environment. */
+  const known = new Map<string, RunPorts>();
   const http = createHttpBroker({ findConnector, blobs: deps.blobs, egress: deps.egress });
 
   function storeFor({ projectId, environment }: Pick<Assignment, 'projectId' | 'environment'>): ProjectStore {
@@ -68,17 +70,25 @@ export function createRunPorts(deps: {
   }
 
   return {
-    portsFor: (assignment: Pick<Assignment, 'projectId' | 'environment'>): RunPorts => ({
-      clock: systemClock,
-      blobs: deps.blobs,
-      http,
-      store: storeFor(assignment),
-      sandbox: deps.sandbox,
-      hashing: nodeHashing,
-    }),
+    portsFor(assignment: Pick<Assignment, 'projectId' | 'environment'>): RunPorts {
+      const key = `${assignment.projectId}/${assignment.environment.name}`;
+      const before = known.get(key);
+      if (before) return before;
+      const ports = {
+        clock: systemClock,
+        blobs: deps.blobs,
+        http,
+        store: storeFor(assignment),
+        sandbox: deps.sandbox,
+        hashing: nodeHashing,
+      };
+      known.set(key, ports);
+      return ports;
+    },
     async close(): Promise<void> {
       for (const store of stores.values()) store.close();
       stores.clear();
+      known.clear();
       await deps.sandbox.close();
     },
   };

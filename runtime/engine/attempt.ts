@@ -5,10 +5,11 @@ import type { Json, JsonObject } from '#shared/json.ts';
 import type { Answer, StepError } from '#shared/run/events.ts';
 import type { Item, Settings } from '#shared/workflow/tree.ts';
 import type { Call } from '../connectors/stepType.ts';
-import { createCall } from './call.ts';
+import type { AttemptSignal } from './attemptSignal.ts';
+import { CallSite } from './call.ts';
 import { type EffectMemory, NeedsAttention } from './effects.ts';
-import { itemsFrom, withLineage } from './lineage.ts';
-import { checkConfig, type Plan, type PlannedStep } from './plan.ts';
+import { addItems, withLineage } from './lineage.ts';
+import type { Plan, PlannedStep } from './plan.ts';
 import type { Journal, RunLimits, RunPorts } from './ports/ports.ts';
 import { willTryAgain } from './retries.ts';
 import type { StepRun } from './runState.ts';
@@ -56,7 +57,7 @@ export type StepJob = { planned: PlannedStep; run: StepRun; attempt: number };
 export type Outputs = Record<string, Item[]>;
 
 /** Runs a step once. Synchronous where the step is: nothing waits that need not. */
-export function attemptOnce(job: StepJob, execution: Execution, signal: AbortSignal): Outputs | Promise<Outputs> {
+export function attemptOnce(job: StepJob, execution: Execution, signal: AttemptSignal): Outputs | Promise<Outputs> {
   const { type } = job.planned;
   if (type.runAll) return attemptAll(job, execution, signal);
   if (type.run) return attemptEach(job, execution, signal);
@@ -69,15 +70,15 @@ export function attemptOnce(job: StepJob, execution: Execution, signal: AbortSig
   );
 }
 
-function attemptEach(job: StepJob, execution: Execution, signal: AbortSignal): Outputs | Promise<Outputs> {
+function attemptEach(job: StepJob, execution: Execution, signal: AttemptSignal): Outputs | Promise<Outputs> {
   const { planned, run } = job;
   const items = run.inputs.get('main')?.items ?? [];
-  const call = createCall(job, execution, signal);
+  const site = new CallSite(job, execution, signal);
   const out: Item[] = [];
   const failed: Item[] = [];
 
   const accept = (result: Json | undefined, index: number) => {
-    for (const item of itemsFrom(result, index, items[index])) out.push(item);
+    addItems(out, result, index, items[index]);
   };
   const refuse = (thrown: unknown, index: number, item: Item) => {
     if (thrown instanceof NeedsAttention || isControl(thrown) || signal.aborted) throw thrown;
@@ -90,9 +91,10 @@ function attemptEach(job: StepJob, execution: Execution, signal: AbortSignal): O
     takeFailure(planned, item, index, { ...error.toWire(), stepId: run.stepId }, out, failed);
   };
   const attemptItem = (item: Item, index: number): Json | undefined | Promise<Json | undefined> => {
-    call.at(item, index);
-    const config = planned.constant ?? checkConfig(run.stepId, planned.type, planned.config.resolve(call.scope));
-    return planned.type.run?.({ ...call.call(config), item, config });
+    // One after the other, so that one call does for all.
+    const call = site.callWith(site.configAt(item, index));
+    call.item = item;
+    return planned.type.run?.(call);
   };
   const from = (start: number): Outputs | Promise<Outputs> => {
     for (let index = start; index < items.length; index++) {
@@ -123,24 +125,28 @@ function attemptEach(job: StepJob, execution: Execution, signal: AbortSignal): O
   return from(0);
 }
 
-function attemptAll(job: StepJob, execution: Execution, signal: AbortSignal): Outputs | Promise<Outputs> {
+function attemptAll(job: StepJob, execution: Execution, signal: AttemptSignal): Outputs | Promise<Outputs> {
   const { planned, run } = job;
   const inputs: Record<string, Item[]> = {};
   for (const [port, pending] of run.inputs) inputs[port] = pending.items;
   const items = inputs.main ?? Object.values(inputs)[0] ?? [];
-  const call = createCall(job, execution, signal);
-  const indexes = new Map(items.map((item, index) => [item, index]));
-  const configFor = (item: Item) => {
-    call.at(item, indexes.get(item) ?? 0);
-    return planned.constant ?? checkConfig(run.stepId, planned.type, planned.config.resolve(call.scope));
+  const site = new CallSite(job, execution, signal);
+  const config = site.configAt(items[0] ?? { json: {} }, 0);
+  let indexes: Map<Item, number> | undefined;
+  const call = site.callWith(config);
+  call.inputs = inputs;
+  call.configFor = (item) => {
+    if (planned.constant) return planned.constant;
+    if (item === items[0] && site.itemIndex === 0) return config;
+    indexes ??= new Map(items.map((one, index) => [one, index]));
+    return site.configAt(item, indexes.get(item) ?? 0);
   };
-  const config = configFor(items[0] ?? { json: {} });
   const settle = (result: Outputs): Outputs => {
     const outputs: Outputs = {};
     for (const [port, list] of Object.entries(result)) outputs[port] = withLineage(list, items.length);
     return takeFailures(planned, run.stepId, outputs, items);
   };
-  const result = planned.type.runAll?.({ ...call.call(config), inputs, config, configFor });
+  const result = planned.type.runAll?.(call);
   if (result instanceof Promise) return result.then(settle);
   return settle(result ?? {});
 }

@@ -3,9 +3,11 @@ import type { Scope } from '#shared/expression/expression.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { EffectKind } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
-import type { Call, Effect, HttpReply, StepHttp, StepStore } from '../connectors/stepType.ts';
+import type { Call, Effect, HttpReply, RunControl, StepHttp, StepStore } from '../connectors/stepType.ts';
 import { type Execution, type StepJob, Suspension } from './attempt.ts';
+import type { AttemptSignal } from './attemptSignal.ts';
 import { doEffect, effectKey } from './effects.ts';
+import { checkConfig } from './plan.ts';
 import type { Hashing } from './ports/ports.ts';
 import { redactRequest, redactSecrets } from './ports/redact.ts';
 import { pathField, type StepRun } from './runState.ts';
@@ -14,74 +16,213 @@ import { createSeeded, type Seeded } from './seeded.ts';
 /** A wait this short is slept through; a longer one gives the run back. */
 const SHORT_WAIT_MS = 1_000;
 
-/** What a step sees while it runs, moved from item to item. */
-export type CallSite = {
-  scope: Scope;
-  /** Moves on to an item: its `$json`, its effect numbers. */
-  at(item: Item, index: number): void;
-  /** The call, for a resolved config (which decides the effect class). */
-  call(config: JsonObject): Call;
-};
+/**
+ * What one attempt at a step run sees, moved from item to item. One is made for every step run there is, and most steps
+ * look at little of it: its parts are made when they are asked for, which is why it is a class.
+ */
+export class CallSite {
+  /** What the step is called with. */
+  readonly call: StepCall;
+  itemIndex = 0;
+  /** Of the item so far. */
+  effects = 0;
+  /** The class of its effects, which its config decides. */
+  effect: Effect = 'pure';
+  readonly job: StepJob;
+  readonly execution: Execution;
+  readonly attempt: AttemptSignal;
+  #item: Item | undefined;
+  #scope: Scope | undefined;
+  #seeded: Seeded | undefined;
 
-export function createCall(job: StepJob, execution: Execution, signal: AbortSignal): CallSite {
-  const { planned, run, attempt } = job;
-  const { ports, runId, path } = execution;
-  const { type } = planned;
-  const place = { runId, path, stepId: run.stepId, iteration: run.iteration };
-  const seeded = lazySeeded(() => `${execution.seed}|${path.join('/')}|${run.stepId}|${run.iteration}`, ports.hashing);
-  const scope = execution.scopeOf(run, seeded);
-  const startedAt = run.startedAt ?? ports.clock.now();
-  const hasSecrets = Object.keys(execution.secrets).length > 0;
-  let itemIndex = 0;
-  let effects = 0;
-  let effect: Effect = 'pure';
+  constructor(job: StepJob, execution: Execution, attempt: AttemptSignal) {
+    this.job = job;
+    this.execution = execution;
+    this.attempt = attempt;
+    this.call = new StepCall(this);
+  }
 
-  const perform = <T extends Json>(
-    kind: EffectKind,
-    request: Json,
-    cls: Effect,
-    act: (key: string) => Promise<T> | T,
-  ) =>
-    doEffect<T>(
+  get seeded(): Seeded {
+    this.#seeded ??= lazySeeded(() => this.seed, this.execution.ports.hashing);
+    return this.#seeded;
+  }
+
+  get seed(): string {
+    const { run } = this.job;
+    return `${this.execution.seed}|${this.execution.path.join('/')}|${run.stepId}|${run.iteration}`;
+  }
+
+  get scope(): Scope {
+    if (!this.#scope) {
+      this.#scope = this.execution.scopeOf(this.job.run, this.seeded);
+      if (this.#item) pointAt(this.#scope, this.#item, this.itemIndex);
+    }
+    return this.#scope;
+  }
+
+  get place() {
+    const { runId, path } = this.execution;
+    const { stepId, iteration } = this.job.run;
+    return { runId, path, stepId, iteration };
+  }
+
+  get startedAt(): number {
+    return this.job.run.startedAt ?? this.execution.ports.clock.now();
+  }
+
+  /** Moves on to an item (its `$json`, its effect numbers) and gives the config resolved for it. */
+  configAt(item: Item, index: number): JsonObject {
+    this.#item = item;
+    this.itemIndex = index;
+    this.effects = 0;
+    if (this.#scope) pointAt(this.#scope, item, index);
+    const { planned, run } = this.job;
+    if (planned.constant) return planned.constant;
+    const resolved = planned.config.resolve(this.scope);
+    return planned.defaults ? { ...planned.defaults, ...resolved } : checkConfig(run.stepId, planned.type, resolved);
+  }
+
+  /** The call with a config, which decides the effect class. */
+  callWith(config: JsonObject): StepCall {
+    const { type } = this.job.planned;
+    this.effect = typeof type.effect === 'function' ? type.effect(config) : type.effect;
+    this.call.config = config;
+    return this.call;
+  }
+
+  perform<T extends Json>(kind: EffectKind, request: Json, cls: Effect, act: (key: string) => Promise<T> | T) {
+    const { journal, memory, ports, signal } = this.execution;
+    const { planned, attempt } = this.job;
+    return doEffect<T>(
       {
-        no: `${itemIndex}.${effects++}`,
+        no: `${this.itemIndex}.${this.effects++}`,
         kind,
         effect: cls,
-        onAmbiguous: type.onAmbiguous ?? (cls === 'unsafe' ? 'ask' : 'retry'),
+        onAmbiguous: planned.type.onAmbiguous ?? (cls === 'unsafe' ? 'ask' : 'retry'),
         request,
         perform: act,
       },
-      { ...place, attempt },
-      { journal: execution.journal, memory: execution.memory, hashing: ports.hashing, signal: execution.signal },
+      { ...this.place, attempt },
+      { journal, memory, hashing: ports.hashing, signal },
     );
-  const write = <T extends Json>(kind: 'kv' | 'table', request: Json, act: (effectKey: string) => T) =>
-    perform<T>(kind, request, 'keyed', act);
-  const read = <T extends Json>(kind: 'kv' | 'table', request: Json, act: () => T) =>
-    perform<T>(kind, request, 'idempotent', act);
+  }
+}
 
-  const http: StepHttp = {
+function pointAt(scope: Scope, item: Item, index: number): void {
+  scope.json = item.json;
+  scope.binary = item.binary as JsonObject | undefined;
+  scope.itemIndex = index;
+}
+
+/** The `Call` of a step, with what `run` and `runAll` get besides. */
+class StepCall implements Call {
+  readonly #site: CallSite;
+  // Set before the step is called; which of them, its kind decides.
+  config: JsonObject = {};
+  item: Item = { json: {} };
+  inputs: Record<string, Item[]> = {};
+  configFor: (item: Item) => JsonObject = () => this.config;
+
+  constructor(site: CallSite) {
+    this.#site = site;
+  }
+
+  get stepId(): string {
+    return this.#site.job.run.stepId;
+  }
+
+  get mode() {
+    return this.#site.job.planned.step.mode;
+  }
+
+  get signal(): AbortSignal {
+    return this.#site.attempt.signal;
+  }
+
+  get http(): StepHttp {
+    return httpOf(this.#site);
+  }
+
+  get store(): StepStore {
+    return storeOf(this.#site);
+  }
+
+  get run(): RunControl {
+    return controlOf(this.#site);
+  }
+
+  get clock() {
+    const { startedAt } = this.#site;
+    return { now: () => startedAt };
+  }
+
+  get random() {
+    return this.#site.seeded.random;
+  }
+
+  get ids() {
+    return { uuid: this.#site.seeded.uuid };
+  }
+
+  get log(): Call['log'] {
+    const { execution, job } = this.#site;
+    const { stepId, iteration } = job.run;
+    return (level, message) => execution.journal.log({ level, message, stepId, iteration });
+  }
+
+  get key(): Call['key'] {
+    const site = this.#site;
+    return (n) => effectKey(site.place, `${site.itemIndex}.${n}`, site.execution.ports.hashing);
+  }
+
+  get script(): Call['script'] {
+    const { execution, job, scope, startedAt, seed, attempt } = this.#site;
+    return (request) => {
+      const now = execution.steadyNow ?? startedAt;
+      const context = scriptContext(execution, scope, job.run, request.source, now, seed);
+      return execution.ports.sandbox.run({ ...request, context }, attempt.signal);
+    };
+  }
+
+  get readScript(): Call['readScript'] {
+    const { execution, job } = this.#site;
+    return (file) => readScript(execution, job.run.stepId, file);
+  }
+}
+
+function httpOf(site: CallSite): StepHttp {
+  const { execution, job, attempt } = site;
+  const { type, step } = job.planned;
+  const { stepId } = job.run;
+  const hasSecrets = Object.keys(execution.secrets).length > 0;
+  return {
     send(request) {
       const connection =
-        planned.step.connection === undefined
-          ? undefined
-          : boundConnection(execution, planned.step.connection, run.stepId);
+        step.connection === undefined ? undefined : boundConnection(execution, step.connection, stepId);
       const shown = redactRequest(request, execution.secrets);
-      return perform('http', shown, effect, async (idempotencyKey) => {
+      return site.perform('http', shown, site.effect, async (idempotencyKey) => {
         const options = {
-          stepId: run.stepId,
+          stepId,
           connection,
           hosts: type.connector?.hosts,
-          signal,
+          signal: attempt.signal,
           idempotencyKey,
         };
-        const reply = (await ports.http.send(request, options)) as unknown as Json;
+        const reply = (await execution.ports.http.send(request, options)) as unknown as Json;
         // A service may send back what it was sent: a secret never becomes data.
         return hasSecrets ? redactSecrets(reply, execution.secrets) : reply;
       }) as unknown as Promise<HttpReply>;
     },
   };
-  const { store } = ports;
-  const projectStore: StepStore = {
+}
+
+function storeOf(site: CallSite): StepStore {
+  const { store } = site.execution.ports;
+  const write = <T extends Json>(kind: 'kv' | 'table', request: Json, act: (effectKey: string) => T) =>
+    site.perform<T>(kind, request, 'keyed', act);
+  const read = <T extends Json>(kind: 'kv' | 'table', request: Json, act: () => T) =>
+    site.perform<T>(kind, request, 'idempotent', act);
+  return {
     async kvGet(key) {
       const found = await read('kv', { op: 'get', key }, () => {
         const value = store.kvGet(key);
@@ -109,57 +250,28 @@ export function createCall(job: StepJob, execution: Execution, signal: AbortSign
       ),
     tableQuery: (query) => read('table', { op: 'query', ...query } as unknown as Json, () => store.tableQuery(query)),
   };
+}
 
-  const base: Call = {
-    http,
-    store: projectStore,
-    script: (request) => {
-      const seed = `${execution.seed}|${path.join('/')}|${run.stepId}|${run.iteration}`;
-      const context = scriptContext(execution, scope, run, request.source, execution.steadyNow ?? startedAt, seed);
-      return ports.sandbox.run({ ...request, context }, signal);
-    },
-    clock: { now: () => startedAt },
-    random: seeded.random,
-    ids: { uuid: seeded.uuid },
-    log: (level, message) => execution.journal.log({ level, message, stepId: run.stepId, iteration: run.iteration }),
-    signal,
-    key: (n) => effectKey(place, `${itemIndex}.${n}`, ports.hashing),
-    run: {
-      respond: (answer) => execution.respond(run.stepId, answer, planned.next.size > 0 || path.length > 0),
-      async waitUntil(atMs) {
-        const wait = { path, stepId: run.stepId, iteration: run.iteration };
-        const untilMs = execution.waits.untilOf(wait) ?? atMs;
-        const left = untilMs - ports.clock.now();
-        // A run of which nothing is kept cannot be given back.
-        if (left > SHORT_WAIT_MS && execution.durability !== 'none') {
-          throw new Suspension([{ ...wait, reason: 'delay', untilMs }]);
-        }
-        if (execution.waits.close(wait)) {
-          const { stepId, iteration } = run;
-          execution.journal.append({ type: 'run.resumed', stepId, iteration, by: 'timer', ...pathField(path) });
-        }
-        if (left > 0) await ports.clock.sleep(left, signal);
-      },
-      runWorkflow: (workflowId, items) => execution.runWorkflow(run, workflowId, items),
-    },
-    readScript: (file) => readScript(execution, run.stepId, file),
-    stepId: run.stepId,
-    mode: planned.step.mode,
-  };
-
+function controlOf({ execution, job, attempt }: CallSite): RunControl {
+  const { ports, path } = execution;
+  const { run, planned } = job;
+  const { stepId, iteration } = run;
   return {
-    scope,
-    at(item, index) {
-      itemIndex = index;
-      effects = 0;
-      scope.json = item.json;
-      scope.binary = item.binary as JsonObject | undefined;
-      scope.itemIndex = index;
+    respond: (answer) => execution.respond(stepId, answer, planned.next.size > 0 || path.length > 0),
+    async waitUntil(atMs) {
+      const wait = { path, stepId, iteration };
+      const untilMs = execution.waits.untilOf(wait) ?? atMs;
+      const left = untilMs - ports.clock.now();
+      // A run of which nothing is kept cannot be given back.
+      if (left > SHORT_WAIT_MS && execution.durability !== 'none') {
+        throw new Suspension([{ ...wait, reason: 'delay', untilMs }]);
+      }
+      if (execution.waits.close(wait)) {
+        execution.journal.append({ type: 'run.resumed', stepId, iteration, by: 'timer', ...pathField(path) });
+      }
+      if (left > 0) await ports.clock.sleep(left, attempt.signal);
     },
-    call(config) {
-      effect = typeof type.effect === 'function' ? type.effect(config) : type.effect;
-      return base;
-    },
+    runWorkflow: (workflowId, items) => execution.runWorkflow(run, workflowId, items),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Execution, Outputs } from './attempt.ts';
 import { afterFailure, executeStep, failRun, recordAttempt, type StepResult } from './executeStep.ts';
 import { createGraph, type GraphStart } from './graph.ts';
 import { loopBatches, loopOutput, openLoop } from './loop.ts';
-import { toPayload } from './payload.ts';
+import { checkPayload, toPayload } from './payload.ts';
 import { isTrigger, type Plan, type PlannedStep } from './plan.ts';
 import { replay } from './replay.ts';
 import { type Pending, type RunState, type StepRun, stepFields } from './runState.ts';
@@ -141,15 +141,22 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       }
     }
 
-    function succeed(run: StepRun, outputs: Outputs, payloads: Record<string, Payload>): void {
+    function succeed(run: StepRun, outputs: Outputs, payloads: Record<string, Payload> | undefined): void {
       if (ended) return;
-      const fields = stepFields(run, Math.max(run.attempts, 1), execution.path);
-      journal.append({ ...fields, type: 'step.succeeded', outputs: payloads });
+      if (payloads) {
+        const fields = stepFields(run, Math.max(run.attempts, 1), execution.path);
+        journal.append({ ...fields, type: 'step.succeeded', outputs: payloads });
+      }
       active.delete(run);
       graph.takeOutputs(run, outputs);
     }
 
-    function record(outputs: Outputs): Record<string, Payload> | Promise<Record<string, Payload>> {
+    /** What a step gave as its event carries it. Where no event is kept it must still be within the limits. */
+    function record(outputs: Outputs): Record<string, Payload> | undefined | Promise<Record<string, Payload>> {
+      if (!journal.keeps('step.succeeded')) {
+        for (const port in outputs) checkPayload(outputs[port] ?? [], limits);
+        return undefined;
+      }
       const payloads: Record<string, Payload> = {};
       const late: Promise<void>[] = [];
       for (const [port, items] of Object.entries(outputs)) {
@@ -208,7 +215,9 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       const pending = ready.shift();
       const next = pending
         ? [pending]
-        : joins.take([...active, ...waiting.keys()], working === 0 && waiting.size === 0);
+        : joins.isEmpty()
+          ? undefined
+          : joins.take([...active, ...waiting.keys()], working === 0 && waiting.size === 0);
       if (!next) return false;
       begin(next);
       return true;

@@ -50,26 +50,36 @@ export async function executeRun(job: RunJob, deps: RunDeps): Promise<RunOutcome
   const { ports, limits } = deps;
   const ended = job.events.find((event) => event.type === 'run.ended');
   if (ended) return { status: ended.status, error: ended.error };
-  const timer = new AbortController();
-  const signal = AbortSignal.any([deps.signal, timer.signal]);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const onAbort = () => controller.abort(deps.signal.reason);
+  if (deps.signal.aborted) onAbort();
+  else deps.signal.addEventListener('abort', onAbort, { once: true });
   const stopTimer = new AbortController();
   ports.clock.limit(Math.max(limits.runTimeoutMs - activeMs(job.events), 0), stopTimer.signal).then(
     () =>
-      timer.abort(
+      controller.abort(
         new SluiceError('run.timed_out', `The run took longer than ${limits.runTimeoutMs} ms of active time.`),
       ),
     () => undefined,
   );
+  let atRest = false;
   try {
-    return await endRun(await run(job, { ...deps, signal }), deps);
+    const result = await run(job, { ...deps, signal });
+    atRest = result.status !== 'failed';
+    return await endRun(result, deps);
   } catch (thrown) {
     return await endAborted(thrown, deps);
   } finally {
-    stopTimer.abort();
+    deps.signal.removeEventListener('abort', onAbort);
+    stopTimer.abort(ENDED);
     // Whatever is still at work belongs to a run that has ended.
-    timer.abort(new SluiceError('run.cancelled', 'The run ended.'));
+    if (!atRest) controller.abort(new SluiceError('run.cancelled', 'The run ended.'));
   }
 }
+
+/** What a timer is stopped with; made once, because an error is dear. */
+const ENDED = new Error('The run ended.');
 
 /** Where a run begins: its seed and its moment, as they were written down. */
 async function beginRun(job: RunJob, { journal, limits, ports }: RunDeps): Promise<{ seed: string; at: string }> {

@@ -1,7 +1,8 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Delivery, StepError } from '#shared/run/events.ts';
-import { fromTime, toTime } from '#shared/time.ts';
+import { toTime } from '#shared/time.ts';
 import { attemptOnce, type Execution, failAll, type Outputs, type StepJob, Suspension } from './attempt.ts';
+import { createAttemptSignal } from './attemptSignal.ts';
 import { NeedsAttention } from './effects.ts';
 import type { PlannedStep } from './plan.ts';
 import { afterError } from './retries.ts';
@@ -20,8 +21,9 @@ export function executeStep(
   execution: Execution,
 ): StepResult | Promise<StepResult> {
   const job = { planned, run, attempt: run.attempts + 1 };
+  if (run.retryAtMs === undefined) return tryAttempt(job, execution);
   // The pause before this try was begun by a process that died.
-  const left = (run.retryAtMs ?? 0) - execution.ports.clock.now();
+  const left = run.retryAtMs - execution.ports.clock.now();
   if (left <= 0) return tryAttempt(job, execution);
   return execution.ports.clock.sleep(left, execution.signal).then(() => tryAttempt(job, execution));
 }
@@ -42,39 +44,36 @@ function tryAttempt(job: StepJob, execution: Execution): StepResult | Promise<St
 
 /** Writes down that a step run is tried. The first time is its `$now`. */
 export function recordAttempt(run: StepRun, attempt: number, execution: Execution): void {
-  const event = execution.journal.append({
-    ...stepFields(run, attempt, execution.path),
-    type: 'step.attempted',
-    from: [...run.inputs.values()].map((input): Delivery => input.ref),
-  });
-  run.startedAt ??= fromTime(event.at);
+  const at = execution.ports.clock.now();
+  run.startedAt ??= at;
   run.attempts = attempt;
+  if (!execution.journal.keeps('step.attempted')) return;
+  const from: Delivery[] = [];
+  for (const input of run.inputs.values()) from.push(input.ref);
+  const fields = stepFields(run, attempt, execution.path);
+  execution.journal.append({ ...fields, type: 'step.attempted', from }, at);
 }
 
-/** The attempt, ended at its time limit. A step that never waits has no timer. */
+/** What a timer is stopped with; made once, because an error is dear. */
+const ENDED = new Error('The step ended.');
+
+/** The attempt, ended at its time limit. A step that never waits has no timer and no signal. */
 function limitTime(job: StepJob, execution: Execution): Outputs | Promise<Outputs> {
-  const attempt = new AbortController();
-  const expired = new AbortController();
-  // By hand, not with AbortSignal.any: a run of a million attempts must not leave a trace of each on its signal.
-  const onAbort = () => {
-    attempt.abort(execution.signal.reason);
-    expired.abort(execution.signal.reason);
-  };
-  execution.signal.addEventListener('abort', onAbort, { once: true });
-  const over = () => execution.signal.removeEventListener('abort', onAbort);
+  const attempt = createAttemptSignal(execution.signal);
   let outputs: Outputs | Promise<Outputs>;
   try {
-    outputs = attemptOnce(job, execution, attempt.signal);
+    outputs = attemptOnce(job, execution, attempt);
   } catch (thrown) {
-    over();
+    attempt.release();
     throw thrown;
   }
   if (!(outputs instanceof Promise)) {
-    over();
+    attempt.release();
     return outputs;
   }
   const ms = job.planned.timeoutMs === undefined ? execution.limits.stepTimeoutMs : job.planned.timeoutMs;
-  if (ms === null) return outputs.finally(over);
+  if (ms === null) return outputs.finally(() => attempt.release());
+  const expired = createAttemptSignal(execution.signal);
   const timer = execution.ports.clock.limit(ms, expired.signal).then(() => {
     const error = new SluiceError('step.timed_out', `Step ${job.run.stepId} took longer than ${ms} ms.`, {
       advice: 'Raise its time limit, or let it do less at once.',
@@ -87,8 +86,9 @@ function limitTime(job: StepJob, execution: Execution): Outputs | Promise<Output
   outputs.catch(() => undefined);
   timer.catch(() => undefined);
   return Promise.race([outputs, timer]).finally(() => {
-    over();
-    expired.abort(new Error('The step ended.'));
+    attempt.release();
+    expired.release();
+    expired.abort(ENDED);
   });
 }
 

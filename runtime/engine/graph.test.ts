@@ -295,7 +295,7 @@ test('a run of steps that never wait can be cancelled in the middle', async () =
 });
 
 test('attempts leave nothing behind on the signal of their run', async () => {
-  const any = vi.spyOn(AbortSignal, 'any');
+  const listen = vi.spyOn(EventTarget.prototype, 'addEventListener');
   const run = await runSketch(
     {
       steps: {
@@ -308,7 +308,8 @@ test('attempts leave nothing behind on the signal of their run', async () => {
     { items: Array.from({ length: 50 }, (_value, n) => ({ n })), http: async () => fine },
   );
   expect(run.outcome.status).toBe('succeeded');
-  expect(any).toHaveBeenCalledTimes(1);
-  expect(getEventListeners(any.mock.results[0]?.value as AbortSignal, 'abort')).toEqual([]);
-  any.mockRestore();
+  const signals = new Set(listen.mock.contexts.filter((context) => context instanceof AbortSignal));
+  listen.mockRestore();
+  expect(signals.size).toBeGreaterThan(0);
+  for (const signal of signals) expect(getEventListeners(signal, 'abort')).toEqual([]);
 });

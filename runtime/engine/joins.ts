@@ -11,6 +11,7 @@ export type Joins = {
    * @param stuck nothing is at work: joins that wait for each other go on with what they have, lowest step id first
    */
   take(atWork: readonly StepRun[], stuck: boolean): Pending[] | undefined;
+  isEmpty(): boolean;
   remove(matches: (pending: Pending) => boolean): Pending | undefined;
 };
 
@@ -44,7 +45,6 @@ export function createJoins(plan: Plan): Joins {
       else waiting.set(pending.to, [pending]);
     },
     take(atWork, stuck) {
-      if (waiting.size === 0) return undefined;
       const ids = [...waiting.keys()].sort();
       for (const stepId of ids) {
         const queue = waiting.get(stepId) ?? [];
@@ -56,6 +56,7 @@ export function createJoins(plan: Plan): Joins {
       if (!stuck || first === undefined) return undefined;
       return takeFrom(first, waiting.get(first) ?? [], plan.steps.get(first)?.connected ?? []);
     },
+    isEmpty: () => waiting.size === 0,
     remove(matches) {
       for (const [stepId, queue] of waiting) {
         const index = queue.findIndex(matches);

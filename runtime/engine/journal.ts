@@ -30,17 +30,29 @@ export function createJournal(
   let seq = run.lastSeq;
   let closed = false;
   const kept = keeps(run.durability);
+  let lastMs = Number.NaN;
+  let lastTime = '';
+
+  /** Many events of a run share their millisecond. */
+  function timeOf(ms: number): string {
+    if (ms !== lastMs) {
+      lastMs = ms;
+      lastTime = toTime(ms);
+    }
+    return lastTime;
+  }
   const levels = ['debug', 'info', 'warn', 'error'];
   const lowest = levels.indexOf(run.logLevel);
 
   return {
-    append(event: NewEvent) {
+    keeps: (type) => !closed && kept(type),
+    append(event: NewEvent, atMs = clock.now()) {
       const keep = !closed && kept(event.type);
       const full = {
         ...event,
         runId: run.runId,
         seq: keep ? ++seq : seq + 1,
-        at: toTime(clock.now()),
+        at: timeOf(atMs),
         fence: run.fence,
       } as RunEvent;
       if (keep) sink.add(full);

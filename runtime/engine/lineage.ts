@@ -1,13 +1,16 @@
 import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 
-/** What a step returned for one input item, as items: an object, which keeps the item's files, a list, or nothing. */
-export function itemsFrom(result: Json | undefined, index: number, source: Item | undefined): Item[] {
-  if (result === undefined) return [];
-  if (Array.isArray(result)) return result.map((value) => ({ json: asObject(value), from: index }));
+/** Adds what a step returned for one input item: an object, which keeps the item's files, a list, or nothing. */
+export function addItems(out: Item[], result: Json | undefined, index: number, source: Item | undefined): void {
+  if (result === undefined) return;
+  if (Array.isArray(result)) {
+    for (const value of result) out.push({ json: asObject(value), from: index });
+    return;
+  }
   const item: Item = { json: asObject(result), from: index };
   if (source?.binary) item.binary = source.binary;
-  return [item];
+  out.push(item);
 }
 
 /** A result that is not an object becomes `{ value }`. */

@@ -1,7 +1,8 @@
 import type { Item } from '#shared/workflow/tree.ts';
 import type { Execution } from './attempt.ts';
-import { createCall } from './call.ts';
-import { checkConfig, type PlannedStep } from './plan.ts';
+import { createAttemptSignal } from './attemptSignal.ts';
+import { CallSite } from './call.ts';
+import type { PlannedStep } from './plan.ts';
 import type { StepRun } from './runState.ts';
 
 /**
@@ -11,9 +12,8 @@ import type { StepRun } from './runState.ts';
 export function openLoop(planned: PlannedStep, run: StepRun, execution: Execution): void {
   run.loop = { batchSize: 1, batch: -1, scope: undefined, batches: [], gathered: [], failed: undefined };
   try {
-    const call = createCall({ planned, run, attempt: 1 }, execution, execution.signal);
-    call.at(loopItems(run)[0] ?? { json: {} }, 0);
-    const config = planned.constant ?? checkConfig(run.stepId, planned.type, planned.config.resolve(call.scope));
+    const site = new CallSite({ planned, run, attempt: 1 }, execution, createAttemptSignal(execution.signal));
+    const config = site.configAt(loopItems(run)[0] ?? { json: {} }, 0);
     if (typeof config.batch === 'number') run.loop.batchSize = config.batch;
   } catch (thrown) {
     run.loop.failed = thrown;

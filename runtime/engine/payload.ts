@@ -13,25 +13,51 @@ export const MOST_NESTED = 150;
  * @throws SluiceError step.output_too_large, limit.exceeded where the items nest too deeply
  */
 export function toPayload(items: Item[], limits: RunLimits, blobs: Blobs): Payload | Promise<Payload> {
-  let size = 0;
-  for (const item of items) {
-    size += 24 + roughBytes(item.json, limits.inlineBytes - size);
-    if (size > limits.inlineBytes) break;
+  const size = sizeOf(items, limits.inlineBytes);
+  if (size <= limits.inlineBytes) {
+    const payload = { items };
+    sizes.set(payload, size);
+    return payload;
   }
-  if (size <= limits.inlineBytes) return { items };
   for (const item of items) checkNesting(item.json);
   const bytes = new TextEncoder().encode(JSON.stringify(items));
-  if (bytes.length > limits.outputBytes) {
-    throw new SluiceError(
-      'step.output_too_large',
-      `The step gave ${bytes.length} bytes; ${limits.outputBytes} are allowed.`,
-      {
-        advice: 'Split the work into batches with a loop, or keep only the fields that later steps need.',
-        details: { bytes: bytes.length, limit: limits.outputBytes },
-      },
-    );
-  }
+  if (bytes.length > limits.outputBytes) throw tooLarge(bytes.length, limits);
   return blobs.put(bytes).then((blob) => ({ blob, bytes: bytes.length, count: items.length }));
+}
+
+/** Sizes of inline payloads, so that nobody need measure them again. */
+const sizes = new WeakMap<Payload, number>();
+
+/** About how many bytes a payload takes in its event. */
+export function payloadBytes(payload: Payload): number {
+  if (!('items' in payload)) return 100;
+  return sizes.get(payload) ?? sizeOf(payload.items, Number.POSITIVE_INFINITY);
+}
+
+/**
+ * Holds items that are not kept to the limits of those that are.
+ *
+ * @throws as `toPayload` does
+ */
+export function checkPayload(items: Item[], limits: RunLimits): void {
+  const size = sizeOf(items, limits.outputBytes);
+  if (size > limits.outputBytes) throw tooLarge(size, limits);
+}
+
+function sizeOf(items: readonly Item[], limit: number): number {
+  let size = 0;
+  for (const item of items) {
+    size += 24 + roughBytes(item.json, limit - size);
+    if (size > limit) break;
+  }
+  return size;
+}
+
+function tooLarge(bytes: number, limits: RunLimits): SluiceError {
+  return new SluiceError('step.output_too_large', `The step gave ${bytes} bytes; ${limits.outputBytes} are allowed.`, {
+    advice: 'Split the work into batches with a loop, or keep only the fields that later steps need.',
+    details: { bytes, limit: limits.outputBytes },
+  });
 }
 
 /** The items of a payload. */
@@ -46,24 +72,26 @@ export async function fromPayload(payload: Payload, blobs: Blobs): Promise<Item[
  * @throws SluiceError limit.exceeded where what was counted nests more than `levels` deep
  */
 export function roughBytes(value: Json, limit: number, levels = MOST_NESTED): number {
-  let size = 0;
-  const count = (one: Json | undefined, depth: number): void => {
-    if (size > limit || one === undefined) return;
-    if (typeof one === 'string') size += one.length + 2;
-    else if (typeof one !== 'object' || one === null) size += 8;
-    else {
-      if (depth > levels) throw nestedTooDeeply();
-      size += 2;
-      if (Array.isArray(one)) for (const entry of one) count(entry, depth + 1);
-      else {
-        for (const key in one) {
-          size += key.length + 4;
-          count(one[key], depth + 1);
-        }
-      }
+  return count(value, 1, limit, levels);
+}
+
+function count(value: Json | undefined, depth: number, limit: number, levels: number): number {
+  if (typeof value === 'string') return value.length + 2;
+  if (value === undefined) return 0;
+  if (typeof value !== 'object' || value === null) return 8;
+  if (depth > levels) throw nestedTooDeeply();
+  let size = 2;
+  if (Array.isArray(value)) {
+    for (const entry of value) {
+      size += count(entry, depth + 1, limit - size, levels);
+      if (size > limit) break;
     }
-  };
-  count(value, 1);
+    return size;
+  }
+  for (const key in value) {
+    size += key.length + 4 + count(value[key], depth + 1, limit - size, levels);
+    if (size > limit) break;
+  }
   return size;
 }
 

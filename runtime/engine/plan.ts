@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import { type CompiledConfig, compileConfig } from '#shared/expression/config.ts';
-import type { JsonObject } from '#shared/json.ts';
+import type { Scope } from '#shared/expression/expression.ts';
+import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import { parseEdge, type Step, type Tree, type Workflow } from '#shared/workflow/tree.ts';
 import { findStepType } from '../connectors/registry.ts';
 import type { StepType } from '../connectors/stepType.ts';
@@ -16,6 +17,11 @@ export type PlannedStep = {
   config: CompiledConfig;
   /** The config itself where nothing in it is an expression: checked once, at compile time. */
   constant: JsonObject | undefined;
+  /**
+   * Where expressions stand only in fields that take any value: the rest of the config, checked once. What they come to
+   * needs no check.
+   */
+  defaults: JsonObject | undefined;
   outputs: readonly string[];
   /** Where items leave that only pass the step: it is switched off, or failed and goes on. */
   through: string;
@@ -31,6 +37,8 @@ export type Plan = {
   workflowId: string;
   workflow: Workflow;
   steps: ReadonlyMap<string, PlannedStep>;
+  /** Step ids by the names that expressions may use for them. */
+  byName: ReadonlyMap<string, string>;
   /** Steps that start runs, but for those that are switched off. */
   triggers: readonly string[];
   /** Whether something leaving a step can still come to a port of another. */
@@ -63,8 +71,12 @@ export function compilePlan(tree: Tree, workflowId: string): Plan {
   const triggers = [...steps.values()]
     .filter(({ type, step }) => isTrigger(type) && !step.disabled)
     .map((step) => step.id);
-  return { workflowId, workflow, steps, triggers, reaches: reachability(steps) };
+  const byName = new Map([...steps.values()].map(({ id, step }) => [step.name, id]));
+  return { workflowId, workflow, steps, byName, triggers, reaches: reachability(steps) };
 }
+
+/** For a config without expressions, which looks at none. */
+const NO_SCOPE = {} as Scope;
 
 /** Whether a step type starts runs. */
 export function isTrigger(type: StepType): boolean {
@@ -83,7 +95,7 @@ function planStep(id: string, step: Step, edges: ReturnType<typeof parseEdge>[])
     next.set(edge.outPort, targets);
   }
   for (const targets of next.values()) targets.sort((a, b) => (a.to < b.to ? -1 : a.to > b.to ? 1 : 0));
-  const constant = compiled.constant ? checkConfig(id, type, step.config) : undefined;
+  const constant = compiled.constant ? checkConfig(id, type, compiled.resolve(NO_SCOPE)) : undefined;
   const outputs = (typeof type.outputs === 'function' ? type.outputs(step.config) : type.outputs) ?? ['main'];
   return {
     id,
@@ -91,6 +103,7 @@ function planStep(id: string, step: Step, edges: ReturnType<typeof parseEdge>[])
     type,
     config: compiled,
     constant,
+    defaults: constant ? undefined : looseDefaults(step, type),
     outputs,
     through: throughPort(type, outputs),
     connected: declared.filter((port) => edges.some((edge) => edge.to === id && edge.inPort === port)),
@@ -160,6 +173,36 @@ export function checkConfig(stepId: string, type: StepType, config: JsonObject):
       details: { stepId, field },
       advice: `Correct ${field ? `the field ${field}` : 'the config'} of the step; the form of ${type.title} shows what it takes.`,
     },
+  );
+}
+
+/** The config without the fields that hold expressions, if none of those can be refused. */
+function looseDefaults(step: Step, type: StepType): JsonObject | undefined {
+  // A rule over the whole object may look at any field.
+  if ((type.config.def.checks ?? []).length > 0) return undefined;
+  const rest: JsonObject = {};
+  for (const [key, value] of Object.entries(step.config)) {
+    const field = (type.config.shape as Record<string, z.ZodType>)[key];
+    const isOpen = !compileConfig({ [key]: value }, (path) => isLiteral(type.config, path)).constant;
+    if (!isOpen) rest[key] = value;
+    else if (!field || !takesAnything(field, value)) return undefined;
+  }
+  const checked = type.config.safeParse(compileConfig(rest, (path) => isLiteral(type.config, path)).resolve(NO_SCOPE));
+  return checked.success ? (checked.data as JsonObject) : undefined;
+}
+
+/** Whether nothing that the expressions in a field come to could be refused or changed. */
+function takesAnything(field: z.ZodType, value: Json): boolean {
+  const schema = unwrap(field);
+  if (schema instanceof z.ZodUnknown) return true;
+  // A field that is an expression as a whole could come to anything, so only its entries may be.
+  return (
+    schema instanceof z.ZodRecord &&
+    isJsonObject(value) &&
+    schema.valueType instanceof z.ZodUnknown &&
+    schema.keyType instanceof z.ZodString &&
+    (schema.keyType.def.checks ?? []).length === 0 &&
+    (schema.def.checks ?? []).length === 0
   );
 }
 

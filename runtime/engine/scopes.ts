@@ -9,9 +9,8 @@ export function createScopes(
   execution: Pick<Execution, 'plan' | 'surroundings' | 'timezone' | 'steadyNow'>,
   state: RunState,
 ) {
-  const byName = new Map<string, string>();
-  for (const { id, step } of execution.plan.steps.values()) byName.set(step.name, id);
-  const idOf = (ref: string) => (execution.plan.steps.has(ref) ? ref : byName.get(ref));
+  const { steps, byName } = execution.plan;
+  const idOf = (ref: string) => (steps.has(ref) ? ref : byName.get(ref));
 
   const portOf = (run: StepRun) => (run.inputs.has('main') ? 'main' : (run.inputs.keys().next().value ?? 'main'));
 

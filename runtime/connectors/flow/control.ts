@@ -69,6 +69,8 @@ export const respond = defineStepType({
   title: 'Respond',
   description: 'Answers whoever called the webhook; the first answer counts, and the run goes on.',
   icon: 'reply',
+  // It waits for nothing but the journal.
+  timeoutMs: null,
   config: z.strictObject({
     status: z.int().min(200).max(599).default(200).meta({ title: 'Status', order: 1 }),
     headers: z.record(z.string(), z.string()).optional().meta({ title: 'Headers', widget: 'pairs', order: 2 }),

@@ -52,7 +52,10 @@ export type NewEvent<T extends RunEventType = RunEventType> = T extends RunEvent
 
 /** Where a run's events go. The writer numbers them; `durable` waits until all so far are kept. */
 export type Journal = {
-  append(event: NewEvent): RunEvent;
+  /** @param atMs when it happened, where that is known already */
+  append(event: NewEvent, atMs?: number): RunEvent;
+  /** Whether events of a type are kept at all. Of others the engine need not make any. */
+  keeps(type: RunEventType): boolean;
   durable(): Promise<void>;
   /** So much waits to be kept that the run had better wait too. */
   isFull(): boolean;
