@@ -13,7 +13,6 @@ const PROGRAMS = {
   start: 'build/start.ts',
   demo: 'tests/demo/main.ts',
   test: 'build/test.ts',
-  'test:long': 'build/test.ts',
   bench: 'bench/main.ts',
   sluice: 'build/sluice.ts',
 };
@@ -28,7 +27,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 if (readStamp() !== wantedStamp()) install();
 const node = findNode24();
-const child = spawn(node, [join(root, program), ...(command === 'test:long' ? ['--long', ...args] : args)], {
+const child = spawn(node, [join(root, program), ...args], {
   cwd: command === 'sluice' ? (process.env.INIT_CWD ?? process.cwd()) : root,
   stdio: 'inherit',
   env: { ...process.env, PATH: [dirname(node), join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter) },

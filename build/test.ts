@@ -6,7 +6,6 @@ import { out, root } from './paths.ts';
 
 type Counts = { passed: number; failed: number; skipped: string[] };
 
-const long = process.argv.includes('--long');
 const results = join(out, 'tests');
 
 /** Why a test may be skipped: what its name says it needs, in brackets. */
@@ -30,12 +29,10 @@ async function main(): Promise<void> {
     all.failed += failed;
     all.skipped.push(...skipped);
   };
-  if (!long) {
-    add(await check('Types', 'node_modules/typescript/bin/tsc', ['-b']));
-    add(await check('Format and lint', 'node_modules/@biomejs/biome/bin/biome', ['check', '.']));
-  }
+  add(await check('Types', 'node_modules/typescript/bin/tsc', ['-b']));
+  add(await check('Format and lint', 'node_modules/@biomejs/biome/bin/biome', ['check', '.']));
   add(await unitTests());
-  if (!long && existsSync(join(root, 'playwright.config.ts'))) add(await journeys());
+  add(await journeys());
   sayWhatWasSkipped(all.skipped);
   process.stdout.write(`\n${all.passed} passed, ${all.failed} failed, ${all.skipped.length} skipped\n`);
   process.exitCode = all.failed > 0 ? 1 : 0;
@@ -51,10 +48,8 @@ async function check(title: string, program: string, args: string[]): Promise<Co
 async function unitTests(): Promise<Counts> {
   process.stdout.write('\nTests beside the code\n');
   const file = join(results, 'vitest.json');
-  const config = long ? ['--config', 'vitest.long.config.ts'] : [];
   const code = await run('node_modules/vitest/vitest.mjs', [
     'run',
-    ...config,
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${file}`,
