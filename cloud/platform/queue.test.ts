@@ -12,6 +12,9 @@ const redisServer = ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/o
   (path) => existsSync(path),
 );
 
+/** One that runs for tests already; else we start one. */
+const givenRedis = process.env.REDIS_TEST_URL;
+
 let database: TestDatabase;
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -139,15 +142,14 @@ describe('on Postgres', () => {
   });
 });
 
-describe.skipIf(!redisServer)('on Redis', () => {
-  let server: ReturnType<typeof spawn>;
+describe.skipIf(!redisServer && !givenRedis)('on Redis (needs Redis)', () => {
+  let server: ReturnType<typeof spawn> | undefined;
   let url: string;
   beforeAll(async () => {
-    const port = await freePort();
-    url = `redis://127.0.0.1:${port}`;
+    url = givenRedis ?? `redis://127.0.0.1:${await freePort()}`;
     const flags = [
       '--port',
-      String(port),
+      new URL(url).port,
       '--bind',
       '127.0.0.1',
       '--save',
@@ -157,14 +159,15 @@ describe.skipIf(!redisServer)('on Redis', () => {
       '--maxmemory-policy',
       'noeviction',
     ];
-    server = spawn(redisServer ?? '', flags, { stdio: 'ignore' });
+    if (!givenRedis) server = spawn(redisServer ?? '', flags, { stdio: 'ignore' });
     const client = new Redis(url, { retryStrategy: () => 50 });
     client.on('error', () => undefined);
     await client.ping();
     client.disconnect();
   });
   afterAll(async () => {
-    const gone = new Promise((done) => server.once('exit', done));
+    if (!server) return;
+    const gone = new Promise((done) => server?.once('exit', done));
     server.kill('SIGTERM');
     await gone;
   });
