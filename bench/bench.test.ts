@@ -24,7 +24,8 @@ test('every target answers every workload rightly, and every ratio is a positive
   expect(ratios.length).toBeGreaterThan(report.rows.length * 2);
   for (const { median, rounds } of ratios) {
     expect(rounds).toHaveLength(1);
-    expect(median).toBeGreaterThan(0);
+    // A round this short may fit between two ticks of the clock that counts CPU time.
+    expect(median).toBeGreaterThanOrEqual(0);
     expect(median).toBeLessThan(Number.POSITIVE_INFINITY);
   }
   expect(report.bars.every((bar) => (bar.figure === undefined) === (bar.reached === undefined))).toBe(true);
