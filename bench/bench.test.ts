@@ -47,7 +47,7 @@ test('a percentile is a value that was seen', () => {
   expect([percentile(seen, 0.5), percentile(seen, 0.99), percentile([5], 0.99)]).toEqual([100, 198, 5]);
 });
 
-test.runIf(process.platform === 'linux')('memory is that of the process, and its children count', () => {
+test.runIf(process.platform === 'linux')('memory is that of the process, and its children count (needs Linux)', () => {
   const held = memory(process.pid);
   expect(held?.rss).toBeGreaterThan(1_000_000);
   expect(held?.pssOfTree).toBeGreaterThan(1_000_000);

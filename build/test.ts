@@ -14,7 +14,9 @@ const NEEDS: Record<string, string> = {
   'needs Redis': 'redis-server is not on the path; install it',
   'needs Chromium': 'chromium is not on the path; install it',
   "needs Electron's binary": 'the Electron binary is not installed; its host cannot be reached from every machine',
+  'needs the built editor': 'build/out/renderer is not there; run npm run build',
   'needs root': 'this user is not root',
+  'needs Linux': 'this is not Linux',
   'not on Windows': 'this is Windows',
 };
 

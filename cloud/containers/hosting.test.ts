@@ -15,7 +15,7 @@ const engine = await findEngine(2_000);
 
 for (const kind of ['process', 'docker'] as const) {
   describe.skipIf(kind === 'docker' && !engine)(
-    `a workflow that is published to a ${kind} container`,
+    `a workflow that is published to a ${kind} container${kind === 'docker' ? ' (needs a Docker engine)' : ''}`,
     { timeout: 120_000 },
     () => {
       let cloud: TestCloud;

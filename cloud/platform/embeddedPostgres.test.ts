@@ -81,7 +81,7 @@ test('another master key is told apart from a broken database', async () => {
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  'a folder that the user of Postgres cannot enter is refused with advice',
+  'a folder that the user of Postgres cannot enter is refused with advice (needs root)',
   async () => {
     chmodSync(dataDir, 0o700);
     await expect(startEmbeddedPostgres({ dataDir, ownerPassword: 'one' })).rejects.toMatchObject({

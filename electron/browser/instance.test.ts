@@ -28,7 +28,7 @@ test('a second start waits for one that is still starting', async () => {
   first.instance.release();
 });
 
-test.skipIf(process.platform === 'win32')('the token is for this user’s eyes only', async () => {
+test.skipIf(process.platform === 'win32')('the token is for this user’s eyes only (not on Windows)', async () => {
   const dir = folder();
   const first = await takeInstance(dir);
   if (!('instance' in first)) throw new Error('It found another one.');

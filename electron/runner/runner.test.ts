@@ -36,7 +36,7 @@ const childrenOf = (pid: number) =>
     .map((line) => Number(line.trim().split(' ')[0]));
 
 test.skipIf(process.platform !== 'linux')(
-  'a runner that dies is started again and says hello; one that is stopped is not',
+  'a runner that dies is started again and says hello; one that is stopped is not (needs Linux)',
   { timeout: 30_000 },
   async () => {
     const hellos: unknown[] = [];
@@ -67,7 +67,7 @@ test.skipIf(process.platform !== 'linux')(
 );
 
 test.skipIf(process.platform !== 'linux')(
-  'nothing of our environment reaches a runner',
+  'nothing of our environment reaches a runner (needs Linux)',
   { timeout: 30_000 },
   async () => {
     const hellos: unknown[] = [];

@@ -106,18 +106,21 @@ afterAll(async () => {
 
 const inChromium = test.skipIf(!chromium);
 
-inChromium('the first script of the page has the bridge, frozen, and nothing of the preload script', async () => {
-  expect(await evaluate('window.firstSaw')).toBe('function');
-  expect(await evaluate('window.preloadGlobals')).toEqual(['undefined', 'undefined', 'undefined', 'undefined']);
-  expect(await evaluate('Object.keys(window.sluice).sort()')).toEqual(['call', 'subscribe']);
-  expect(
-    await evaluate(
-      'Object.isFrozen(window.sluice) && (() => { try { "use strict"; window.sluice = 1; } catch {} return typeof window.sluice.call; })()',
-    ),
-  ).toBe('function');
-});
+inChromium(
+  'the first script of the page has the bridge, frozen, and nothing of the preload script (needs Chromium)',
+  async () => {
+    expect(await evaluate('window.firstSaw')).toBe('function');
+    expect(await evaluate('window.preloadGlobals')).toEqual(['undefined', 'undefined', 'undefined', 'undefined']);
+    expect(await evaluate('Object.keys(window.sluice).sort()')).toEqual(['call', 'subscribe']);
+    expect(
+      await evaluate(
+        'Object.isFrozen(window.sluice) && (() => { try { "use strict"; window.sluice = 1; } catch {} return typeof window.sluice.call; })()',
+      ),
+    ).toBe('function');
+  },
+);
 
-inChromium('a call goes to the host and back, and an error arrives as data', async () => {
+inChromium('a call goes to the host and back, and an error arrives as data (needs Chromium)', async () => {
   expect(await evaluate(`window.sluice.call('host.describe', {})`)).toMatchObject({
     ok: true,
     output: {
@@ -138,7 +141,7 @@ inChromium('a call goes to the host and back, and an error arrives as data', asy
   });
 });
 
-inChromium('what the host tells reaches the page until it no longer listens', async () => {
+inChromium('what the host tells reaches the page until it no longer listens (needs Chromium)', async () => {
   const told = await evaluate(`(async () => {
     const told = [];
     const stop = window.sluice.subscribe((event) => told.push(event.type));
@@ -157,14 +160,14 @@ inChromium('what the host tells reaches the page until it no longer listens', as
   expect(told).toEqual({ revision: 0, quiet: true });
 });
 
-inChromium('there is one channel for each call of the contract and no other', async () => {
+inChromium('there is one channel for each call of the contract and no other (needs Chromium)', async () => {
   expect((await ask<string[]>('channels')).sort()).toEqual(callNames(hostApi).sort());
   await expect(evaluate(`window.sluice.call('shell.execute', 'ls')`)).rejects.toThrow(
     "No handler registered for 'shell.execute'",
   );
 });
 
-inChromium('another frame, one that is gone, and one of another origin are refused', async () => {
+inChromium('another frame, one that is gone, and one of another origin are refused (needs Chromium)', async () => {
   for (const frame of [{ url: 'app://sluice/' }, { url: 'https://elsewhere.example/' }, null]) {
     expect(await ask('invokeFrom', { frame, channel: 'host.describe', args: [{}] })).toMatchObject({
       value: { ok: false, error: { code: 'access.denied' } },
@@ -172,7 +175,7 @@ inChromium('another frame, one that is gone, and one of another origin are refus
   }
 });
 
-inChromium('a request that is too big is refused before it reaches the host', async () => {
+inChromium('a request that is too big is refused before it reaches the host (needs Chromium)', async () => {
   expect(await evaluate(`window.sluice.call('documents.setScript', { text: 'x'.repeat(33 * 1048576) })`)).toMatchObject(
     {
       ok: false,
@@ -181,28 +184,31 @@ inChromium('a request that is too big is refused before it reaches the host', as
   );
 });
 
-inChromium('the page stays where it is: no navigation, no window, no frame, nothing from elsewhere', async () => {
-  await evaluate(`location.href = 'https://elsewhere.example/'`);
-  await vi.waitFor(async () => {
-    const log = await ask<{ what: string; prevented?: boolean }[]>('log');
-    expect(log.filter(({ what }) => what === 'navigation')).toMatchObject([
-      { url: 'https://elsewhere.example/', prevented: true },
-    ]);
-  });
-  expect(await ask('url')).toBe('app://sluice/');
-  await evaluate(`void window.open('https://elsewhere.example/')`);
-  await vi.waitFor(async () => expect(await ask('log')).toContainEqual({ what: 'window.open', action: 'deny' }));
-  const tried = await evaluate(`(async () => {
+inChromium(
+  'the page stays where it is: no navigation, no window, no frame, nothing from elsewhere (needs Chromium)',
+  async () => {
+    await evaluate(`location.href = 'https://elsewhere.example/'`);
+    await vi.waitFor(async () => {
+      const log = await ask<{ what: string; prevented?: boolean }[]>('log');
+      expect(log.filter(({ what }) => what === 'navigation')).toMatchObject([
+        { url: 'https://elsewhere.example/', prevented: true },
+      ]);
+    });
+    expect(await ask('url')).toBe('app://sluice/');
+    await evaluate(`void window.open('https://elsewhere.example/')`);
+    await vi.waitFor(async () => expect(await ask('log')).toContainEqual({ what: 'window.open', action: 'deny' }));
+    const tried = await evaluate(`(async () => {
     const failed = (work) => work.then(() => false, () => true);
     const inline = document.createElement('script');
     inline.textContent = 'window.inlineRan = true';
     document.head.append(inline);
     return { fetch: await failed(fetch('https://elsewhere.example/')), inline: window.inlineRan === undefined, made: window.made };
   })()`);
-  expect(tried).toEqual({ fetch: true, inline: true, made: false });
-});
+    expect(tried).toEqual({ fetch: true, inline: true, made: false });
+  },
+);
 
-inChromium('only files of the built editor are served', async () => {
+inChromium('only files of the built editor are served (needs Chromium)', async () => {
   const statuses = await evaluate(
     `Promise.all(['/', '/first.js', '/../secret.json', '/%2e%2e/secret.json', '/..%2fsecret.json', '/nothing.js', '/index.html%00.png'].map(async (path) => (await fetch(path)).status))`,
   );
@@ -211,7 +217,7 @@ inChromium('only files of the built editor are served', async () => {
   expect(policy).toContain("default-src 'none'; script-src 'self';");
 });
 
-inChromium('windows are made hardened, and one that is not is refused', async () => {
+inChromium('windows are made hardened, and one that is not is refused (needs Chromium)', async () => {
   expect(await ask('app')).toMatchObject({
     name: 'Sluice',
     sandboxed: true,
@@ -229,7 +235,7 @@ inChromium('windows are made hardened, and one that is not is refused', async ()
   );
 });
 
-inChromium('permissions and devices are denied, but for writing to the clipboard', async () => {
+inChromium('permissions and devices are denied, but for writing to the clipboard (needs Chromium)', async () => {
   const names = [
     'media',
     'geolocation',
@@ -248,7 +254,7 @@ inChromium('permissions and devices are denied, but for writing to the clipboard
   ]);
 });
 
-inChromium('the shell lends its dialog, its browser and its encryption to the host', async () => {
+inChromium('the shell lends its dialog, its browser and its encryption to the host (needs Chromium)', async () => {
   await ask('folder', { folder: '/somewhere/chosen' });
   expect(await evaluate(`window.sluice.call('host.chooseFolder', {})`)).toEqual({
     ok: true,
@@ -267,7 +273,7 @@ inChromium('the shell lends its dialog, its browser and its encryption to the ho
   expect(Buffer.from(readFileSync(join(dataDir, 'vault/key.sealed'), 'utf8'), 'base64').length).toBeGreaterThan(60);
 });
 
-inChromium('a second start shows the window of the first and ends', async () => {
+inChromium('a second start shows the window of the first and ends (needs Chromium)', async () => {
   const register = join(root, 'tests/fixtures/electronStandin/register.mjs');
   const env = { ...process.env, STANDIN_SECOND: '1', SLUICE_DATA: dataDir };
   const second = spawnSync(process.execPath, ['--import', register, join(out, 'shell/main.js')], {
@@ -279,7 +285,7 @@ inChromium('a second start shows the window of the first and ends', async () => 
   expect(await ask('log')).toContainEqual({ what: 'focus' });
 });
 
-inChromium('closing the window ends the app after the host has let go of its projects', async () => {
+inChromium('closing the window ends the app after the host has let go of its projects (needs Chromium)', async () => {
   const ended = new Promise((done) => shell.once('exit', done));
   await ask('closeWindow').catch(() => undefined);
   expect(await ended).toBe(0);

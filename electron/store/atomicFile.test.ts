@@ -79,7 +79,7 @@ test('a rename that is refused for a moment is tried again', async () => {
   expect(readFileSync(join(dir, 'a.yaml'), 'utf8')).toBe('hello');
 });
 
-test.skipIf(process.platform === 'win32')('the permissions of a file stay as they were', async () => {
+test.skipIf(process.platform === 'win32')('the permissions of a file stay as they were (not on Windows)', async () => {
   const dir = folder();
   writeFileSync(join(dir, 'a.ts'), 'x');
   chmodSync(join(dir, 'a.ts'), 0o600);
