@@ -8,7 +8,7 @@ import { SluiceError } from '#shared/error.ts';
 import { isJsonObject, type Json } from '#shared/json.ts';
 import type { Payload, RunEvent } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
-import { newRun, refuseInvalid } from '../host/newRun.ts';
+import { newRun } from '../host/newRun.ts';
 import { hostFiles } from '../host/startHost.ts';
 import { createRunners } from '../runner/runner.ts';
 import { findRuntime } from '../runner/runtimePackage.ts';
@@ -41,7 +41,6 @@ export const registerRun: Register = (program, context, action) => {
       action(async (dir: string, workflow: string, options: Options) => {
         const project = await loadProject(context, dir);
         const workflowId = findWorkflow(project.tree, workflow);
-        refuseInvalid(project.problems, workflowId);
         const input = options.input;
         const items =
           input === undefined
@@ -78,7 +77,11 @@ export const registerRun: Register = (program, context, action) => {
             ...(items ? { items } : {}),
             ...(options.trigger ? { triggerStepId: options.trigger } : {}),
           };
-          const run = await newRun(project.tree, wish, { pinned: project.pinned, runs: control });
+          const run = await newRun(project.tree, wish, {
+            pinned: project.pinned,
+            problems: project.problems,
+            runs: control,
+          });
           const { runId } = await control.start(run);
           const unsubscribe = control.subscribe((message) => {
             if (message.type === 'run.event' && message.event.runId === runId && !options.json)
@@ -193,6 +196,15 @@ function show(context: CliContext, { status, answer, output, error, runId }: Res
   if (answer)
     context.out(`Answered ${answer.status}${answer.body === undefined ? '' : `  ${JSON.stringify(answer.body)}`}`);
   if (error)
-    context.note(`${error.stepId ? `${error.stepId}: ` : ''}${error.message}${error.detail ? ` ${error.detail}` : ''}`);
+    context.note(
+      `${error.stepId ? `${error.stepId}: ` : ''}${error.message}${placeOf(error)}${error.detail ? `\n${error.detail}` : ''}`,
+    );
   context.note(`Run ${runId} ${status}.`);
+}
+
+/** Where in an expression it went wrong; errors of other steps have no such place. */
+function placeOf({ details }: NonNullable<RunSummary['error']>): string {
+  const { line, column } = details ?? {};
+  if (typeof line !== 'number' || typeof column !== 'number') return '';
+  return ` (${line === 1 ? '' : `line ${line}, `}character ${column} of the expression)`;
 }

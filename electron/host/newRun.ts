@@ -5,6 +5,7 @@ import { isJsonObject } from '#shared/json.ts';
 import type { Payload } from '#shared/run/events.ts';
 import type { Problem } from '#shared/workflow/problem.ts';
 import { type Item, parseEdge, type Tree, type Workflow } from '#shared/workflow/tree.ts';
+import { treeOfRun, upstreamOf } from './runPart.ts';
 
 export type RunWish = {
   workflowId: string;
@@ -19,6 +20,8 @@ export type RunWish = {
 export type NewRunDeps = {
   /** The items pinned to a step; none where nothing is pinned. */
   pinned(workflowId: string, stepId: string): Item[];
+  /** What was found wrong with the project. */
+  problems: readonly Problem[];
   runs: Pick<LocalControl, 'get' | 'items'>;
 };
 
@@ -26,7 +29,8 @@ export type NewRunDeps = {
  * Puts together a run on this computer: its trigger, its variables, and for a part of a workflow what
  * earlier steps gave before.
  *
- * @throws SluiceError workflow.not_found, step.not_found, environment.not_found, run.not_found, request.invalid
+ * @throws SluiceError workflow.not_found, workflow.invalid, step.not_found, environment.not_found, run.not_found,
+ *   request.invalid
  */
 export async function newRun(tree: Tree, wish: RunWish, deps: NewRunDeps): Promise<NewRun> {
   const { workflowId, fromStepId, stopAfterStepId } = wish;
@@ -37,6 +41,7 @@ export async function newRun(tree: Tree, wish: RunWish, deps: NewRunDeps): Promi
 
   const earlier = wish.basedOn === undefined ? undefined : await earlierRun(wish.basedOn, workflowId, deps);
   const triggerStepId = wish.triggerStepId ?? earlier?.triggerStepId ?? defaultTrigger(workflow);
+  const part = treeOfRun(tree, workflowId, { ...wish, triggerStepId }, deps.problems);
   const given = pinnedOutputs(tree, workflowId, deps);
   if (fromStepId !== undefined) {
     const before = upstreamOf(workflow, fromStepId);
@@ -50,7 +55,7 @@ export async function newRun(tree: Tree, wish: RunWish, deps: NewRunDeps): Promi
     projectId: tree.project.id,
     workflowId,
     workflowName: workflow.name,
-    tree,
+    tree: part,
     environment: environmentOf(tree, wish.environment),
     triggerStepId,
     trigger: 'manual',
@@ -78,18 +83,6 @@ export function defaultTrigger(workflow: Workflow): string {
       advice: names ? `Name the one to start: ${names}.` : 'Add a trigger to the workflow.',
     },
   );
-}
-
-/** Refuses a workflow that has errors: it would not do what it says. */
-export function refuseInvalid(problems: Problem[], workflowId: string): void {
-  const [first] = problems.filter(
-    (problem) => problem.severity === 'error' && (problem.workflowId ?? workflowId) === workflowId,
-  );
-  if (!first) return;
-  throw new SluiceError('workflow.invalid', `${first.file}:${first.line}: ${first.message}`, {
-    advice: first.advice,
-    details: { file: first.file, line: first.line, ...(first.stepId === undefined ? {} : { stepId: first.stepId }) },
-  });
 }
 
 export function environmentOf(tree: Tree, name: string): NewRun['environment'] {
@@ -149,21 +142,6 @@ function pinnedOutputs(tree: Tree, workflowId: string, { pinned }: NewRunDeps): 
   const given: Outputs = {};
   for (const stepId of Object.keys(tree.pins[workflowId] ?? {})) given[stepId] = { main: pinned(workflowId, stepId) };
   return given;
-}
-
-/** Every step that something can flow from into this one. */
-function upstreamOf(workflow: Workflow, stepId: string): Set<string> {
-  const edges = Object.keys(workflow.edges).map(parseEdge);
-  const found = new Set<string>();
-  const next = [stepId];
-  for (let at = next.pop(); at !== undefined; at = next.pop()) {
-    for (const { from, to } of edges) {
-      if (to !== at || found.has(from) || from === stepId) continue;
-      found.add(from);
-      next.push(from);
-    }
-  }
-  return found;
 }
 
 function refuseGaps(workflow: Workflow, stepId: string, given: Outputs, hasEarlier: boolean): void {

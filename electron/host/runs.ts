@@ -3,7 +3,7 @@ import type { Service } from '#shared/contract/contract.ts';
 import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Runners } from '../runner/runner.ts';
-import { newRun, refuseInvalid } from './newRun.ts';
+import { newRun } from './newRun.ts';
 import type { ProjectSet } from './projects.ts';
 
 const MAX_ITEMS = 1_000;
@@ -31,8 +31,10 @@ export function runCalls({ projects, runners, control }: RunCallsDeps): Service<
           advice: 'Look at its steps and scripts, then trust the project.',
         });
       }
-      refuseInvalid(project.problems(), wish.workflowId);
-      const run = await newRun(project.tree(), wish, { pinned: project.pinnedItems, runs: control });
+      // What is wrong is named with its line, so the file must hold what was changed a moment ago.
+      if (project.problems().length > 0) await project.flush().catch(() => undefined);
+      const problems = project.problems();
+      const run = await newRun(project.tree(), wish, { pinned: project.pinnedItems, problems, runs: control });
       runners.start(projectId);
       const { runId } = await control.start(run);
       return { runId };
