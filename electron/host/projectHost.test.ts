@@ -293,6 +293,20 @@ test('an edit that is refused changes nothing', async () => {
   expect(events).toEqual([]);
 });
 
+test('a problem of a step that is new is told again with its own line, once the file has it', async () => {
+  const { dir, disk } = await newProject();
+  const { project, workflowId, events } = await open(dir);
+  project.edit([
+    { type: 'addStep', workflowId, stepId: 'ask_z9y8', uses: 'http.request', name: 'Ask', position: [0, 0] },
+  ]);
+  await project.flush();
+  const told = events.findLast((event) => event.type === 'project.changed');
+  const problem = told?.type === 'project.changed' && told.problems.find(({ stepId }) => stepId === 'ask_z9y8');
+  if (!problem) throw new Error('The problem was not told.');
+  expect(disk.read().split('\n')[problem.line - 1]).toBe('  ask_z9y8:');
+  expect(project.problems()).toContainEqual(problem);
+});
+
 test('undo puts back what an edit did, and is refused where something else stands now', async () => {
   const { dir } = await newProject();
   const { project, set, step, events } = await open(dir);

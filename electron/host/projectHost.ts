@@ -81,6 +81,8 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   /** The tree that `texts` says; undefined where it must be looked at again. */
   let written: Tree | undefined;
   let trouble: Problem | undefined;
+  /** The problems as they were last told. */
+  let told: string | undefined;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   let queue: Promise<unknown> = Promise.resolve();
@@ -149,6 +151,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
 
   function emit(origin: CommitOrigin, ops: Op[]): void {
     const state = { revision: db.revision(), problems: problems(), unreadable: unreadable() };
+    told = JSON.stringify(state.problems);
     deps.emit({ type: 'project.changed', projectId: tree.project.id, origin, ops, ...state });
   }
 
@@ -199,10 +202,9 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
       throw thrown;
     }
     settle(revision);
-    if (trouble) {
-      trouble = undefined;
-      emit('canvas', []);
-    }
+    trouble = undefined;
+    // What was wrong with something new had no line yet; now it stands in its file.
+    if (told !== undefined && told !== JSON.stringify(problems())) emit('canvas', []);
   }
 
   /** Files and tree agree, except for files that are left alone: the base of the next merge. */
