@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { type ErrorCode, SluiceError } from './error.ts';
+import { issueWords } from './issueWords.ts';
 
 /**
  * Checks data that comes from outside, once, where it enters. Unknown fields are refused and named.
@@ -17,7 +18,7 @@ export function parse<S extends z.ZodType>(
   if (result.success) return result.data;
   const issues = result.error.issues.slice(0, 20).map((issue) => ({
     path: issue.path.map(String).join('.'),
-    message: issue.message,
+    message: issueWords(issue),
   }));
   const first = issues[0];
   const place = first?.path ? ` at ${first.path}` : '';

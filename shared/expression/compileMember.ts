@@ -151,7 +151,7 @@ export function explainer(compiler: Compiler, object: Node): Explain {
     const wanted = typeof asked === 'function' ? 'a field' : `"${asked}"`;
     const facts: JsonObject = {};
     let advice = `Write ${written}?. if it may be missing.`;
-    let message = `Cannot read ${wanted}: ${written} is ${value}.`;
+    let message = `Cannot read ${wanted}: ${written} is ${value === undefined ? 'not there' : 'null'}.`;
     const inner =
       object.type === 'ChainExpression' ? (object as Expression & { type: 'ChainExpression' }).expression : object;
     if (inner.type === 'MemberExpression') {

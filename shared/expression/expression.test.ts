@@ -250,7 +250,7 @@ describe('failures', () => {
     const error = errorOf('=$json.bdoy.action');
     expect(error.code).toBe('expression.failed');
     expect(error.message).toBe(
-      'Cannot read "action": $json.bdoy is undefined. $json has name, age, first name, nothing, list, tags, body.',
+      'Cannot read "action": $json.bdoy is not there. $json has name, age, first name, nothing, list, tags, body.',
     );
     expect(error.advice).toContain('Did you mean body?');
     expect(error.details).toMatchObject({ offset: 12, missing: 'bdoy', nearest: 'body' });

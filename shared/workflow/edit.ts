@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SluiceError } from '../error.ts';
 import { PortName, ScriptPath, Slug, StepId, slugOf, Uuid, VarName } from '../ids.ts';
+import { issueWords } from '../issueWords.ts';
 import { Json, JsonObject } from '../json.ts';
 import { diffTrees, type Op } from '../merge/ops.ts';
 import { dataFault, getIn, setIn } from './plainData.ts';
@@ -328,7 +329,9 @@ function checkedStep(stepId: string, step: unknown): Step {
   const checked = Step.safeParse(step);
   if (checked.success) return step as Step;
   const issue = checked.error.issues[0];
-  return refuse(`"${issue?.path.join('.')}" of step "${stepId}" is not right: ${issue?.message}.`);
+  return refuse(
+    `"${issue?.path.join('.')}" of step "${stepId}" is not right: ${issue ? issueWords(issue) : 'no reason given'}.`,
+  );
 }
 
 /** The slug, with a number where another workflow has it. */

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { SluiceError } from '../error.ts';
 import { nearest } from '../expression/nearest.ts';
 import { ScriptPath, Slug, StepId, Uuid } from '../ids.ts';
+import { issueWords } from '../issueWords.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json.ts';
 import type { StepCatalog } from './catalog.ts';
 import { SETTING_FIELDS, STEP_FIELDS, TEXTUAL, WORKFLOW_FIELDS, workflowTextual } from './fileShapes.ts';
@@ -338,5 +339,5 @@ function issueText(issue: z.core.$ZodIssue, field: string): string {
     return `${name} must be one of ${issue.values.map((one) => JSON.stringify(one)).join(', ')}.`;
   if (issue.code === 'invalid_key')
     return `${name} is not allowed as a name: it ${issue.issues[0]?.message ?? 'is not valid'}.`;
-  return `${name} ${/^must/.test(issue.message) ? issue.message : `is not right: ${issue.message}`}.`;
+  return `${name} ${/^must/.test(issue.message) ? issue.message : `is not right: ${issueWords(issue)}`}.`;
 }

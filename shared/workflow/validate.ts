@@ -107,7 +107,7 @@ function validateRest(tree: Tree, report: (path: string[], finding: Finding, par
       report(['tests', slug, 'workflow'], {
         code: 'workflow.not_found',
         field: 'workflow',
-        message: 'The case names a workflow that is not there.',
+        message: `The case names a workflow "${one.workflow}" that is not there.`,
         advice: 'Write the id of a workflow, or its file name.',
       });
       continue;

@@ -87,7 +87,7 @@ export function readYaml(text: string, textual: JsonObject | ((first: Json) => J
     fault(
       Math.min(error.pos[0], text.length),
       exhausted ? 'file.too_deep' : 'file.syntax',
-      exhausted ? `Values are nested deeper than ${MAX_DEPTH} levels.` : `This is not valid YAML: ${error.message}`,
+      exhausted ? `Values are nested deeper than ${MAX_DEPTH} levels.` : `This is not valid YAML: ${yamlWords(error)}.`,
       exhausted ? 'Make the data flatter.' : 'Correct the line. Nothing is written to this file until it can be read.',
     );
   }
@@ -103,6 +103,19 @@ export function readYaml(text: string, textual: JsonObject | ((first: Json) => J
     faults,
     offsetOf: (path, part = 'value', within = 0) => offsetOf(text, root, path, part, within),
   };
+}
+
+/** What a parser's complaint means, for somebody who does not know its words. */
+function yamlWords({ code, message }: { code: string; message: string }): string {
+  const closing = /\b(?:end with|Expected .* to end with) (?:an? )?([\]}"'])/.exec(message)?.[1];
+  if (closing !== undefined) return `a ${closing} is missing at the end of what was begun before this place`;
+  if (code === 'TAB_AS_INDENT') return 'the line begins with a tab; YAML is indented with spaces';
+  if (code === 'BAD_INDENT' || /same column/.test(message))
+    return 'the line is not indented like the lines that belong with it';
+  if (code === 'MULTILINE_IMPLICIT_KEY') return 'a name must stand on one line, with a colon and a space after it';
+  if (code === 'BLOCK_AS_IMPLICIT_KEY') return 'there is a second colon in the line; put the text in quotes';
+  if (/closing "quote|closing 'quote/.test(message)) return 'a quote that was opened is not closed';
+  return message.replace(/\.$/, '');
 }
 
 /** The pair of a map that has this key. */
