@@ -12,6 +12,7 @@ import { createMail } from './platform/mail.ts';
 import { createMetrics } from './platform/metrics.ts';
 import { applyMigrations, type LoginRole, setRolePasswords } from './platform/migrate.ts';
 import { createRunQueue } from './platform/queue.ts';
+import { reachDatabase } from './platform/reachDatabase.ts';
 import { createSecrets, loadMasterKey, type MasterKey } from './platform/secrets.ts';
 import { createAuthenticator } from './server/authenticate.ts';
 import { allCapabilities, type MakeCapabilities } from './server/capabilities.ts';
@@ -84,8 +85,10 @@ const passwordsOf = (master: MasterKey) => (role: LoginRole) => master.derive(`p
 /** A database that is up to date, and how its owner reaches it. */
 async function prepareDatabase(config: Config, master: MasterKey, undo: (() => unknown)[]): Promise<ConnectionInfo> {
   let owner: ConnectionInfo;
-  if (config.databaseUrl) owner = connectionOf(config.databaseUrl);
-  else {
+  if (config.databaseUrl) {
+    owner = connectionOf(config.databaseUrl);
+    await reachDatabase(owner);
+  } else {
     const embedded = await startEmbeddedPostgres({
       dataDir: config.dataDir,
       ownerPassword: master.derive('postgres:owner'),

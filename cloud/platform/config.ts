@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
+import { issueWords } from '#shared/issueWords.ts';
 import { Secret } from '#shared/log.ts';
 
 const Flag = z.enum(['true', 'false', '1', '0', '']).transform((value) => value === 'true' || value === '1');
@@ -99,7 +100,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const result = Environment.safeParse(set);
   if (!result.success) {
-    const wrong = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('. ');
+    const wrong = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issueWords(issue)}`).join('. ');
     throw new SluiceError('config.invalid', `The settings cannot be used. ${wrong}.`, {
       advice: 'Correct these environment variables and start again.',
     });

@@ -127,8 +127,16 @@ function parseKey(text: string, where: string): Buffer {
 function keyFromFile(folder: string): Buffer {
   const file = join(folder, 'master.key');
   if (!existsSync(file)) {
-    mkdirSync(dirname(folder), { recursive: true });
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    try {
+      mkdirSync(dirname(folder), { recursive: true });
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    } catch (cause) {
+      const why = (cause as NodeJS.ErrnoException).code;
+      throw new SluiceError('config.invalid', `The folder ${folder} for the keys cannot be made (${why}).`, {
+        advice: 'Set SLUICE_DATA to a folder that this user may write.',
+        cause,
+      });
+    }
     try {
       // Two processes at their first start: one makes the file, the other reads it.
       writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
