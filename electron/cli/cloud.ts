@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { stopChild } from '../runner/runner.ts';
-import { EXIT, type Register } from './context.ts';
+import { EXIT, type Register, readPort } from './context.ts';
 import { findControlPlane } from './controlPlane.ts';
 
 /** The control plane drains for up to 30 s. */
@@ -19,6 +19,7 @@ export const registerCloud: Register = (program, context, action) => {
     .action(
       action(async (options: { port?: string }) => {
         const { env, places } = context;
+        if (options.port !== undefined) readPort(options.port);
         const child = spawn(process.execPath, [findControlPlane(places.checkout)], {
           env: { ...env, SLUICE_DATA: places.dataDir, ...(options.port === undefined ? {} : { PORT: options.port }) },
           stdio: ['ignore', 'inherit', 'inherit'],

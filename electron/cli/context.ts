@@ -46,7 +46,7 @@ export async function readJsonInput(
   source: string,
   read: (path: string) => Promise<string>,
 ): Promise<Json> {
-  const text = source === '-' ? await readAll(context.stdin) : await read(source);
+  const text = source === '-' ? await readAll(context.stdin) : await read(source).catch(unreadable(source));
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {
@@ -56,6 +56,20 @@ export async function readJsonInput(
       cause,
     });
   }
+}
+
+function unreadable(source: string): (thrown: NodeJS.ErrnoException) => never {
+  return (cause) => {
+    const why = cause.code === 'ENOENT' ? 'there is no such file' : `the system answered ${cause.code}`;
+    throw usageError(`${source} cannot be read: ${why}.`, 'Name a file that holds JSON, from the folder you are in.');
+  };
+}
+
+/** A port that a person named. */
+export function readPort(text: string): number {
+  const port = Number(text);
+  if (text.trim() !== '' && Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw usageError(`"${text}" is not a port.`, 'Give a number from 0 to 65535; 0 takes any free one.');
 }
 
 async function readAll(stream: Readable): Promise<string> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SluiceError } from '#shared/error.ts';
 import { stopChild } from '../runner/runner.ts';
@@ -151,11 +151,17 @@ export function holderOf(port: number): string {
   try {
     const pid = process.platform === 'linux' ? listenerOnLinux(port) : listenerByLsof(port);
     if (pid === undefined) return 'another program';
-    const program = process.platform === 'linux' ? readFileSync(`/proc/${pid}/comm`, 'utf8').trim() : 'a program';
+    const program = process.platform === 'linux' ? programOnLinux(pid) : 'a program';
     return `${program} (process ${pid})`;
   } catch {
     return 'another program';
   }
+}
+
+/** As it was started: what the kernel calls a process is the name of its first thread. */
+function programOnLinux(pid: number): string {
+  const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  return basename(program.split(' ')[0] ?? '') || 'another program';
 }
 
 function listenerOnLinux(port: number): number | undefined {

@@ -1,11 +1,14 @@
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { SluiceError } from '#shared/error.ts';
 import { openServices } from '../host/services.ts';
 import { VERSION } from '../host/version.ts';
+import { diskFailure } from '../store/atomicFile.ts';
 import { findPlaces } from '../store/dataDir.ts';
 import { registerCloud } from './cloud.ts';
 import { registerAccount, registerPublish } from './cloudCommands.ts';
-import { type ActionWrapper, type CliContext, EXIT, type Register } from './context.ts';
+import { type ActionWrapper, type CliContext, EXIT, printJson, type Register, usageError } from './context.ts';
 import { registerNew } from './new.ts';
 import { registerRun } from './run.ts';
 import { registerRuns } from './runs.ts';
@@ -25,6 +28,9 @@ const COMMANDS: Register[] = [
   registerPublish,
   registerCloud,
 ];
+
+/** What the system answers where a disk or its permissions are in the way. */
+const DISK_CODES = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST']);
 
 /**
  * The command line.
@@ -78,7 +84,12 @@ async function main(args: string[]): Promise<number> {
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
     // It has said what was wrong; asking for help or for the version is no mistake.
-    return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (thrown.exitCode === 0) return EXIT.ok;
+    if (args.includes('--json')) {
+      const message = thrown.message.replace(/^error: /, '').replaceAll('\n', ' ');
+      printJson(context, { error: usageError(message, 'Run the command with --help to see how it is used.').toWire() });
+    }
+    return EXIT.usage;
   } finally {
     if (services) await (await services).cloud.close();
   }
@@ -87,11 +98,31 @@ async function main(args: string[]): Promise<number> {
 
 /** Says what went wrong, and gives the exit code for it. */
 function report(context: CliContext, thrown: unknown, json: boolean): number {
-  const error = SluiceError.from(thrown);
-  if (error.code === 'internal') context.note(String((thrown as Error)?.stack ?? thrown));
+  const error = isSystemError(thrown) ? diskFailure(thrown.path ?? 'A file', thrown) : explained(context, thrown);
   if (json) context.out(JSON.stringify({ error: error.toWire() }, null, 2));
   else context.note(`${error.message}${error.advice ? `\n${error.advice}` : ''}`);
   return error.code === 'request.invalid' ? EXIT.usage : EXIT.failed;
+}
+
+function isSystemError(thrown: unknown): thrown is NodeJS.ErrnoException {
+  const { code, syscall } = thrown as NodeJS.ErrnoException;
+  return DISK_CODES.has(code ?? '') && syscall !== undefined;
+}
+
+/** A bug of ours: what is needed to find it goes into a file, and the person is told which. */
+function explained({ places }: CliContext, thrown: unknown): SluiceError {
+  const error = SluiceError.from(thrown);
+  if (error.code !== 'internal') return error;
+  const cause = error.cause ?? error;
+  const what = `${new Date().toISOString()}  ${String((cause as Error)?.stack ?? cause)}\n`;
+  const file = join(places.dataDir, 'logs', 'sluice.log');
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    appendFileSync(file, what);
+    return new SluiceError('internal', error.message, { advice: `What we know of it is in ${file}.`, cause });
+  } catch {
+    return new SluiceError('internal', error.message, { advice: what.trimEnd(), cause });
+  }
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -10,7 +10,7 @@ import { spawnRuntime, stopChild } from '../runner/runner.ts';
 import { findRuntime } from '../runner/runtimePackage.ts';
 import { takeLock } from '../store/lock.ts';
 import { openSqlite } from '../store/sqlite.ts';
-import { EXIT, type Register, usageError } from './context.ts';
+import { EXIT, type Register, readPort } from './context.ts';
 import { holderOf } from './controlPlane.ts';
 import { commandConnections, loadProject } from './localProject.ts';
 
@@ -45,10 +45,7 @@ export const registerServe: Register = (program, context, action) => {
     )
     .action(
       action(async (dir: string, options: Options) => {
-        const port = Number(options.port);
-        if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-          throw usageError(`"${options.port}" is not a port.`, 'Give a number from 0 to 65535.');
-        }
+        const port = readPort(options.port);
         const { tree, problems } = await loadProject(context, dir);
         const [first] = problems.filter(({ severity }) => severity === 'error');
         if (first)
@@ -67,7 +64,13 @@ export const registerServe: Register = (program, context, action) => {
           const { storesDir, blobsDir } = hostFiles(context.places.dataDir);
           child = spawnRuntime(findRuntime(), 'serve', storesDir);
           const gone = new Promise<number>((resolve) => child?.once('exit', (code) => resolve(code ?? EXIT.failed)));
-          child.stderr?.on('data', (data: Buffer) => context.note(String(data).trimEnd()));
+          // Before it listens these lines are only of use where it does not say itself what is wrong.
+          let early: string[] | undefined = [];
+          if (child.stderr)
+            createInterface({ input: child.stderr }).on('line', (line) => {
+              if (early) early.push(line);
+              else context.note(logLine(line));
+            });
           const config = {
             tree,
             environment,
@@ -80,6 +83,8 @@ export const registerServe: Register = (program, context, action) => {
           };
           child.stdin?.end(JSON.stringify(config));
           const answer = await Promise.race([firstLine(child.stdout), gone.then(() => undefined)]);
+          if (!answer || 'listening' in answer) for (const line of early) context.note(logLine(line));
+          early = undefined;
           if (!answer || 'error' in answer) throw startFailure(answer?.error, port);
           const { url, triggers } = answer.listening;
           if (options.json) context.out(JSON.stringify(answer.listening, null, 2));
@@ -106,6 +111,17 @@ export const registerServe: Register = (program, context, action) => {
       }),
     );
 };
+
+/** A line of the runtime's log as a person reads it. */
+function logLine(line: string): string {
+  try {
+    const { level, at, message } = JSON.parse(line) as Record<string, string>;
+    if (level && at && message) return `${at}  ${level}  ${message}`;
+  } catch {
+    // Not a line of the log: Node's own words before it ends.
+  }
+  return line;
+}
 
 async function firstLine(stdout: NodeJS.ReadableStream | null) {
   if (!stdout) return undefined;

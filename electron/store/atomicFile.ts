@@ -90,5 +90,6 @@ const REASONS: Record<string, [why: string, advice: string]> = {
   EACCES: ['you may not write there', 'Change the permissions of the folder, or move the project.'],
   EPERM: ['the system does not allow it', 'Change the permissions of the folder, or move the project.'],
   ENOENT: ['its folder is gone', 'Put the folder back, or open the project where it is now.'],
-  ENOTDIR: ['its folder is gone', 'Put the folder back, or open the project where it is now.'],
+  ENOTDIR: ['there is a file where its folder should be', 'Name a folder, or take the file away.'],
+  EEXIST: ['there is a file where its folder should be', 'Name a folder, or take the file away.'],
 };

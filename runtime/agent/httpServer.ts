@@ -17,11 +17,25 @@ const OURS = /^(?:connection|content-length|date|keep-alive|proxy-.*|sluice-.*|t
 /** Requests that are being answered get this long when the server stops. */
 const CLOSE_MS = 10_000;
 
+const ADDRESS_FAULTS: Record<string, string> = {
+  EADDRNOTAVAIL: 'this computer does not have that address',
+  ENOTFOUND: 'there is no computer of that name',
+  EACCES: 'this user may not open that port',
+};
+
 /** Listens, and gives the address. @throws SluiceError port.in_use */
 export function listen(server: Server, host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'EADDRINUSE') reject(cause);
+      const why = ADDRESS_FAULTS[cause.code ?? ''];
+      if (why !== undefined)
+        reject(
+          new SluiceError('request.invalid', `Nothing can listen at ${host}:${port}: ${why}.`, {
+            advice: 'Choose another address with --host or another port with --port.',
+            cause,
+          }),
+        );
+      else if (cause.code !== 'EADDRINUSE') reject(cause);
       else
         reject(
           new SluiceError('port.in_use', `Port ${port} is in use.`, {
