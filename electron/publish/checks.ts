@@ -80,7 +80,16 @@ function connectionChecks({ tree, environment, bindings, connections }: CheckInp
 }
 
 function hookCheck({ tree, active }: CheckInput): Check {
-  const title = 'Webhook addresses stay the same';
+  const triggers = Object.values(tree.workflows).flatMap(({ steps }) =>
+    Object.values(steps).filter(({ uses, disabled }) => uses === 'trigger.webhook' && !disabled),
+  );
+  // Before the first publish there is no address that could stay.
+  const title =
+    (active?.hooks.length ?? 0) > 0
+      ? 'Webhook addresses stay the same'
+      : triggers.length > 0
+        ? `${triggers.length === 1 ? 'A webhook address is' : `${triggers.length} webhook addresses are`} made`
+        : 'No webhook addresses';
   const lost = (active?.hooks ?? []).filter(({ workflowId, stepId }) => {
     const step = tree.workflows[workflowId]?.steps[stepId];
     return step?.uses !== 'trigger.webhook' || step.disabled;

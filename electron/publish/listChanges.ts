@@ -76,6 +76,8 @@ function thingsAt(path: string[], base: Tree, after: Tree): Thing[] {
     case 'scripts':
       return [{ subject: 'script', path: [kind, id], title: id, where: 'scripts' }];
     case 'environments':
+      // What is local is for runs on this computer: it is never deployed.
+      if (id === 'local') return [];
       return [{ subject: 'environment', path: [kind, id], title: id, where: 'environments' }];
     case 'connections':
       return [{ subject: 'connection', path: [kind, id], title: id, where: 'connections' }];

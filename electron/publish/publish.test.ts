@@ -93,6 +93,11 @@ test('before anything is published everything is new, step by step', () => {
   expect(changes.slice(0, 4).map(({ authors }) => authors)).toEqual([['Robin'], ['Robin'], ['Robin'], ['Robin']]);
 });
 
+test('the local environment is for this computer and never goes out', () => {
+  const local = { vars: { word: 'b' }, bindings: {} };
+  expect(listChanges(tree, { ...tree, environments: { ...tree.environments, local } }, [])).toEqual([]);
+});
+
 const fine: CheckInput = {
   tree,
   environment: 'production',
@@ -117,6 +122,16 @@ const failing = (input: Partial<CheckInput>) =>
 
 test('a project that is ready passes every check', () => {
   expect(failing({})).toEqual([]);
+});
+
+test('webhook addresses are made first and stay afterwards', () => {
+  const hooksIn = (input: Partial<CheckInput>) =>
+    publishChecks({ ...fine, ...input }).flatMap(({ title }) => (/webhook/i.test(title) ? [title] : []));
+  expect(hooksIn({})).toEqual(['Webhook addresses stay the same']);
+  expect(hooksIn({ active: undefined })).toEqual(['A webhook address is made']);
+  const without = edited({ type: 'removeStep', workflowId, stepId: 'hook_a1b2' });
+  expect(hooksIn({ active: undefined, tree: without })).toEqual(['No webhook addresses']);
+  expect(hooksIn({ tree: without })).toEqual(['A webhook address goes away']);
 });
 
 test('each thing that keeps a version from going out is named with what to do', () => {
