@@ -8,7 +8,7 @@ import { Switch } from '../look/Switch.tsx';
 import { useEditor } from '../state/store.ts';
 import { CronField } from './CronField.tsx';
 import { ExpressionField } from './ExpressionField.tsx';
-import { type FieldModel, isExpression, readAnyValue, showAnyValue } from './formSchema.ts';
+import { type FieldModel, isExpression, readAnyValue, showAnyValue, shownFields } from './formSchema.ts';
 import { MapField } from './MapField.tsx';
 import { MonacoEditor } from './MonacoEditor.tsx';
 import type { FieldScope } from './usePreviewScope.ts';
@@ -36,7 +36,9 @@ export const ConfigField = memo(function ConfigField(props: ConfigFieldProps) {
       <fieldset className="flex min-w-0 flex-col gap-1.5">
         <legend className="mb-1.5 flex items-center gap-1.5 text-small font-control text-ink-2">
           {field.title}
-          {!field.required && <span className="text-micro font-normal text-ink-3">optional</span>}
+          {!field.required && field.fallback === undefined && (
+            <span className="text-micro font-normal text-ink-3">optional</span>
+          )}
         </legend>
         <Body {...props} />
         {(error || field.help) && (
@@ -187,7 +189,7 @@ function ObjectField({ field, value, onChange, data, path }: ConfigFieldProps) {
   const object: JsonObject = isJsonObject(value) ? value : {};
   return (
     <div className="flex min-w-0 flex-col gap-3 rounded-card p-3 shadow-[inset_0_0_0_1px_var(--line)]">
-      {field.fields?.map((inner) => (
+      {shownFields(field.fields ?? [], object).map((inner) => (
         <ConfigField
           key={inner.key}
           field={inner}

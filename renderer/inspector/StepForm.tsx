@@ -11,7 +11,7 @@ import { fieldsOf } from '../state/stepFacts.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ConfigField } from './ConfigField.tsx';
 import { ConnectionPicker } from './ConnectionPicker.tsx';
-import type { FieldModel } from './formSchema.ts';
+import { type FieldModel, shownFields } from './formSchema.ts';
 import { type FieldScope, useFieldScope } from './usePreviewScope.ts';
 
 const NO_PROBLEMS: Problem[] = [];
@@ -35,7 +35,7 @@ export function StepForm({ stepId }: { stepId: string }) {
       </Note>
     );
   }
-  const fields = fieldsOf(info.configSchema);
+  const fields = shownFields(fieldsOf(info.configSchema), step.config);
   const known = new Set(fields.map((field) => `config.${field.key}`));
   const rest = problems.filter((one) => !one.field || !known.has(one.field.split('.').slice(0, 2).join('.')));
   return (

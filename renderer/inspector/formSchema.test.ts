@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { JsonObject } from '#shared/json.ts';
-import { formFields, isExpression, missingField, readAnyValue, words } from './formSchema.ts';
+import { formFields, isExpression, missingField, readAnyValue, shownFields, words } from './formSchema.ts';
 
 const fieldsOf = (schema: z.ZodObject) => formFields(z.toJSONSchema(schema, { io: 'input' }) as JsonObject);
 
@@ -76,7 +76,7 @@ test('a choice of texts is a select, a choice of shapes takes any value', () => 
 
 test('a required field that is empty is named, one with a default is not', () => {
   const fields = fieldsOf(z.strictObject({ method: z.string().default('GET'), url: z.string() }));
-  expect(missingField(fields, {})?.title).toBe('Url');
+  expect(missingField(fields, {})?.title).toBe('URL');
   expect(missingField(fields, { url: '' })?.key).toBe('url');
   expect(missingField(fields, { url: 'https://sluice.example' })).toBeUndefined();
 });
@@ -102,4 +102,29 @@ test('expressions and templates are told from plain text', () => {
 test('keys are read as words', () => {
   expect(words('catchUpMinutes')).toBe('Catch up minutes');
   expect(words('at_once')).toBe('At once');
+  expect(words('idHeader')).toBe('ID header');
+  expect(['sha256', 'jwt', 'github', 'hex', 'constructor'].map(words)).toEqual([
+    'SHA-256',
+    'JWT',
+    'GitHub',
+    'Hex',
+    'Constructor',
+  ]);
+});
+
+test('a field that belongs to a choice is there only while that is chosen', () => {
+  const fields = fieldsOf(
+    z.strictObject({
+      verify: z.enum(['none', 'hmac', 'jwt']).default('none'),
+      hmac: z.string().meta({ showWhen: { verify: 'hmac' } }),
+      header: z.string().meta({ showWhen: { verify: ['hmac', 'jwt'] } }),
+    }),
+  );
+  const shown = (config: JsonObject) => shownFields(fields, config).map((field) => field.key);
+  expect(shown({})).toEqual(['verify']);
+  expect(shown({ verify: 'hmac' })).toEqual(['verify', 'hmac', 'header']);
+  expect(shown({ verify: 'jwt' })).toEqual(['verify', 'header']);
+  expect(shown({ verify: '=$env.verify' })).toEqual(['verify', 'hmac', 'header']);
+  expect(missingField(fields, {})).toBeUndefined();
+  expect(missingField(fields, { verify: 'jwt' })?.key).toBe('header');
 });

@@ -38,6 +38,8 @@ export type FieldModel = {
   /** Of a list or a map: what one entry looks like. */
   entry?: FieldModel;
   language?: 'javascript' | 'typescript';
+  /** Only while the fields beside it have these values: `{ verify: 'hmac' }`. */
+  showWhen?: JsonObject;
 };
 
 /** The fields of an object's schema, in the order the step type wants. */
@@ -72,6 +74,7 @@ function toField(key: string, schema: JsonObject, root: JsonObject, required: bo
     unit: text(schema.unit),
     fallback: schema.default,
   };
+  if (isJsonObject(schema.showWhen)) field.showWhen = schema.showWhen;
   if (key.endsWith('Ms') && !field.unit) field.unit = 'ms';
   if (typeof shape.minimum === 'number') field.min = shape.minimum;
   if (typeof shape.maximum === 'number' && shape.maximum < Number.MAX_SAFE_INTEGER) field.max = shape.maximum;
@@ -154,12 +157,20 @@ function optionWords(value: string): string {
   return /^[A-Z0-9]+$/.test(value) ? value : words(value);
 }
 
-/** `catchUpMinutes` reads "Catch up minutes". */
+/** How names that are no plain words are written. */
+const SPELLINGS: Record<string, string> = Object.fromEntries(
+  ['API', 'CSV', 'GitHub', 'HMAC', 'HTML', 'HTTP', 'ID', 'JSON', 'JWT', 'SQL', 'URL', 'UTC', 'XML', 'YAML']
+    .map((word) => [word.toLowerCase(), word])
+    .concat([1, 224, 256, 384, 512].map((size) => [`sha${size}`, `SHA-${size}`])),
+);
+
+/** `catchUpMinutes` reads "Catch up minutes", `idHeader` "ID header". */
 export function words(key: string): string {
   const spaced = key
     .replace(/Ms$/, '')
     .replace(/[_-]+/g, ' ')
-    .replace(/([a-z0-9])([A-Z])/g, (_, before: string, after: string) => `${before} ${after.toLowerCase()}`);
+    .replace(/([a-z0-9])([A-Z])/g, (_, before: string, after: string) => `${before} ${after.toLowerCase()}`)
+    .replace(/\S+/g, (word) => (Object.hasOwn(SPELLINGS, word) ? (SPELLINGS[word] ?? word) : word));
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }
 
@@ -190,9 +201,19 @@ export function showAnyValue(value: Json | undefined): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
+/** The fields that count with what is set now. One whose condition is an expression is known only in a run, so it counts. */
+export function shownFields(fields: FieldModel[], config: JsonObject): FieldModel[] {
+  return fields.filter(({ showWhen = {} }) =>
+    Object.entries(showWhen).every(([key, wanted]) => {
+      const value = config[key] ?? fields.find((field) => field.key === key)?.fallback;
+      return isExpression(value) || (Array.isArray(wanted) ? wanted.includes(value as Json) : value === wanted);
+    }),
+  );
+}
+
 /** The first required field that is empty, for the card's "lacks a field". */
 export function missingField(fields: FieldModel[], config: JsonObject): FieldModel | undefined {
-  return fields.find((field) => field.required && isEmpty(config[field.key]));
+  return shownFields(fields, config).find((field) => field.required && isEmpty(config[field.key]));
 }
 
 function isEmpty(value: Json | undefined): boolean {

@@ -6,7 +6,7 @@ import { SluiceError } from '#shared/error.ts';
 import { Slug } from '#shared/ids.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import { ConfigField } from '../inspector/ConfigField.tsx';
-import { formFields } from '../inspector/formSchema.ts';
+import { formFields, shownFields } from '../inspector/formSchema.ts';
 import { previewScope } from '../inspector/preview.ts';
 import type { FieldScope } from '../inspector/usePreviewScope.ts';
 import { StateBadge } from '../look/Badge.tsx';
@@ -169,7 +169,7 @@ function ConnectionDialog(props: ConnectionDialogProps) {
   const [error, setError] = useState<SluiceError>();
   const [busy, setBusy] = useState(false);
   const connector = connectors.find((one) => one.name === kind);
-  const fields = connector ? formFields(connector.schema) : [];
+  const fields = connector ? shownFields(formFields(connector.schema), secret) : [];
   const isNew = props.name === undefined;
   const wrongName =
     isNew && name !== '' && !Slug.safeParse(name).success

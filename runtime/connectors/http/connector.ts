@@ -12,23 +12,37 @@ export const http = defineConnector({
       help: 'How the service wants to be told who you are.',
       order: 1,
     }),
-    username: z.string().max(500).optional().meta({ title: 'User name', help: 'For basic.', order: 2 }),
+    username: z
+      .string()
+      .max(500)
+      .optional()
+      .meta({ title: 'User name', showWhen: { kind: 'basic' }, order: 2 }),
     password: z
       .string()
       .max(5_000)
       .optional()
-      .meta({ title: 'Password', help: 'For basic.', widget: 'secret', order: 3 }),
-    token: z.string().max(20_000).optional().meta({ title: 'Token', help: 'For bearer.', widget: 'secret', order: 4 }),
+      .meta({ title: 'Password', showWhen: { kind: 'basic' }, widget: 'secret', order: 3 }),
+    token: z
+      .string()
+      .max(20_000)
+      .optional()
+      .meta({ title: 'Token', showWhen: { kind: 'bearer' }, widget: 'secret', order: 4 }),
     header: z
       .string()
       .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/, 'must be the name of a header')
       .optional()
-      .meta({ title: 'Header', help: 'For header: the name the service expects.', placeholder: 'X-Api-Key', order: 5 }),
+      .meta({
+        title: 'Header',
+        help: 'The name the service expects.',
+        showWhen: { kind: 'header' },
+        placeholder: 'X-Api-Key',
+        order: 5,
+      }),
     value: z
       .string()
       .max(20_000)
       .optional()
-      .meta({ title: 'Value of the header', help: 'For header.', widget: 'secret', order: 6 }),
+      .meta({ title: 'Value of the header', showWhen: { kind: 'header' }, widget: 'secret', order: 6 }),
   }),
   sign({ kind, username, password, token, header, value }): Record<string, string> {
     switch (kind) {

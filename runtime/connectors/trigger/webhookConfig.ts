@@ -83,7 +83,7 @@ export const WebhookConfig = z.strictObject({
     expression: false,
     order: 4,
   }),
-  hmac: HmacScheme.optional().meta({ title: 'Signature', help: 'For hmac.', expression: false, order: 5 }),
+  hmac: HmacScheme.optional().meta({ title: 'Signature', showWhen: { verify: 'hmac' }, expression: false, order: 5 }),
   maxBytes: z
     .int()
     .min(1)
