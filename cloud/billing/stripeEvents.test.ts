@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { type AddressInfo, createServer } from 'node:net';
 import type Stripe from 'stripe';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { type Logger, Secret } from '#shared/log.ts';
 import { permissionsOf } from '#shared/permission.ts';
 import { createTenantDatabase, type TenantDatabase } from '../../tests/fixtures/tenantDatabase.ts';
@@ -318,7 +319,11 @@ test('who has not confirmed an address cannot pay', async () => {
 });
 
 test('a provider that does not answer is said to be unavailable', async () => {
-  const gone = createStripe({ secretKey: settings.secretKey, apiUrl: 'http://127.0.0.1:1' });
+  const deaf = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void deaf.close());
+  const apiUrl = `http://127.0.0.1:${(deaf.address() as AddressInfo).port}`;
+  const gone = createStripe({ secretKey: settings.secretKey, apiUrl });
   const broken = createBillingService({
     db: tenants.db,
     clock: systemClock,
