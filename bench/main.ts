@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { FULL, QUICK, runBench } from './bench.ts';
 import { asMarkdown, asText } from './tables.ts';
@@ -15,4 +15,13 @@ if (!values.quick) {
   mkdirSync(results, { recursive: true });
   writeFileSync(new URL('latest.json', results), `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(new URL('table.md', results), asMarkdown(report));
+  const readme = new URL('../README.md', import.meta.url);
+  const between = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
+  writeFileSync(
+    readme,
+    readFileSync(readme, 'utf8').replace(
+      between,
+      (_all, open: string, close: string) => `${open}\n${asMarkdown(report)}\n${close}`,
+    ),
+  );
 }
