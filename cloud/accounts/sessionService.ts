@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomUUID } from 'node:crypto';
-import type { Tokens } from '#shared/contract/cloudApi.ts';
+import type { Tokens } from '#shared/contract/cloud/auth.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database, Tx } from '../platform/database.ts';

@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Tokens } from '#shared/contract/cloud/auth.ts';
 import type { User, Workspace } from '#shared/contract/cloud/common.ts';
-import type { Tokens } from '#shared/contract/cloudApi.ts';
 import type { AccountState } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { withFileLock } from '../vault/fileLock.ts';

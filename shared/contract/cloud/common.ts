@@ -5,6 +5,10 @@ import { ROLES } from '../../permission.ts';
 import { PLAN_SLUGS } from '../../plan.ts';
 import { RunStatus, StepError, WaitReason } from '../../run/events.ts';
 
+/** Nothing to say, or nothing to add. */
+export const Empty = z.strictObject({});
+export const Done = z.strictObject({ done: z.literal(true) });
+
 export const User = z.strictObject({
   id: Uuid,
   email: z.string(),

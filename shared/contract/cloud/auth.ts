@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import type { HttpGroup } from '../contract.ts';
+import { Done, Empty, User, Workspace } from './common.ts';
+
+const Email = z.string().trim().toLowerCase().pipe(z.email().max(254));
+const Password = z.string().min(8, 'needs at least 8 characters').max(200);
+
+export const Tokens = z.strictObject({
+  accessToken: z.string(),
+  /** Of the access token, in seconds. */
+  expiresIn: z.int(),
+  refreshToken: z.string(),
+});
+export type Tokens = z.infer<typeof Tokens>;
+
+export const auth = {
+  register: {
+    route: 'POST /v1/auth/register',
+    access: 'public',
+    rate: 'sign_up',
+    input: z.strictObject({ email: Email, password: Password, name: z.string().trim().min(1).max(120) }),
+    output: Done,
+  },
+  verifyEmail: {
+    route: 'POST /v1/auth/verify-email',
+    access: 'public',
+    rate: 'sign_in',
+    input: z.strictObject({ token: z.string().max(200) }),
+    output: Done,
+  },
+  /** Password sign-in for a program with its own form. The desktop and the command line use the browser instead. */
+  signIn: {
+    route: 'POST /v1/auth/sign-in',
+    access: 'public',
+    rate: 'sign_in',
+    input: z.strictObject({
+      email: Email,
+      password: z.string().max(200),
+      deviceName: z.string().max(120).default('API'),
+    }),
+    output: Tokens,
+  },
+  /** Ends the desktop's loopback sign-in (RFC 8252, PKCE S256), and renews tokens; both rotate the refresh token. */
+  token: {
+    route: 'POST /v1/auth/token',
+    access: 'public',
+    rate: 'sign_in',
+    input: z.discriminatedUnion('grantType', [
+      z.strictObject({
+        grantType: z.literal('authorization_code'),
+        code: z.string().max(200),
+        codeVerifier: z.string().min(43).max(128),
+        redirectUri: z.url(),
+        deviceName: z.string().max(120),
+      }),
+      z.strictObject({ grantType: z.literal('refresh_token'), refreshToken: z.string().max(200) }),
+    ]),
+    output: Tokens,
+  },
+  signOut: { route: 'POST /v1/auth/sign-out', access: 'session', rate: 'write', input: Empty, output: Done },
+  whoami: {
+    route: 'GET /v1/auth/whoami',
+    access: 'session',
+    rate: 'read',
+    input: Empty,
+    output: z.strictObject({ user: User, workspaces: z.array(Workspace) }),
+  },
+} as const satisfies HttpGroup;
