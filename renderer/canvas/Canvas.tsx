@@ -14,7 +14,7 @@ import {
   useReactFlow,
   type Viewport,
 } from '@xyflow/react';
-import { type ClipboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { stepTypeInfo } from '#shared/workflow/catalog.ts';
 import { edgeKey, parseEdge, type Workflow } from '#shared/workflow/tree.ts';
@@ -26,20 +26,20 @@ import { now, useEditor } from '../state/store.ts';
 import { ConnectDialog } from './ConnectDialog.tsx';
 import './canvas.css';
 import { CanvasTools, ReadOnlyChip, RunPill } from './CanvasOverlays.tsx';
-import { copyText, loadYaml, pasteEdit } from './clipboard.ts';
-import { connectSteps, putIntoEdge, removeSelection } from './commands.ts';
+import { connectSteps, putIntoEdge } from './commands.ts';
 import { EmptyCanvas } from './EmptyCanvas.tsx';
 import { FlowEdge } from './FlowEdge.tsx';
-import { fitAll, reveal } from './fit.ts';
+import { fitFirst } from './fit.ts';
 import { Outline } from './Outline.tsx';
 import { RenameStep } from './RenameStep.tsx';
 import { StepNode } from './StepNode.tsx';
 import { useCanvasKeys } from './useCanvasKeys.ts';
+import { useClipboard } from './useClipboard.ts';
+import { useReveal } from './useReveal.ts';
 
 const NODE_TYPES = { step: StepNode };
 const EDGE_TYPES = { flow: FlowEdge };
 const MINIMAP_FROM = 20;
-const REVEAL_MS = 220;
 const ONLY_VISIBLE_FROM = 80;
 
 /** The drawing of the open workflow, with its keys, its step search and its outline for screen readers. */
@@ -67,21 +67,10 @@ function Drawing() {
   const [connecting, setConnecting] = useState<string>();
   const [moving, setMoving] = useState(false);
   const box = useRef<HTMLDivElement>(null);
-  const pointer = useRef({ x: 0, y: 0 });
   const flow = useReactFlow();
+  const clipboard = useClipboard(box);
+  useReveal(box);
   useCanvasKeys({ onMode: setMode, onRename: setRenaming, onConnect: setConnecting });
-
-  useEffect(() => {
-    void loadYaml();
-  }, []);
-
-  // Opening the form may push the selected card out of view.
-  useEffect(() => {
-    const [only] = selection;
-    if (selection.length !== 1 || !only) return;
-    const timer = setTimeout(() => reveal(flow, only), REVEAL_MS);
-    return () => clearTimeout(timer);
-  }, [selection, flow]);
 
   // The nodes follow the tree; one that did not change stays the same object, so only changed cards are drawn again.
   useEffect(() => {
@@ -173,32 +162,6 @@ function Drawing() {
     );
   }
 
-  function onCopy(event: ClipboardEvent) {
-    if (!workflow || selection.length === 0 || (event.target as HTMLElement).closest('input, textarea')) return;
-    const text = copyText(workflow, selection);
-    if (!text) return;
-    event.preventDefault();
-    event.clipboardData.setData('text/plain', text);
-    if (event.type === 'cut') removeSelection();
-    else now().announce(`${selection.length} steps copied.`);
-  }
-
-  function onPaste(event: ClipboardEvent) {
-    const { workflowId } = now();
-    if (!workflow || !workflowId || readOnly || (event.target as HTMLElement).closest('input, textarea')) return;
-    const at = box.current?.matches(':hover') ? flow.screenToFlowPosition(pointer.current) : undefined;
-    const paste = pasteEdit(
-      event.clipboardData.getData('text/plain'),
-      workflowId,
-      workflow,
-      at && [snap(at.x), snap(at.y)],
-      Math.random,
-    );
-    if (!paste) return;
-    event.preventDefault();
-    if (now().edit([paste])) now().select(Object.keys(paste.steps));
-  }
-
   /** Names never fall under 11 px on screen: the words grow as the drawing shrinks. */
   function onViewport({ zoom }: Viewport) {
     const element = box.current;
@@ -215,12 +178,7 @@ function Drawing() {
       data-hand={mode === 'hand'}
       data-moving={moving}
       data-far="no"
-      onCopy={onCopy}
-      onCut={onCopy}
-      onPaste={onPaste}
-      onPointerMove={(event) => {
-        pointer.current = { x: event.clientX, y: event.clientY };
-      }}
+      {...clipboard}
     >
       <Outline />
       <ReactFlow
@@ -257,7 +215,7 @@ function Drawing() {
         connectionRadius={28}
         onViewportChange={onViewport}
         onInit={(instance) => {
-          fitAll(instance);
+          fitFirst(instance);
           onViewport(instance.getViewport());
         }}
         nodesDraggable={!readOnly && mode === 'select'}

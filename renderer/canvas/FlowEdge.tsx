@@ -1,10 +1,11 @@
 import { EdgeLabelRenderer, type EdgeProps, getBezierPath, getSmoothStepPath, Position } from '@xyflow/react';
 import { Plus } from 'lucide-react';
 import { memo, useState } from 'react';
-import { edgeKey, parseEdge } from '#shared/workflow/tree.ts';
-import { formatCount, formatNumber } from '../look/format.ts';
+import { parseEdge } from '#shared/workflow/tree.ts';
+import { formatCount } from '../look/format.ts';
 import { shownRunOf } from '../state/runSlice.ts';
 import { isOver } from '../state/runView.ts';
+import { edgeWords } from '../state/stepFacts.ts';
 import { type EditorState, now, useEditor } from '../state/store.ts';
 
 type EdgeState = 'idle' | 'running' | 'done' | 'error' | 'not_taken';
@@ -35,6 +36,7 @@ export const FlowEdge = memo(function FlowEdge(props: EdgeProps) {
   const readOnly = useEditor((editor) => editor.readOnlyRun !== undefined);
   const [hovered, setHovered] = useState(false);
   const count = countText === undefined ? undefined : Number(countText);
+  const words = useEditor(edgeWords(id, count));
 
   const ends = { sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition };
   const straight = sourcePosition === Position.Right && targetPosition === Position.Left && targetX - sourceX > 10;
@@ -60,7 +62,7 @@ export const FlowEdge = memo(function FlowEdge(props: EdgeProps) {
             className="edge-add nodrag nopan"
             style={at}
             aria-label="Add a step here"
-            title={count === undefined ? 'Add a step here' : `${formatNumber(count)} items; add a step here`}
+            title={count === undefined ? 'Add a step here' : `${words}; add a step here`}
             onMouseEnter={() => setHovered(true)}
             onMouseLeave={() => setHovered(false)}
             onClick={(event) => now().add({ splitEdge: id, screen: { x: event.clientX, y: event.clientY } })}
@@ -74,8 +76,8 @@ export const FlowEdge = memo(function FlowEdge(props: EdgeProps) {
               className="edge-pill nodrag nopan"
               style={at}
               data-state={state}
-              title={`${formatNumber(count)} ${count === 1 ? 'item' : 'items'}`}
-              aria-label={`${formatNumber(count)} items on ${edgeKey(parseEdge(id))}`}
+              title={words}
+              aria-label={words}
               onClick={() => {
                 now().select([parseEdge(id).from]);
                 now().setBottom({ open: true, tab: 'data' });

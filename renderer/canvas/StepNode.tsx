@@ -1,4 +1,4 @@
-import { Handle, type NodeProps, Position, useUpdateNodeInternals } from '@xyflow/react';
+import { type NodeProps, useUpdateNodeInternals } from '@xyflow/react';
 import { Pin, Play, Power, Trash2 } from 'lucide-react';
 import { memo, useEffect } from 'react';
 import { useShallow } from 'zustand/react/shallow';
@@ -13,6 +13,7 @@ import { cardState, isPinned, lackingField, metaLine, runStepById } from '../sta
 import { portsOf } from '../state/steps.ts';
 import { now, useEditor } from '../state/store.ts';
 import { removeSelection, runFrom, toggleDisabled, togglePin } from './commands.ts';
+import { Inputs, Outputs } from './Ports.tsx';
 
 /** Reads only its own step, so typing in one form redraws one card. */
 export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
@@ -38,7 +39,8 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
   const inputs = inputText.split(' ').filter(Boolean);
   const outputs = outputText.split(' ').filter(Boolean);
   const trigger = inputs.length === 0;
-  const meta = metaLine(step, ran, state, lacks);
+  const [meta, extra] = metaLine(step, ran, state, lacks);
+  const about = extra ? `${meta}, ${extra}` : meta;
   const { word, glyph, cardGlyph } = STATES[state];
   const Glyph = cardGlyph ?? glyph;
   const silent = state === 'idle' || state === 'skipped' || state === 'disabled' || state === 'queued';
@@ -51,21 +53,24 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
       data-selected={selected}
       data-trigger={trigger}
       data-sub={step.uses === 'flow.runWorkflow'}
-      aria-label={`${step.name}, ${step.uses}, ${word}, ${meta}`}
-      title={`${step.name}\n${meta}`}
+      aria-label={`${step.name}, ${step.uses}, ${word}, ${about}`}
+      title={`${step.name}\n${about}`}
     >
-      <Inputs ports={inputs} loop={step.uses === 'flow.loop'} />
+      <Inputs name={step.name} ports={inputs} loop={step.uses === 'flow.loop'} />
       <span className="step-tile">
         <StepIcon uses={step.uses} className="size-4.5 stroke-[1.75]" />
       </span>
       <div className="step-words">
         <h3 className="step-name">{step.name}</h3>
         <p className="step-meta">
-          {moving && ran?.startedAt ? (
-            <Elapsed since={ran.startedAt} until={ran.retryAt} word={state === 'running' ? '' : meta} />
-          ) : (
-            meta
-          )}
+          <span>
+            {moving && ran?.startedAt ? (
+              <Elapsed since={ran.startedAt} until={ran.retryAt} word={state === 'running' ? '' : meta} />
+            ) : (
+              meta
+            )}
+          </span>
+          {extra && <span>, {extra}</span>}
         </p>
       </div>
       {!silent && (
@@ -74,7 +79,7 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
         </span>
       )}
       {state === 'running' && <span className="step-progress" />}
-      <Outputs ports={outputs} loop={step.uses === 'flow.loop'} />
+      <Outputs name={step.name} ports={outputs} loop={step.uses === 'flow.loop'} />
       <StepTools stepId={id} trigger={trigger} />
     </article>
   );
@@ -86,67 +91,6 @@ function Elapsed({ since, until, word }: { since: string; until?: string; word: 
   if (until) return `${word}, in ${formatDuration(Math.max(0, Date.parse(until) - time))}`;
   const spent = formatDuration(Math.max(0, time - Date.parse(since)));
   return word ? `${word}, ${spent}` : spent;
-}
-
-/** Along one side, in the middle when there is one. */
-const spread = (index: number, count: number) => `${((index + 1) / (count + 1)) * 100}%`;
-
-function Inputs({ ports, loop }: { ports: string[]; loop: boolean }) {
-  const left = loop ? ports.filter((port) => port !== 'next') : ports;
-  return (
-    <>
-      {left.map((port, index) => (
-        <span key={port}>
-          <Handle id={port} type="target" position={Position.Left} style={{ top: spread(index, left.length) }} />
-          {left.length > 1 && (
-            <span
-              className="port-name"
-              style={{ right: 'calc(100% + 8px)', top: `calc(${spread(index, left.length)} - 16px)` }}
-            >
-              {port}
-            </span>
-          )}
-        </span>
-      ))}
-      {loop && ports.includes('next') && (
-        <Handle id="next" type="target" position={Position.Bottom} style={{ left: '52%' }} />
-      )}
-    </>
-  );
-}
-
-function Outputs({ ports, loop }: { ports: string[]; loop: boolean }) {
-  const right = ports.filter((port) => port !== 'error' && !(loop && port === 'loop'));
-  return (
-    <>
-      {right.map((port, index) => (
-        <span key={port}>
-          <Handle id={port} type="source" position={Position.Right} style={{ top: spread(index, right.length) }} />
-          {right.length > 1 && (
-            <span
-              className="port-name"
-              style={{ left: 'calc(100% + 8px)', top: `calc(${spread(index, right.length)} - 16px)` }}
-            >
-              {port}
-            </span>
-          )}
-        </span>
-      ))}
-      {loop && ports.includes('loop') && (
-        <Handle id="loop" type="source" position={Position.Bottom} style={{ left: '28%' }} />
-      )}
-      {ports.includes('error') && (
-        <Handle
-          id="error"
-          type="source"
-          position={Position.Bottom}
-          className="port-error"
-          style={{ left: '82%' }}
-          aria-label="error"
-        />
-      )}
-    </>
-  );
 }
 
 function StepTools({ stepId, trigger }: { stepId: string; trigger: boolean }) {

@@ -1,6 +1,6 @@
 import type { StepState } from '#shared/run/foldRun.ts';
 import { stepTypeInfo } from '#shared/workflow/catalog.ts';
-import type { Step } from '#shared/workflow/tree.ts';
+import { parseEdge, type Step } from '#shared/workflow/tree.ts';
 import { formFields, missingField } from '../inspector/formSchema.ts';
 import type { StateName } from '../look/Badge.tsx';
 import { formatDuration, plural } from '../look/format.ts';
@@ -64,6 +64,17 @@ export const cardState =
     return ran;
   };
 
+/** An edge in words: `24 items from Large order? (true) to Accept`. */
+export const edgeWords =
+  (key: string, count: number | undefined) =>
+  (state: EditorState): string => {
+    const { from, outPort, to } = parseEdge(key);
+    const steps = openWorkflow(state)?.steps;
+    const port = outPort === 'main' ? '' : ` (${outPort})`;
+    const ends = `from ${steps?.[from]?.name ?? from}${port} to ${steps?.[to]?.name ?? to}`;
+    return count === undefined ? ends : `${plural(count, 'item')} ${ends}`;
+  };
+
 const WAITS = {
   delay: 'Delay',
   approval: 'Approval',
@@ -72,8 +83,25 @@ const WAITS = {
   needs_attention: 'Needs a decision',
 };
 
-/** The line below a card's name: error or reason, items and time, connection, type. Running times are the caller's. */
-export function metaLine(step: Step, ran: StepState | undefined, state: StateName, lacks: string | undefined): string {
+/**
+ * The line below a card's name: error or reason, items, connection, type; and what follows where there is room for it: the
+ * time. Running times are the caller's.
+ */
+export function metaLine(
+  step: Step,
+  ran: StepState | undefined,
+  state: StateName,
+  lacks: string | undefined,
+): [text: string, extra?: string] {
+  if (state === 'succeeded' && ran) {
+    const count = plural(countItems(ran.itemsOut), 'item');
+    const text = ran.iterations > 1 ? `${plural(ran.iterations, 'run')}, ${count}` : count;
+    return ran.durationMs > 0 ? [text, formatDuration(ran.durationMs)] : [text];
+  }
+  return [stateWords(step, ran, state, lacks)];
+}
+
+function stateWords(step: Step, ran: StepState | undefined, state: StateName, lacks: string | undefined): string {
   switch (state) {
     case 'failed':
     case 'timed_out':
@@ -94,12 +122,6 @@ export function metaLine(step: Step, ran: StepState | undefined, state: StateNam
       return 'Pinned output';
     case 'lacks':
       return lacks ?? 'Not complete';
-    case 'succeeded': {
-      if (!ran) return '';
-      const count = plural(countItems(ran.itemsOut), 'item');
-      const times = ran.iterations > 1 ? `${plural(ran.iterations, 'run')}, ` : '';
-      return `${times}${count}${ran.durationMs > 0 ? `, ${formatDuration(ran.durationMs)}` : ''}`;
-    }
     default:
       return step.connection ?? step.uses;
   }

@@ -12,7 +12,7 @@ export async function expectState(page: Page, name: string, word: string): Promi
 
 /** The number on the edge between two steps, as a button that opens its data. */
 export function edgeCount(page: Page, count: number, from: string, to: string): Locator {
-  return page.getByRole('button', { name: new RegExp(`^${count} items? .*${from}.*${to}`, 'i') });
+  return page.getByRole('button', { name: new RegExp(`^${count} items? from ${escaped(from)}.* to ${escaped(to)}$`) });
 }
 
 /** Runs the workflow from its trigger. */

@@ -24,14 +24,14 @@ test('J1: the sample project opens, runs, and runs again from a changed step, wi
   await test.step('Run lets items flow over the edges', async () => {
     await run(page);
     for (const name of ['Start', 'Make a guest list', 'Greet each guest']) await expectState(page, name, 'Succeeded');
-    await expect(edgeCount(page, 1, 'start', 'guests')).toHaveText('1');
-    await expect(edgeCount(page, 4, 'guests', 'greet')).toHaveText('4');
+    await expect(edgeCount(page, 1, 'Start', 'Make a guest list')).toHaveText('1');
+    await expect(edgeCount(page, 4, 'Make a guest list', 'Greet each guest')).toHaveText('4');
     await expect(page.getByRole('tree', { name: 'Steps of Hello' })).toContainText('Succeeded, 4 items');
   });
 
   const data = page.getByRole('region', { name: 'Data and log' });
   await test.step('a click on a count opens that data, as table and as JSON', async () => {
-    await edgeCount(page, 4, 'guests', 'greet').click();
+    await edgeCount(page, 4, 'Make a guest list', 'Greet each guest').click();
     await expect(data.getByRole('columnheader', { name: 'name' })).toBeVisible();
     await expect(data.getByRole('row')).toHaveCount(5);
     await expect(data.getByRole('cell', { name: 'Earth' })).toBeVisible();

@@ -92,7 +92,7 @@ test('J2: a workflow is drawn by dragging from ports, with live results, pinned 
     await inspector.getByLabel('Sample items').fill('[{ "id": 3, "amount": 1 }]');
     await run(page);
     await expectState(page, 'Start', 'Succeeded, 1 item');
-    await expect(edgeCount(page, 2, 'set', 'if')).toBeVisible();
+    await expect(edgeCount(page, 2, 'Set fields', 'If')).toBeVisible();
   });
 
   await test.step('undo and redo, fields too', async () => {
