@@ -16,6 +16,7 @@ type DialogProps = {
   consequence?: ReactNode;
   actions?: ReactNode;
   children: ReactNode;
+  /** The body has its own padding and scrolls within its parts. */
   bare?: boolean;
 };
 
@@ -40,14 +41,19 @@ export function Dialog({
         <Radix.Content
           aria-describedby={undefined}
           onOpenAutoFocus={(event) => {
-            // Where one types comes first, else the act at the right of the footer; never the button that closes.
+            // Where one types comes first, but for what may be left out; else the act at the right of the footer; never the
+            // button that closes.
             const box = event.currentTarget as HTMLElement;
             const first =
-              box.querySelector<HTMLElement>('[data-body] :is(input, textarea, [role="combobox"])') ??
+              box.querySelector<HTMLElement>('[data-body] :is(input, textarea, [role="combobox"]):not([data-later])') ??
               [...box.querySelectorAll<HTMLElement>('footer button')].at(-1);
             if (!first) return;
             event.preventDefault();
             first.focus();
+          }}
+          onInteractOutside={(event) => {
+            // A message that passes lies above the dialog and does not belong to what is behind it.
+            if ((event.target as HTMLElement | null)?.closest('[data-toasts]')) event.preventDefault();
           }}
           className={cx(
             'fixed top-[min(11vh,100px)] left-1/2 z-50 flex max-h-[min(82vh,720px)] max-w-[calc(100vw-32px)] -translate-x-1/2 flex-col overflow-hidden rounded-dialog bg-panel shadow-dialog outline-none animate-[fade-in_180ms_ease-out]',
@@ -61,7 +67,10 @@ export function Dialog({
               <Button look="ghost" className="ml-auto" aria-label="Close" icon={<X className="icon" />} />
             </Radix.Close>
           </header>
-          <div data-body className={cx('min-h-0 flex-1 overflow-auto', !bare && 'flex flex-col gap-4 p-5')}>
+          <div
+            data-body
+            className={cx('flex min-h-0 flex-1 flex-col', bare ? 'overflow-hidden' : 'gap-4 overflow-auto p-5')}
+          >
             {children}
           </div>
           {(actions || consequence) && (

@@ -20,6 +20,31 @@ export function Changes({ changes }: { changes: Change[] }) {
   );
 }
 
+const SIGNS = [
+  { kind: 'added', sign: '+', ink: 'text-ok-ink' },
+  { kind: 'changed', sign: '~', ink: 'text-wait-ink' },
+  { kind: 'removed', sign: '−', ink: 'text-bad-ink' },
+] as const;
+
+/** How many things came, changed and went; what did not happen is left out. */
+export function ChangeCounts({ changes }: { changes: Change[] }) {
+  return (
+    <span className="ml-auto flex gap-2.5 font-mono text-small">
+      {SIGNS.map(({ kind, sign, ink }) => {
+        const count = changes.filter((one) => one.kind === kind).length;
+        return (
+          count > 0 && (
+            <span key={kind} className={ink} title={`${count} ${kind}`}>
+              {sign}
+              {count}
+            </span>
+          )
+        );
+      })}
+    </span>
+  );
+}
+
 function OneChange({ change }: { change: Change }) {
   const [open, setOpen] = useState(change.fields.length > 0 && change.fields.length < 4 && change.kind === 'changed');
   const Glyph = GLYPHS[change.kind];

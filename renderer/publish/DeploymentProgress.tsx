@@ -12,7 +12,7 @@ import { Addresses } from './Addresses.tsx';
 const STAGES: { status: DeploymentStatus; doing: string; done: string }[] = [
   { status: 'queued', doing: 'Waiting for its turn', done: 'Version frozen' },
   { status: 'validating', doing: 'Checking the version', done: 'Version checked' },
-  { status: 'provisioning', doing: 'Starting the container', done: 'Container started' },
+  { status: 'provisioning', doing: 'Starting the runtime', done: 'Runtime started' },
   { status: 'active', doing: 'Placing webhooks and schedules', done: 'Live' },
 ];
 

@@ -1,6 +1,7 @@
 import type { MeterUsage } from '#shared/contract/cloud/common.ts';
 import { formatBytes, formatNumber, formatTime } from '../look/format.ts';
 import { Meter } from '../look/Meter.tsx';
+import { metersToShow } from './metersToShow.ts';
 
 const NAMES: Record<string, string> = {
   'workflow.runs': 'Hosted runs',
@@ -11,11 +12,11 @@ const NAMES: Record<string, string> = {
   'ai.tokens': 'AI tokens',
 };
 
-/** Used of included, for each thing that is counted. */
+/** Used of included, for what matters before a publish. */
 export function Usage({ meters }: { meters: MeterUsage[] }) {
   return (
     <div className="flex flex-col gap-3.5">
-      {meters.map((meter) => (
+      {metersToShow(meters).map((meter) => (
         <Meter
           key={`${meter.meter} ${meter.period}`}
           label={`${NAMES[meter.meter] ?? meter.meter} ${meter.period === 'day' ? 'today' : 'this month'}`}
