@@ -1,29 +1,20 @@
-import { CornerUpLeft, Radio, RefreshCw, Search, Square } from 'lucide-react';
+import { Radio, RefreshCw, Search } from 'lucide-react';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
-import { StateBadge, StateGlyph, type StateName } from '../look/Badge.tsx';
+import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { cx } from '../look/cx.ts';
 import { formatDuration, formatTime, plural } from '../look/format.ts';
 import { Input } from '../look/Input.tsx';
-import { Note } from '../look/Note.tsx';
 import { Screen } from '../look/Screen.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { TabRow } from '../look/Tabs.tsx';
 import { useNow } from '../look/useNow.ts';
-import { countItems, isOver, stateOfStep } from '../state/runView.ts';
+import { isOver } from '../state/runView.ts';
 import { editor, now, useEditor } from '../state/store.ts';
+import { RunDetail, TRIGGERS, type Where } from './RunDetail.tsx';
 
-type Where = 'local' | 'hosted';
 type Filter = 'all' | 'running' | 'waiting' | 'failed' | 'succeeded';
-const TRIGGERS = {
-  manual: 'By hand',
-  schedule: 'Schedule',
-  webhook: 'Webhook',
-  event: 'Event',
-  api: 'API',
-  sub_workflow: 'Workflow',
-};
 const WAITS = {
   delay: 'Delay',
   approval: 'Approval',
@@ -274,90 +265,5 @@ function RunRow({ run, on, first, onSelect, onOpen }: RunRowProps) {
       </td>
       <td className={cx(cell, 'pr-6 text-right tabular-nums')}>{took === undefined ? '' : formatDuration(took)}</td>
     </tr>
-  );
-}
-
-function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
-  const view = useEditor((state) => state.runs[run.id]);
-  const workflow = useEditor((state) => state.doc?.tree.workflows[run.workflowId]);
-  useEffect(() => {
-    void now().loadRun(run.id, where);
-  }, [run.id, where]);
-  const steps = Object.entries(view?.run.steps ?? {});
-  const state = run.status as StateName;
-  async function cancel() {
-    const projectId = now().doc?.info.id;
-    if (!projectId) return;
-    const { client } = editor();
-    try {
-      await (where === 'local'
-        ? client.runs.cancel({ runId: run.id })
-        : client.hosted.cancel({ projectId, runId: run.id }));
-    } catch (thrown) {
-      now().fail(thrown, 'The run could not be stopped');
-    }
-  }
-  return (
-    <aside aria-label="Run" className="flex w-105 flex-none flex-col overflow-auto border-l border-line max-lg:w-80">
-      <header className="flex flex-col gap-3 border-b border-line p-4">
-        <h2 className="flex items-center gap-2 text-lead font-heading">
-          {run.workflowName} <StateBadge state={state} />
-        </h2>
-        <dl className="grid grid-cols-[84px_1fr] gap-y-1 text-small">
-          <dt className="text-ink-3">Started</dt>
-          <dd>
-            {formatTime(run.startedAt ?? run.queuedAt)}
-            {run.trigger === 'manual' ? ' by hand' : `, by ${TRIGGERS[run.trigger].toLowerCase()}`}
-          </dd>
-          <dt className="text-ink-3">Took</dt>
-          <dd>
-            {run.durationMs === undefined ? 'not over' : formatDuration(run.durationMs)},{' '}
-            {plural(run.stepCount, 'step')}
-          </dd>
-          <dt className="text-ink-3">Where</dt>
-          <dd>
-            {where === 'local' ? 'On this computer' : run.environment}
-            {run.versionNumber !== undefined && `, v${run.versionNumber}`}
-          </dd>
-        </dl>
-        <div className="flex gap-2">
-          <Button
-            look="primary"
-            icon={<CornerUpLeft className="icon-s" />}
-            blocked={!workflow && 'Its workflow is not in the project any more.'}
-            onClick={() => void now().showRun(run, where)}
-          >
-            Show on the canvas
-          </Button>
-          {!isOver(run.status) && (
-            <Button look="danger" icon={<Square className="icon-s" />} onClick={() => void cancel()}>
-              Stop
-            </Button>
-          )}
-        </div>
-      </header>
-      {run.error && (
-        <Note
-          kind="bad"
-          className="m-4 mb-0"
-          title={`${workflow?.steps[run.error.stepId ?? '']?.name ?? 'The run'}: ${run.error.message}`}
-        >
-          {run.error.detail}
-        </Note>
-      )}
-      <ul className="p-2 text-list" aria-label="Steps">
-        {steps.map(([stepId, step]) => (
-          <li key={stepId} className="flex h-7.25 items-center gap-2 rounded-control px-2">
-            <StateGlyph state={stateOfStep(step)} />
-            <span className="min-w-0 flex-1 truncate">{workflow?.steps[stepId]?.name ?? stepId}</span>
-            <span className="text-small tabular-nums text-ink-3">
-              {step.status === 'skipped'
-                ? 'Not reached'
-                : `${plural(countItems(step.itemsOut), 'item')} · ${step.attempt > 1 ? `${step.attempt} attempts · ` : ''}${formatDuration(step.durationMs)}`}
-            </span>
-          </li>
-        ))}
-      </ul>
-    </aside>
   );
 }
