@@ -6,6 +6,7 @@ import { Button } from '../look/Button.tsx';
 import { Mark } from '../look/Mark.tsx';
 import { Note } from '../look/Note.tsx';
 import { now, useEditor } from '../state/store.ts';
+import { ErrorBoundary } from './ErrorBoundary.tsx';
 import { LiveRegion, Toasts } from './Messages.tsx';
 import { Shell } from './Shell.tsx';
 import { useTheme } from './useTheme.ts';
@@ -17,7 +18,9 @@ export function App() {
   const hasProject = useEditor((state) => state.doc !== undefined);
   return (
     <>
-      {!ready ? <Starting /> : hasProject ? <Shell /> : <StartScreen />}
+      <ErrorBoundary what="The editor">
+        {!ready ? <Starting /> : hasProject ? <Shell /> : <StartScreen />}
+      </ErrorBoundary>
       <Toasts />
       <LiveRegion />
     </>

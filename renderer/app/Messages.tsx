@@ -13,7 +13,12 @@ const INKS = { ok: 'text-ok-ink', info: 'text-ink-3', bad: 'text-bad-ink' };
 export function Toasts() {
   const toasts = useEditor((state) => state.toasts);
   return (
-    <div className="pointer-events-none fixed inset-x-0 bottom-10 z-70 flex flex-col items-center gap-2 px-4">
+    // What is live stays in reach of screen readers while a dialog hides the rest. It is spoken by the region below, once.
+    <div
+      data-toasts
+      aria-live="off"
+      className="pointer-events-none fixed inset-x-0 bottom-10 z-70 flex flex-col items-center gap-2 px-4"
+    >
       {toasts.map((toast) => (
         <OneToast key={toast.id} toast={toast} />
       ))}
@@ -31,7 +36,8 @@ function OneToast({ toast }: { toast: Toast }) {
   const Glyph = GLYPHS[toast.kind];
   return (
     <div
-      role="status"
+      role="note"
+      aria-label="Message"
       onPointerEnter={() => setHeld(true)}
       onPointerLeave={() => setHeld(false)}
       onFocus={() => setHeld(true)}

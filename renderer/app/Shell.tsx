@@ -5,6 +5,7 @@ import { Splitter } from '../look/Splitter.tsx';
 import { BottomPanel } from '../runs/BottomPanel.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { now, useEditor } from '../state/store.ts';
+import { ErrorBoundary } from './ErrorBoundary.tsx';
 import { ProjectBanners } from './ProjectBanners.tsx';
 import { ProjectTree } from './ProjectTree.tsx';
 import { Rail } from './Rail.tsx';
@@ -62,21 +63,27 @@ export function Shell() {
       <TitleBar />
       <div className="flex min-h-0">
         <Rail />
-        <Suspense fallback={<div className="flex-1" />}>
-          {area === 'workflows' && (stepView ? <StepView stepId={stepView} /> : <Workbench />)}
-          {area === 'runs' && <RunsScreen />}
-          {area === 'deployments' && <DeploymentsScreen />}
-          {area === 'connections' && <ConnectionsScreen />}
-          {area === 'settings' && <SettingsScreen />}
-          {dialog === 'publish' && <PublishDialog />}
-          {dialog === 'sign-in' && <SignInDialog />}
-        </Suspense>
+        <ErrorBoundary what="This screen" resetKey={`${area} ${stepView ?? ''}`}>
+          <Suspense fallback={<div className="flex-1" />}>
+            {area === 'workflows' && (stepView ? <StepView stepId={stepView} /> : <Workbench />)}
+            {area === 'runs' && <RunsScreen />}
+            {area === 'deployments' && <DeploymentsScreen />}
+            {area === 'connections' && <ConnectionsScreen />}
+            {area === 'settings' && <SettingsScreen />}
+          </Suspense>
+        </ErrorBoundary>
       </div>
       <StatusBar />
-      <Suspense fallback={null}>
-        {dialog === 'commands' && <CommandBar />}
-        {dialog === 'keys' && <KeysDialog />}
-      </Suspense>
+      {dialog && (
+        <ErrorBoundary what="This dialog" resetKey={dialog}>
+          <Suspense fallback={null}>
+            {dialog === 'publish' && <PublishDialog />}
+            {dialog === 'sign-in' && <SignInDialog />}
+            {dialog === 'commands' && <CommandBar />}
+            {dialog === 'keys' && <KeysDialog />}
+          </Suspense>
+        </ErrorBoundary>
+      )}
     </div>
   );
 }
@@ -144,9 +151,11 @@ function Workbench() {
                 aria-label="YAML"
                 className={look === 'split' ? 'relative w-[44%] min-w-70 border-l border-line' : 'relative flex-1'}
               >
-                <Suspense fallback={null}>
-                  <YamlPane key={tab.id} workflowId={tab.id} />
-                </Suspense>
+                <ErrorBoundary what="The YAML" resetKey={tab.id}>
+                  <Suspense fallback={null}>
+                    <YamlPane key={tab.id} workflowId={tab.id} />
+                  </Suspense>
+                </ErrorBoundary>
               </section>
             )}
             {floats && showInspector && (
@@ -154,9 +163,7 @@ function Workbench() {
                 aria-label="Inspector"
                 className="absolute inset-y-0 right-0 z-20 flex w-84 max-w-full flex-col overflow-hidden border-l border-line bg-panel shadow-pop"
               >
-                <Suspense fallback={null}>
-                  <Inspector />
-                </Suspense>
+                <Form />
               </aside>
             )}
           </div>
@@ -181,7 +188,9 @@ function Workbench() {
                 className="-top-0.5"
               />
             )}
-            <BottomPanel />
+            <ErrorBoundary what="This panel" resetKey={bottom.tab}>
+              <BottomPanel />
+            </ErrorBoundary>
           </section>
         )}
       </main>
@@ -200,12 +209,22 @@ function Workbench() {
             onSize={setSize('inspector')}
             className="left-0"
           />
-          <Suspense fallback={null}>
-            <Inspector />
-          </Suspense>
+          <Form />
         </aside>
       )}
     </>
+  );
+}
+
+/** The inspector's form; one that cannot be drawn leaves the canvas as it is. */
+function Form() {
+  const selected = useEditor((state) => state.selection.join(' '));
+  return (
+    <ErrorBoundary what="This form" resetKey={selected}>
+      <Suspense fallback={null}>
+        <Inspector />
+      </Suspense>
+    </ErrorBoundary>
   );
 }
 
