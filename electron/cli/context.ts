@@ -45,6 +45,7 @@ export async function readJsonInput(
   context: CliContext,
   source: string,
   read: (path: string) => Promise<string>,
+  advice = 'Give an object for one item, or a list of objects.',
 ): Promise<Json> {
   const text = source === '-' ? await readAll(context.stdin) : await read(source).catch(unreadable(source));
   try {
@@ -52,7 +53,7 @@ export async function readJsonInput(
   } catch (cause) {
     const where = source === '-' ? 'Standard input' : source;
     throw new SluiceError('request.invalid', `${where} is not JSON: ${(cause as Error).message}.`, {
-      advice: 'Give an object for one item, or a list of objects.',
+      advice,
       cause,
     });
   }

@@ -92,6 +92,8 @@ export async function commandConnections(
     secrets.get(tree.project.id, record),
   );
   if (file === undefined) return known;
-  const read = await readJsonInput(context, file, (path) => readFile(resolve(context.cwd, path), 'utf8'));
+  const advice = 'Give an object: for each name { "connector", "secret", "hosts" }.';
+  const text = (path: string) => readFile(resolve(context.cwd, path), 'utf8');
+  const read = await readJsonInput(context, file, text, advice);
   return { ...known, ...parse(z.record(Slug, BoundConnection), read, file) };
 }

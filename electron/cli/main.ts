@@ -98,10 +98,23 @@ async function main(args: string[]): Promise<number> {
 
 /** Says what went wrong, and gives the exit code for it. */
 function report(context: CliContext, thrown: unknown, json: boolean): number {
-  const error = isSystemError(thrown) ? diskFailure(thrown.path ?? 'A file', thrown) : explained(context, thrown);
+  const error = forTerminal(
+    isSystemError(thrown) ? diskFailure(thrown.path ?? 'A file', thrown) : explained(context, thrown),
+  );
   if (json) context.out(JSON.stringify({ error: error.toWire() }, null, 2));
   else context.note(`${error.message}${error.advice ? `\n${error.advice}` : ''}`);
   return error.code === 'request.invalid' ? EXIT.usage : EXIT.failed;
+}
+
+/** A command keeps nothing to be written later, as the editor does. */
+function forTerminal(error: SluiceError): SluiceError {
+  const { code, message, details, advice } = error;
+  if (code !== 'disk.failed' || !advice?.startsWith('Free some space')) return error;
+  return new SluiceError(code, message, {
+    details,
+    advice: 'Free some space, then run the command again.',
+    cause: error,
+  });
 }
 
 function isSystemError(thrown: unknown): thrown is NodeJS.ErrnoException {

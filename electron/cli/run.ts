@@ -19,6 +19,8 @@ type Options = { input?: string; trigger?: string; step?: string; env: string; c
 
 /** How often a run that another command's runner took is looked at. */
 const LOOK_MS = 300;
+/** How many runs of one step are told at the terminal. */
+const MOST_TOLD = 10;
 
 /** `sluice run`: one run on this computer. Naming the folder is what trusts it. */
 export const registerRun: Register = (program, context, action) => {
@@ -83,16 +85,16 @@ export const registerRun: Register = (program, context, action) => {
             runs: control,
           });
           const { runId } = await control.start(run);
+          const show = eventPrinter(context);
           const unsubscribe = control.subscribe((message) => {
-            if (message.type === 'run.event' && message.event.runId === runId && !options.json)
-              showEvent(context, message.event);
+            if (message.type === 'run.event' && message.event.runId === runId && !options.json) show(message.event);
           });
           runners.start(projectId);
           const ended = await end(control, runId, context, trouble);
           unsubscribe();
           const result = await resultOf(control, ended);
           if (options.json) printJson(context, result);
-          else show(context, result);
+          else showResult(context, result);
           return ended.status === 'succeeded' ? EXIT.ok : EXIT.failed;
         } finally {
           await runners.close();
@@ -179,17 +181,24 @@ async function resultOf(control: LocalControl, run: RunSummary): Promise<Result>
   return result;
 }
 
-function showEvent(context: CliContext, event: RunEvent): void {
-  if (event.type === 'step.succeeded') {
+/** Prints what steps do. One that runs over and over, in a cycle, is not told each time. */
+function eventPrinter(context: CliContext): (event: RunEvent) => void {
+  const times = new Map<string, number>();
+  return (event) => {
+    if (event.type === 'step.failed') context.note(`  failed  ${event.stepId}  ${event.error.message}`);
+    if (event.type !== 'step.succeeded') return;
+    const time = (times.get(event.stepId) ?? 0) + 1;
+    times.set(event.stepId, time);
+    if (time === MOST_TOLD + 1) context.note(`  …       ${event.stepId}  runs on; no more of it is shown`);
+    if (time > MOST_TOLD) return;
     const counts = Object.entries(event.outputs).map(
       ([port, payload]) => `${port} ${'items' in payload ? payload.items.length : payload.count}`,
     );
     context.note(`  done    ${event.stepId}  ${counts.join(', ')}`);
-  }
-  if (event.type === 'step.failed') context.note(`  failed  ${event.stepId}  ${event.error.message}`);
+  };
 }
 
-function show(context: CliContext, { status, answer, output, error, runId }: Result): void {
+function showResult(context: CliContext, { status, answer, output, error, runId }: Result): void {
   for (const [stepId, items] of Object.entries(output)) {
     for (const { json } of items) context.out(`${stepId}  ${JSON.stringify(json)}`);
   }

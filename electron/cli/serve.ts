@@ -84,7 +84,7 @@ export const registerServe: Register = (program, context, action) => {
           child.stdin?.end(JSON.stringify(config));
           const answer = await Promise.race([firstLine(child.stdout), gone.then(() => undefined)]);
           if (!answer || 'listening' in answer) for (const line of early) context.note(logLine(line));
-          early = undefined;
+          if (answer && 'listening' in answer) early = undefined;
           if (!answer || 'error' in answer) throw startFailure(answer?.error, port);
           const { url, triggers } = answer.listening;
           if (options.json) context.out(JSON.stringify(answer.listening, null, 2));

@@ -338,7 +338,7 @@ describe('a hand-formatted file of 500 steps with CRLF', () => {
 describe('files that cannot be read', () => {
   it.each([
     ['steps:\n  a:\n    uses: items.set\n   config: {}\n', 'file.syntax', 4],
-    ['name: x\nsteps: [\n', 'file.syntax', 3],
+    ['name: x\nsteps: [\n', 'file.syntax', 2],
     ['name: x\nname: y\n', 'file.duplicate_key', 2],
     ['name: x\n<<<<<<< HEAD\nsteps: {}\n=======\n>>>>>>> other\n', 'file.merge_markers', 2],
     ['name: !!js/function x\n', 'file.syntax', 1],
