@@ -48,7 +48,7 @@ test('J3: a workflow is published, answers its webhook, fires on schedule, is wa
     expect(await call(hook, 21)).toEqual({ status: 200, body: { total: 42 } });
     await expectState(page, 'Webhook', 'Succeeded, 1 item');
     await expectState(page, 'Respond', 'Succeeded');
-    await expect(edgeCount(page, 1, 'webhook', 'respond')).toBeVisible();
+    await expect(edgeCount(page, 1, 'Webhook', 'Respond')).toBeVisible();
   });
 
   const runs = page.getByRole('table');
