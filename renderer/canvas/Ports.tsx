@@ -1,5 +1,5 @@
 import { Handle, Position } from '@xyflow/react';
-import type { CSSProperties } from 'react';
+import { type CSSProperties, Fragment } from 'react';
 
 /** Along one side, in the middle when there is one. */
 const spread = (index: number, count: number) => `${((index + 1) / (count + 1)) * 100}%`;
@@ -18,14 +18,14 @@ export function Inputs({ name, ports, loop }: PortsProps) {
       {left.map((port, index) => {
         const top = spread(index, left.length);
         return (
-          <span key={port}>
+          <Fragment key={port}>
             <Port name={name} port={port} type="target" position={Position.Left} style={{ top }} />
             {left.length > 1 && (
               <span aria-hidden className="port-name" style={{ right: 'calc(100% + 8px)', top: `calc(${top} - 16px)` }}>
                 {port}
               </span>
             )}
-          </span>
+          </Fragment>
         );
       })}
       {loop && ports.includes('next') && (
@@ -42,14 +42,14 @@ export function Outputs({ name, ports, loop }: PortsProps) {
       {right.map((port, index) => {
         const top = spread(index, right.length);
         return (
-          <span key={port}>
+          <Fragment key={port}>
             <Port name={name} port={port} type="source" position={Position.Right} style={{ top }} />
             {right.length > 1 && (
               <span aria-hidden className="port-name" style={{ left: 'calc(100% + 8px)', top: `calc(${top} - 16px)` }}>
                 {port}
               </span>
             )}
-          </span>
+          </Fragment>
         );
       })}
       {loop && ports.includes('loop') && (
