@@ -28,6 +28,8 @@ export type AgentDeps = {
   /** Runs at once, where the control plane does not say. */
   runsAtOnce: number;
   log: Logger;
+  /** Events of one report at most, where not the usual number. */
+  batch?: number;
   /** Tells the transport its new token. */
   onToken?(token: string): void;
 };
@@ -136,6 +138,7 @@ export function startAgent(deps: AgentDeps): Agent {
       renew: hello,
       onCancel: () => controller.abort(new SluiceError('run.cancelled', 'The run was cancelled.')),
       onLost: (error) => controller.abort(error),
+      batch: deps.batch,
     });
     try {
       const version = trees.keep(assignment);

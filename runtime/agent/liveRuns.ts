@@ -12,7 +12,7 @@ export type LiveRun = {
   /** Whether it is stored with its first report. */
   kept: boolean;
   stored: boolean;
-  /** What was reported of one that is never stored. */
+  /** What was reported of one that is never stored, until it has ended. */
   events: RunEvent[];
 };
 
@@ -65,6 +65,9 @@ export function createLiveRuns({ store, journal, commit, storeRun }: LiveRunsDep
     one.run = { ...one.run, ...change };
     for (const event of events) one.events.push(event);
     if (!hasEnded(one.run.status)) return;
+    // What it came to is remembered for a while, and nothing that it carried.
+    one.run.assignment = {};
+    one.events = [];
     over.push(one.run.runId);
     const oldest = over.length > REMEMBERED ? over.shift() : undefined;
     if (oldest !== undefined) live.delete(oldest);

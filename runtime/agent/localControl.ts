@@ -12,7 +12,7 @@ import { hasEnded } from '#shared/run/projectEvents.ts';
 import { toTime } from '#shared/time.ts';
 import type { Item, Tree } from '#shared/workflow/tree.ts';
 import { folderBlobs } from '../journal/folderBlobs.ts';
-import { openRunStore, type StoredRun } from '../journal/runStore.ts';
+import { openRunStore, type ShownRun, type StoredRun } from '../journal/runStore.ts';
 import { createGroupCommit } from './groupCommit.ts';
 import { createLiveRuns, type LiveRun } from './liveRuns.ts';
 import { createLocalClaims, type Offer } from './localClaims.ts';
@@ -86,7 +86,7 @@ export function createLocalControl(deps: LocalControlDeps) {
   });
   let closed = false;
 
-  function find(runId: string): StoredRun | undefined {
+  function find(runId: string): ShownRun | undefined {
     return live.find(runId)?.run ?? store.findRun(runId);
   }
 

@@ -1,7 +1,7 @@
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Answer, RunEvent, RunLogLine } from '#shared/run/events.ts';
 import { hasEnded } from '#shared/run/projectEvents.ts';
-import type { RunHead, RunStore, StoredRun } from '../journal/runStore.ts';
+import type { RunHead, RunStore, ShownRun } from '../journal/runStore.ts';
 import { toSummary } from './runSummary.ts';
 
 export type LocalMessage =
@@ -17,9 +17,9 @@ const LOOK_MS = 200;
  *
  * @param find a run of this process or of the store
  */
-export function createLocalFeed(store: RunStore, find: (runId: string) => StoredRun | undefined) {
+export function createLocalFeed(store: RunStore, find: (runId: string) => ShownRun | undefined) {
   const listeners = new Set<(message: LocalMessage) => void>();
-  const watchers = new Map<string, Set<(run: StoredRun | undefined) => void>>();
+  const watchers = new Map<string, Set<(run: ShownRun | undefined) => void>>();
   const endings = new Map<string, Promise<RunSummary>>();
   let timer: ReturnType<typeof setInterval> | undefined;
   let version: number | undefined;
@@ -29,7 +29,7 @@ export function createLocalFeed(store: RunStore, find: (runId: string) => Stored
     for (const listener of listeners) listener(message);
   };
 
-  function look(runId: string, known?: StoredRun): void {
+  function look(runId: string, known?: ShownRun): void {
     const watching = watchers.get(runId);
     if (!watching) return;
     const run = known ?? find(runId);
@@ -37,9 +37,9 @@ export function createLocalFeed(store: RunStore, find: (runId: string) => Stored
   }
 
   /** Asks `check` about the run now and after each change, until it says that it has seen enough. */
-  function watch(runId: string, check: (run: StoredRun | undefined) => boolean): () => void {
+  function watch(runId: string, check: (run: ShownRun | undefined) => boolean): () => void {
     const watching = watchers.get(runId) ?? new Set();
-    const one = (run: StoredRun | undefined) => {
+    const one = (run: ShownRun | undefined) => {
       if (check(run)) stop();
     };
     const stop = () => {
@@ -73,7 +73,7 @@ export function createLocalFeed(store: RunStore, find: (runId: string) => Stored
       return () => listeners.delete(listener);
     },
     /** @param run as it is now, where that is at hand */
-    changed(runId: string, run?: StoredRun): void {
+    changed(runId: string, run?: ShownRun): void {
       if (listeners.size === 0 && !watchers.has(runId)) return;
       const now = run ?? find(runId);
       if (now && listeners.size > 0) tell({ type: 'run.changed', run: toSummary(now) });
@@ -84,7 +84,7 @@ export function createLocalFeed(store: RunStore, find: (runId: string) => Stored
       { runId, projectId }: Pick<RunHead, 'runId' | 'projectId'>,
       events: readonly RunEvent[],
       logs: readonly RunLogLine[],
-      after?: StoredRun,
+      after?: ShownRun,
     ): void {
       if (listeners.size > 0) {
         for (const event of events) tell({ type: 'run.event', projectId, event });

@@ -34,6 +34,8 @@ export type ReporterDeps = {
   onCancel(): void;
   /** The run was taken away (fenced), or is to be handed back (suspend). */
   onLost(error: SluiceError): void;
+  /** Events of one report at most, where not the usual number. */
+  batch?: number;
 };
 
 /**
@@ -45,6 +47,7 @@ export function createReporter(
   deps: ReporterDeps,
 ): Reporter {
   const { runId, fence, leaseMs } = assignment;
+  const most = deps.batch ?? BATCH;
   let unacked: { event: RunEvent; bytes: number }[] = [];
   let unackedBytes = 0;
   let logs: RunLogLine[] = [];
@@ -116,7 +119,7 @@ export function createReporter(
     let bytes = 0;
     for (const one of unacked) {
       bytes += one.bytes;
-      if (events.length === BATCH || (events.length > 0 && bytes > BATCH_BYTES)) break;
+      if (events.length === most || (events.length > 0 && bytes > BATCH_BYTES)) break;
       events.push(one.event);
     }
     return events;

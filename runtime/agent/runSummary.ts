@@ -1,10 +1,10 @@
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { StepError } from '#shared/run/events.ts';
 import { toTime } from '#shared/time.ts';
-import type { StoredRun } from '../journal/runStore.ts';
+import type { ShownRun } from '../journal/runStore.ts';
 
 /** A stored run as lists and messages show it. */
-export function toSummary(run: StoredRun): RunSummary {
+export function toSummary(run: ShownRun): RunSummary {
   const wait = run.wait as RunSummary['wait'] | null | undefined;
   const error = run.error as StepError | null | undefined;
   return {

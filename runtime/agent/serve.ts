@@ -23,6 +23,8 @@ import { eventsOf, findHook, hooksOf, secretsOf } from './servedTriggers.ts';
 const HOLD_MS = 25_000;
 const EVENT_BYTES = 1_048_576;
 const RUNS_AT_ONCE = 100;
+/** Reports travel nowhere here: what a run did in one turn is flushed once. */
+const REPORT_EVENTS = 5_000;
 /** Levels of an event's data. */
 const MOST_NESTED = 100;
 
@@ -89,6 +91,7 @@ export async function serveProject(
     bootSecret: '',
     runtimeHash: deps.runtimeHash,
     runsAtOnce: RUNS_AT_ONCE,
+    batch: REPORT_EVENTS,
     log: deps.log,
   });
   const begin = (

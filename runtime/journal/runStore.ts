@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Json } from '#shared/json.ts';
 import type { Answer, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
@@ -29,13 +30,16 @@ export type StoredRun = {
   answer: Answer | undefined;
 };
 
+export type ShownRun = Omit<StoredRun, 'assignment'>;
+
 /** What a report is checked against, and what its events change. */
 export type RunHead = Pick<
   StoredRun,
   'runId' | 'projectId' | 'status' | 'fence' | 'leaseUntil' | 'cancel' | 'stepCount' | 'lastSeq' | 'answer'
 >;
 
-type Row = Record<string, string | number | null>;
+type Value = string | number | null | Uint8Array;
+type Row = Record<string, Value>;
 
 /**
  * Runs, their journals and logs in one SQLite file: WAL with `synchronous=FULL`, so what `transaction` returned from has
@@ -60,20 +64,20 @@ export function openRunStore(file: string) {
     statements.set(text, made);
     return made;
   };
-  const one = (text: string, ...values: (string | number | null)[]) => sql(text).get(...values) as Row | undefined;
-  const all = (text: string, ...values: (string | number | null)[]) => sql(text).all(...values) as Row[];
-  const run = (text: string, ...values: (string | number | null)[]) => sql(text).run(...values);
+  const one = (text: string, ...values: Value[]) => sql(text).get(...values) as Row | undefined;
+  const all = (text: string, ...values: Value[]) => sql(text).all(...values) as Row[];
+  const run = (text: string, ...values: Value[]) => sql(text).run(...values);
 
   return {
     /** Everything or nothing, and on the disk when it returns. */
     transaction<T>(work: () => T): T {
-      db.exec('BEGIN IMMEDIATE');
+      sql('BEGIN IMMEDIATE').run();
       try {
         const result = work();
-        db.exec('COMMIT');
+        sql('COMMIT').run();
         return result;
       } catch (thrown) {
-        db.exec('ROLLBACK');
+        if (db.isTransaction) sql('ROLLBACK').run();
         throw thrown;
       }
     },
@@ -86,8 +90,9 @@ export function openRunStore(file: string) {
       const values = columns.map((column) => toColumn(change[FIELDS[column] as keyof StoredRun]));
       run(`UPDATE runs SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE run_id = ?`, ...values, runId);
     },
-    findRun(runId: string): StoredRun | undefined {
-      const row = one('SELECT * FROM runs WHERE run_id = ?', runId);
+    /** Without what a runtime would need of it, which may be large. */
+    findRun(runId: string): ShownRun | undefined {
+      const row = one(SELECT_SHOWN, runId);
       return row && fromRow(row);
     },
     findHead(runId: string): RunHead | undefined {
@@ -165,12 +170,12 @@ export function openRunStore(file: string) {
         first.runId,
         first.seq,
         last.seq,
-        JSON.stringify(events),
+        packed(JSON.stringify(events)),
       );
     },
     events(runId: string): RunEvent[] {
       return all('SELECT events FROM run_reports WHERE run_id = ? ORDER BY first_seq', runId).flatMap(
-        (row) => JSON.parse(String(row.events)) as RunEvent[],
+        (row) => JSON.parse(unpacked(row.events)) as RunEvent[],
       );
     },
     appendLogs(lines: readonly RunLogLine[]): void {
@@ -239,7 +244,7 @@ CREATE INDEX IF NOT EXISTS runs_by_project ON runs (project_id, run_id);
 CREATE INDEX IF NOT EXISTS runs_open ON runs (project_id, status) WHERE status IN ('queued', 'running', 'waiting');
 CREATE TABLE IF NOT EXISTS run_reports (
   run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
-  events TEXT NOT NULL, PRIMARY KEY (run_id, first_seq)
+  events ANY NOT NULL, PRIMARY KEY (run_id, first_seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run_logs (run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, line TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS run_logs_by_run ON run_logs (run_id);
@@ -292,6 +297,8 @@ const FIELDS: Record<string, keyof StoredRun> = {
 };
 const COLUMNS = Object.keys(FIELDS);
 const INSERT_RUN = `INSERT INTO runs (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
+const SELECT_SHOWN = `SELECT ${COLUMNS.filter((column) => column !== 'assignment').join(', ')}
+  FROM runs WHERE run_id = ?`;
 const SELECT_HEAD = `SELECT project_id, status, fence, lease_until, cancel, step_count, last_seq, answer
   FROM runs WHERE run_id = ?`;
 const JSON_FIELDS: readonly (keyof StoredRun)[] = ['assignment', 'wait', 'error', 'answer'];
@@ -300,6 +307,18 @@ const JSON_FIELDS: readonly (keyof StoredRun)[] = ['assignment', 'wait', 'error'
 function firstId(ms: number): string {
   const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
+
+/** From this many characters on, the JSON of a report is packed: step after step repeats the same items. */
+const PACKED_FROM = 16_384;
+
+/** Text that is short as it is, other deflated at the speed at which it could just be written. */
+function packed(json: string): Value {
+  return json.length < PACKED_FROM ? json : deflateRawSync(json, { level: 1 });
+}
+
+function unpacked(value: Value | undefined): string {
+  return value instanceof Uint8Array ? inflateRawSync(value).toString('utf8') : String(value);
 }
 
 function toColumn(value: unknown): string | number | null {
