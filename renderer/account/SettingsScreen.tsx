@@ -59,9 +59,7 @@ export function SettingsScreen() {
             {account?.status === 'signed_in' ? (
               <Button onClick={() => void now().signOut()}>Sign out</Button>
             ) : (
-              <Button look="primary" onClick={() => void now().signIn()}>
-                Sign in
-              </Button>
+              <Button onClick={() => void now().signIn()}>Sign in</Button>
             )}
           </div>
         </Panel>

@@ -7,21 +7,32 @@ const KEYS: { title: string; keys: [string, string][] }[] = [
     title: 'Everywhere',
     keys: [
       ['Ctrl K', 'Search or run a command'],
-      ['Ctrl Enter', 'Run; in a step view, run this step'],
+      ['Ctrl Enter', 'Run, or run the open step'],
       ['Ctrl Z', 'Undo'],
       ['Ctrl Shift Z', 'Redo'],
       ['Ctrl B', 'Tree'],
       ['Ctrl J', 'Bottom panel'],
       ['Ctrl I', 'Inspector'],
       ['Ctrl \\', 'YAML beside the canvas'],
-      ['F6', 'Next area'],
+      ['F6', 'Next area, with Shift the one before'],
+      ['?', 'This list'],
+    ],
+  },
+  {
+    title: 'In a field',
+    keys: [
+      ['=', 'Begin an expression'],
+      ['Ctrl Space', 'Offer names'],
+      ['Tab', 'Take the offered name'],
+      ['Alt ↓', 'Try the next item'],
+      ['Esc', 'Close what is offered, leave the field'],
     ],
   },
   {
     title: 'On the canvas',
     keys: [
-      ['N', 'Add a step after the selection'],
-      ['Tab', 'The same, from a selected step'],
+      ['N', 'Add a step after it'],
+      ['Tab', 'The same'],
       ['← →', 'Walk along the edges'],
       ['Alt ←', 'Move the step'],
       ['Enter', 'Open the step'],
@@ -46,14 +57,14 @@ const KEYS: { title: string; keys: [string, string][] }[] = [
 export function KeysDialog() {
   return (
     <Dialog open onClose={() => now().setDialog(undefined)} title="Keys" size="form">
-      <div className="grid grid-cols-2 gap-x-8 gap-y-4 max-sm:grid-cols-1">
+      <div className="gap-8 sm:columns-2">
         {KEYS.map((group) => (
-          <section key={group.title}>
+          <section key={group.title} className="mb-4 break-inside-avoid">
             <h3 className="mb-2 text-micro font-name text-ink-3">{group.title}</h3>
             <dl>
               {group.keys.map(([keys, does]) => (
-                <div key={keys} className="flex h-7 items-center gap-3 text-list">
-                  <dt className="w-28 flex-none">
+                <div key={keys} className="flex min-h-7 items-center gap-2 py-0.5 text-list">
+                  <dt className="w-25 flex-none">
                     <Kbd keys={keys} />
                   </dt>
                   <dd className="text-ink-2">{does}</dd>

@@ -41,6 +41,8 @@ const NODE_TYPES = { step: StepNode };
 const EDGE_TYPES = { flow: FlowEdge };
 const MINIMAP_FROM = 20;
 const ONLY_VISIBLE_FROM = 80;
+/** Where each workflow was looked at, for when somebody comes back to it. */
+const viewports = new Map<string, Viewport>();
 
 /** The drawing of the open workflow, with its keys, its step search and its outline for screen readers. */
 export function Canvas() {
@@ -163,8 +165,10 @@ function Drawing() {
   }
 
   /** Names never fall under 11 px on screen: the words grow as the drawing shrinks. */
-  function onViewport({ zoom }: Viewport) {
+  function onViewport(viewport: Viewport) {
+    const { zoom } = viewport;
     const element = box.current;
+    viewports.set(now().workflowId ?? '', viewport);
     if (!element) return;
     element.style.setProperty('--k', String(Math.max(1, 0.85 / Math.max(zoom, 0.4))));
     element.dataset.far = zoom < 0.4 ? 'far' : zoom < 0.6 ? 'near' : 'no';
@@ -215,7 +219,9 @@ function Drawing() {
         connectionRadius={28}
         onViewportChange={onViewport}
         onInit={(instance) => {
-          fitFirst(instance);
+          const before = viewports.get(now().workflowId ?? '');
+          if (before) void instance.setViewport(before);
+          else fitFirst(instance);
           onViewport(instance.getViewport());
         }}
         nodesDraggable={!readOnly && mode === 'select'}

@@ -10,6 +10,7 @@ import {
 } from 'react';
 import type { CompletionOption } from '#shared/expression/complete.ts';
 import { cx } from '../look/cx.ts';
+import { useHeightOfText } from '../look/useHeightOfText.ts';
 import { EXPRESSION_DRAG } from '../runs/fieldPath.ts';
 import { now } from '../state/store.ts';
 import { ExpressionPane, ResultNote } from './ExpressionPane.tsx';
@@ -70,11 +71,10 @@ export function ExpressionField({
     return offerAt(shown, caret, { ...data.scope, steps: data.steps }, offering === 'asked');
   }, [focused, offering, shown, caret, data]);
 
+  useHeightOfText(area, multiline ? 68 : 0);
   useLayoutEffect(() => {
     const element = area.current;
     if (!element) return;
-    element.style.height = 'auto';
-    element.style.height = `${Math.max(element.scrollHeight, multiline ? 68 : 0)}px`;
     if (wantedCaret.current !== undefined) {
       element.setSelectionRange(wantedCaret.current, wantedCaret.current);
       setCaret(wantedCaret.current);

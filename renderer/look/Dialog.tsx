@@ -47,9 +47,8 @@ export function Dialog({
             const first =
               box.querySelector<HTMLElement>('[data-body] :is(input, textarea, [role="combobox"]):not([data-later])') ??
               [...box.querySelectorAll<HTMLElement>('footer button')].at(-1);
-            if (!first) return;
             event.preventDefault();
-            first.focus();
+            (first ?? box).focus();
           }}
           onInteractOutside={(event) => {
             // A message that passes lies above the dialog and does not belong to what is behind it.
