@@ -3,7 +3,7 @@ import { verifyLinkIn } from '../fixtures/mailFolder.ts';
 export type Person = { email: string; password: string; name: string };
 
 /** A browser without a screen: keeps cookies, sends forms as pages do, follows no redirect by itself. */
-function createBrowser(origin: string) {
+export function createBrowser(origin: string) {
   const cookies = new Map<string, string>();
   async function ask(
     path: string,
