@@ -168,8 +168,9 @@ function Drawing() {
   function onViewport(viewport: Viewport) {
     const { zoom } = viewport;
     const element = box.current;
+    // A movement may go on for a moment after the drawing is gone; then it comes to nowhere.
+    if (!element?.isConnected || !Number.isFinite(zoom)) return;
     viewports.set(now().workflowId ?? '', viewport);
-    if (!element) return;
     element.style.setProperty('--k', String(Math.max(1, 0.85 / Math.max(zoom, 0.4))));
     element.dataset.far = zoom < 0.4 ? 'far' : zoom < 0.6 ? 'near' : 'no';
   }
