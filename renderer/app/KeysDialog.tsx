@@ -31,7 +31,7 @@ const KEYS: { title: string; keys: [string, string][] }[] = [
   {
     title: 'On the canvas',
     keys: [
-      ['N', 'Add a step after it'],
+      ['N', 'Add the next step'],
       ['Tab', 'The same'],
       ['← →', 'Walk along the edges'],
       ['Alt ←', 'Move the step'],

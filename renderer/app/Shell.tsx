@@ -13,7 +13,7 @@ import { StatusBar } from './StatusBar.tsx';
 import { TabStrip } from './TabStrip.tsx';
 import { TitleBar } from './TitleBar.tsx';
 import { useShellKeys } from './useShellKeys.ts';
-import { useWidth } from './useWidth.ts';
+import { ONE_AT_A_TIME_BELOW, useWidth } from './useWidth.ts';
 
 const loadInspector = () => import('../inspector/Inspector.tsx').then((file) => ({ default: file.Inspector }));
 const Inspector = lazy(loadInspector);
@@ -46,7 +46,6 @@ const BOTTOM = { initial: 276, min: 120 };
 /** Below these widths parts give way so that the canvas keeps its room. */
 const FLOATS_BELOW = 1280;
 const NO_TREE_BELOW = 1100;
-const NO_BOTTOM_BELOW = 900;
 
 export function Shell() {
   const area = useEditor((state) => state.area);
@@ -107,7 +106,7 @@ function Workbench() {
   // A floating inspector covers the canvas, so it waits for a selection.
   const showInspector =
     inspectorOpen && look === 'canvas' && tab?.kind === 'workflow' && (selected || (!floats && empty));
-  const asTab = width < NO_BOTTOM_BELOW;
+  const asTab = width < ONE_AT_A_TIME_BELOW;
   const showBottom = bottom.open && tab?.kind === 'workflow' && look !== 'yaml';
   const full = showBottom && (bottom.full || asTab);
   const highest = Math.round(window.innerHeight * 0.6);

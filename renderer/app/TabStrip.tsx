@@ -3,6 +3,7 @@ import { cx } from '../look/cx.ts';
 import { Segmented } from '../look/Segmented.tsx';
 import { now, useEditor } from '../state/store.ts';
 import type { Tab } from '../state/viewSlice.ts';
+import { ONE_AT_A_TIME_BELOW, useWidth } from './useWidth.ts';
 
 const LOOKS = [
   { value: 'canvas', label: 'Canvas' },
@@ -14,6 +15,9 @@ const ICONS = { workflow: Workflow, script: FileCode, environment: Globe };
 export function TabStrip() {
   const tabs = useEditor((state) => state.tabs);
   const look = useEditor((state) => state.look);
+  // In a narrow window the data take the place of the workflow; each of its looks leads back to it.
+  const narrow = useWidth() < ONE_AT_A_TIME_BELOW;
+  const covered = useEditor((state) => state.bottom.open && state.look !== 'yaml') && narrow;
   const isWorkflow = useEditor((state) => state.openTab?.kind === 'workflow');
   return (
     <div className="flex h-8.5 flex-none items-stretch border-b border-line bg-app">
@@ -24,7 +28,15 @@ export function TabStrip() {
       </div>
       {isWorkflow && (
         <div className="flex flex-none items-center px-2">
-          <Segmented label="Workflow as" value={look} options={LOOKS} onChange={(next) => now().setLook(next)} />
+          <Segmented
+            label="Workflow as"
+            value={covered ? undefined : look}
+            options={LOOKS}
+            onChange={(next) => {
+              now().setLook(next);
+              if (covered) now().setBottom({ open: false });
+            }}
+          />
         </div>
       )}
     </div>

@@ -1,7 +1,7 @@
 import { ArrowLeft, ChevronLeft, ChevronRight, Pin, Play } from 'lucide-react';
 import { useState } from 'react';
 import { parseEdge, type Workflow } from '#shared/workflow/tree.ts';
-import { useWidth } from '../app/useWidth.ts';
+import { ONE_AT_A_TIME_BELOW, useWidth } from '../app/useWidth.ts';
 import { runOne, togglePin } from '../canvas/commands.ts';
 import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
@@ -26,8 +26,6 @@ const COLUMNS = [
   { value: 'output', label: 'Output' },
 ] as const;
 type Column = (typeof COLUMNS)[number]['value'];
-/** Below this width there is room for one column at a time. */
-const ONE_COLUMN_BELOW = 900;
 
 /** One step with what comes in at the left, its form, and what goes out at the right. */
 export function StepView({ stepId }: { stepId: string }) {
@@ -40,7 +38,7 @@ export function StepView({ stepId }: { stepId: string }) {
   const trusted = useEditor((editor) => editor.doc?.info.trusted ?? false);
   const [tab, setTab] = useState<FormTab>('fields');
   const [column, setColumn] = useState<Column>('form');
-  const narrow = useWidth() < ONE_COLUMN_BELOW;
+  const narrow = useWidth() < ONE_AT_A_TIME_BELOW;
   if (!step || !workflow) return null;
   const shows = (one: Column) => !narrow || column === one;
   const [before, after] = neighbours(workflow, stepId);

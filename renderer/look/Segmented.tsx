@@ -3,7 +3,8 @@ import type { ReactNode } from 'react';
 
 type SegmentedProps<T extends string> = {
   label: string;
-  value: T;
+  /** None is on where what is shown is none of them. */
+  value: T | undefined;
   options: readonly { value: T; label: ReactNode; count?: number | string }[];
   onChange: (value: T) => void;
 };
@@ -14,7 +15,7 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
     <ToggleGroup.Root
       type="single"
       aria-label={label}
-      value={value}
+      value={value ?? ''}
       onValueChange={(next) => next && onChange(next as T)}
       className="inline-flex w-fit flex-none gap-px rounded-[7px] bg-sunken p-0.5 shadow-[inset_0_0_0_1px_var(--line)]"
     >

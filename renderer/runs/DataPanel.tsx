@@ -258,7 +258,7 @@ export function ErrorView({ error }: { error: ErrorShown }) {
         kind="bad"
         title={error.message}
         actions={
-          <Button size="sm" look="ghost" onClick={() => setReply(!reply)}>
+          <Button size="sm" look="ghost" className="-ml-2" onClick={() => setReply(!reply)}>
             {reply ? 'Hide the reply' : 'Show the reply'}
           </Button>
         }

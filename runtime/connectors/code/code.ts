@@ -35,7 +35,7 @@ function codeConfig(endings: string[], language: 'javascript' | 'typescript') {
         .refine((path) => endings.some((ending) => path.endsWith(ending)), `must end in ${endings.join(' or ')}`)
         .optional()
         .meta({
-          title: 'or a script',
+          title: 'Or a script',
           help: 'A file with a default export: (item, ctx) or (items, ctx).',
           placeholder: `scripts/score${endings[0]}`,
           widget: 'script',
