@@ -555,13 +555,22 @@ const project = fc.record({
   pins: fc.constant({}),
 }) as unknown as fc.Arbitrary<Tree>;
 
+/** An end of an edge that is no step's id is read as a name, so it must not be one by accident. */
+function namesNobody({ workflows }: Tree): boolean {
+  return Object.values(workflows).every(({ steps, edges }) => {
+    const names = Object.values(steps).map((one) => one.name);
+    const ends = Object.keys(edges).flatMap((key) => key.split('->').map((end) => end.split('.')[0] ?? ''));
+    return ends.every((end) => Object.hasOwn(steps, end) || !names.includes(end));
+  });
+}
+
 /** JSON as it is kept: no -0. */
 const settled = (tree: Tree): Tree => JSON.parse(JSON.stringify(tree)) as Tree;
 
 describe('any project', () => {
   it('is read as it was written', () => {
     fc.assert(
-      fc.property(project, (tree) => {
+      fc.property(project.filter(namesNobody), (tree) => {
         expect(read(writeProject(tree, { catalog }))).toEqual(settled(tree));
       }),
       { numRuns: 150 },
@@ -570,7 +579,7 @@ describe('any project', () => {
 
   it('is read as it was changed, whatever the change, with both line ends', () => {
     fc.assert(
-      fc.property(project, project, fc.boolean(), (before, next, windows) => {
+      fc.property(project.filter(namesNobody), project.filter(namesNobody), fc.boolean(), (before, next, windows) => {
         const fresh = writeProject(before, { catalog });
         const files = Object.fromEntries(
           Object.entries(fresh).map(([path, text]) => [path, windows ? text.replaceAll('\n', '\r\n') : text]),
