@@ -63,6 +63,7 @@ test('an accepted name takes the place of the whole name at the cursor', () => {
   expect(taken('$json.name.toUp|per()')).toBe('$json.name.toUpperCase|()');
 });
 
-test('a name that is written out is not offered again', () => {
+test('a name that is written out is not offered again, unless somebody asks', () => {
   expect(offered('$json|')).toBeUndefined();
+  expect(offered('$json|', true)?.options.map(({ label }) => label)).toEqual(['$json']);
 });

@@ -58,7 +58,7 @@ export function offerAt(shown: ShownText, caret: number, scope: CompletionScope,
   const begun = source.slice(found.from, at);
   const before = source.slice(0, found.from);
   if (!asked && begun === '' && !/[.'"`]$|^=$/.test(before)) return undefined;
-  const options = found.options.filter(({ label }) => label !== begun).slice(0, MOST_OPTIONS);
+  const options = found.options.filter(({ label }) => asked || label !== begun).slice(0, MOST_OPTIONS);
   if (options.length === 0) return undefined;
   const rest = REST_OF_NAME.exec(text.slice(caret))?.[0] ?? '';
   return { from: Math.max(0, found.from - shift), to: caret + rest.length, options };
