@@ -29,8 +29,8 @@ export function publishChecks(input: CheckInput): Check[] {
 }
 
 function syncCheck({ state, reason }: SyncState): Check {
-  const title = 'Everything here is in the cloud';
-  if (state === 'synced') return { title, status: 'ok' };
+  if (state === 'synced') return { title: 'Everything here is in the cloud', status: 'ok' };
+  const title = 'Not everything here is in the cloud';
   const about = reason === undefined ? {} : { detail: reason };
   if (state === 'conflict')
     return { title, status: 'error', ...about, advice: 'Look at what is there now, then sync again.' };
@@ -38,13 +38,12 @@ function syncCheck({ state, reason }: SyncState): Check {
 }
 
 function problemCheck(problems: Problem[]): Check {
-  const title = 'No step has a problem';
   const errors = problems.filter((problem) => problem.severity === 'error');
   const [first] = errors;
-  if (!first) return { title, status: 'ok' };
+  if (!first) return { title: 'No step has a problem', status: 'ok' };
   const more = errors.length > 1 ? ` And ${errors.length - 1} more.` : '';
   return {
-    title,
+    title: errors.length === 1 ? 'A step has a problem' : `There are ${errors.length} problems`,
     status: 'error',
     detail: `${first.file}:${first.line}: ${first.message}${more}`,
     advice: first.advice,
@@ -105,7 +104,11 @@ function hookCheck({ tree, active }: CheckInput): Check {
 }
 
 function mailCheck(user: User | undefined): Check {
-  const title = 'Your e-mail address is confirmed';
-  if (user?.emailVerified) return { title, status: 'ok' };
-  return { title, status: 'error', detail: user?.email, advice: 'Open the link in the message we sent there.' };
+  if (user?.emailVerified) return { title: 'Your e-mail address is confirmed', status: 'ok' };
+  return {
+    title: 'Your e-mail address is not confirmed',
+    status: 'error',
+    detail: user?.email,
+    advice: 'Open the link in the message we sent there.',
+  };
 }

@@ -145,8 +145,14 @@ test('each thing that keeps a version from going out is named with what to do', 
     advice: 'Draw it.',
   } as const;
   expect(failing({ problems: [problem, problem] })).toMatchObject([
-    { status: 'error', detail: 'workflows/triage.yaml:4: No such step. And 1 more.', advice: 'Draw it.' },
+    {
+      title: 'There are 2 problems',
+      status: 'error',
+      detail: 'workflows/triage.yaml:4: No such step. And 1 more.',
+      advice: 'Draw it.',
+    },
   ]);
+  expect(failing({ problems: [problem] })).toMatchObject([{ title: 'A step has a problem' }]);
   expect(failing({ connections: [] })).toMatchObject([
     { title: 'The connection tracker is not bound', status: 'error' },
   ]);

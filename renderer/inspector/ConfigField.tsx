@@ -36,9 +36,7 @@ export const ConfigField = memo(function ConfigField(props: ConfigFieldProps) {
       <fieldset className="flex min-w-0 flex-col gap-1.5">
         <legend className="mb-1.5 flex items-center gap-1.5 text-small font-control text-ink-2">
           {field.title}
-          {!field.required && field.fallback === undefined && (
-            <span className="text-micro font-normal text-ink-3">optional</span>
-          )}
+          {isOptional(field) && <span className="text-micro font-normal text-ink-3">optional</span>}
         </legend>
         <Body {...props} />
         {(error || field.help) && (
@@ -57,16 +55,15 @@ export const ConfigField = memo(function ConfigField(props: ConfigFieldProps) {
   }
   if (bare) return <Control {...props} ids={{ 'aria-label': field.title }} />;
   return (
-    <Field
-      label={field.title}
-      help={field.help}
-      error={error}
-      optional={!field.required && field.fallback === undefined}
-    >
+    <Field label={field.title} help={field.help} error={error} optional={isOptional(field)}>
       {(ids) => <Control {...props} ids={ids} />}
     </Field>
   );
 });
+
+/** A field that comes with a choice is what the choice is about. */
+const isOptional = ({ required, fallback, showWhen }: FieldModel) =>
+  !required && fallback === undefined && showWhen === undefined;
 
 type ControlProps = ConfigFieldProps & {
   ids: { id?: string; 'aria-describedby'?: string; 'aria-invalid'?: boolean; 'aria-label'?: string };
@@ -221,6 +218,7 @@ function ListField({ field, value, onChange, data, path }: ConfigFieldProps) {
     );
   }
   const list = Array.isArray(value) ? value : [];
+  const usual = Array.isArray(field.fallback) ? field.fallback.map(showAnyValue).join(', ') : '';
   const write = (next: Json[]) => onChange(next.length > 0 ? next : undefined);
   const swap = (a: number, b: number) => {
     const next = [...list];
@@ -273,6 +271,7 @@ function ListField({ field, value, onChange, data, path }: ConfigFieldProps) {
           </div>
         </div>
       ))}
+      {list.length === 0 && usual !== '' && <p className="text-small text-ink-2">{usual}, as nothing else is set</p>}
       <Button
         size="sm"
         className="self-start"

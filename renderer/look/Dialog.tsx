@@ -41,14 +41,19 @@ export function Dialog({
         <Radix.Content
           aria-describedby={undefined}
           onOpenAutoFocus={(event) => {
-            // Where one types comes first, but for what may be left out; else the act at the right of the footer; never the
-            // button that closes.
+            // Where one types comes first, but for what may be left out; then the act at the right of the footer, once it
+            // can be done; then what is chosen beside the title. Never the button that closes.
             const box = event.currentTarget as HTMLElement;
             const first =
               box.querySelector<HTMLElement>('[data-body] :is(input, textarea, [role="combobox"]):not([data-later])') ??
-              [...box.querySelectorAll<HTMLElement>('footer button')].at(-1);
+              box.querySelector<HTMLElement>('footer button:last-of-type:not([aria-disabled="true"])') ??
+              box.querySelector<HTMLElement>('header [role="combobox"]');
             event.preventDefault();
             (first ?? box).focus();
+          }}
+          onCloseAutoFocus={(event) => {
+            // Where one dialog leads to the next, the focus belongs to that one.
+            if (document.querySelector('[role="dialog"]')) event.preventDefault();
           }}
           onInteractOutside={(event) => {
             // A message that passes lies above the dialog and does not belong to what is behind it.

@@ -36,7 +36,8 @@ export function Select({
         className={cx(
           'flex min-w-0 items-center gap-1.5 rounded-control text-left data-[placeholder]:text-ink-3 disabled:text-ink-off',
           look === 'field' && 'field-box h-7.5 w-full bg-panel px-2.25',
-          look === 'button' && 'h-6 bg-raised px-2 text-small font-control shadow-[inset_0_0_0_1px_var(--line-2)]',
+          look === 'button' &&
+            'h-6 bg-raised px-2 text-small font-control text-ink shadow-[inset_0_0_0_1px_var(--line-2)]',
           look === 'ghost' && 'h-7 px-2.5 font-control text-ink-2 hover:bg-hover',
         )}
       >

@@ -7,6 +7,7 @@ import { PLANS } from '#shared/plan.ts';
 import { UpgradeButton } from '../account/UpgradeButton.tsx';
 import { Count } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
+import { cx } from '../look/cx.ts';
 import { Dialog } from '../look/Dialog.tsx';
 import { formatMoney } from '../look/format.ts';
 import { TextArea } from '../look/Input.tsx';
@@ -87,6 +88,8 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
 
   if (started) return <DeploymentProgress deploymentId={started.id} onClose={onClose} />;
   const broken = preview?.checks.find((check) => check.status === 'error');
+  // What keeps the version back comes before what it costs.
+  const trouble = preview?.checks.some((check) => check.status !== 'ok');
   const next = preview?.nextVersion;
   const nothing = preview && next === undefined;
   return (
@@ -171,7 +174,7 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
           </div>
         </section>
         <aside className="flex min-h-0 min-w-0 flex-col border-l border-line bg-app max-md:flex-none max-md:border-t max-md:border-l-0">
-          <div className="min-h-0 flex-1 overflow-auto">
+          <div className="flex min-h-0 flex-1 flex-col overflow-auto">
             <section aria-label="Usage" className="flex flex-col gap-3.5 border-b border-line p-4">
               <h3 className="flex items-baseline font-heading">
                 Usage{' '}
@@ -184,7 +187,10 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
                 (meter) => meter.included !== undefined && meter.used + meter.reserved >= meter.included * 0.85,
               ) && <UpgradeButton workspaceId={workspaceId} />}
             </section>
-            <section aria-label="Checks" className="flex flex-col gap-2 p-4">
+            <section
+              aria-label="Checks"
+              className={cx('flex flex-col gap-2 p-4', trouble && 'order-first border-b border-line')}
+            >
               <h3 className="font-heading">Checks</h3>
               {preview?.checks.map((check) => (
                 <PublishCheck key={check.title} {...check} />
