@@ -68,5 +68,5 @@ function nextArea(step: 1 | -1): void {
   const areas = AREAS.map((name) => document.querySelector<HTMLElement>(name)).filter((one) => one !== null);
   const at = areas.findIndex((one) => one.contains(document.activeElement));
   const next = areas[(at + step + areas.length) % areas.length];
-  next?.querySelector<HTMLElement>('[tabindex="0"], button, input, textarea')?.focus();
+  next?.querySelector<HTMLElement>(':is([tabindex="0"], button, input, textarea):not([role="separator"])')?.focus();
 }

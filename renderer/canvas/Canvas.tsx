@@ -80,7 +80,10 @@ function Drawing() {
     setNodes((before) => nodesOf(workflow, before, selection));
   }, [workflow, selection]);
 
+  // Readers hear the ends by name; without a new name the edges stay the same objects.
+  const names = useEditor((state) => JSON.stringify(namesOf(openWorkflow(state))));
   const edges = useMemo<Edge[]>(() => {
+    const nameOf = JSON.parse(names) as Record<string, string>;
     const chosen = new Set(selectedEdges);
     return Object.keys(workflow?.edges ?? {}).map((id) => {
       const { from, outPort, to, inPort } = parseEdge(id);
@@ -92,10 +95,11 @@ function Drawing() {
         target: to,
         targetHandle: inPort,
         selected: chosen.has(id),
+        ariaLabel: `Edge from ${nameOf[from] ?? from} to ${nameOf[to] ?? to}`,
         data: { slot: slot === id },
       };
     });
-  }, [workflow?.edges, selectedEdges, slot]);
+  }, [workflow?.edges, selectedEdges, slot, names]);
 
   const onNodesChange = useCallback((changes: NodeChange[]) => {
     setNodes((before) => applyNodeChanges(changes, before));
@@ -264,6 +268,10 @@ function Drawing() {
       <ConnectDialog stepId={connecting} onClose={() => setConnecting(undefined)} />
     </div>
   );
+}
+
+function namesOf(workflow: Workflow | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(workflow?.steps ?? {}).map(([id, { name }]) => [id, name]));
 }
 
 /** The cards of a workflow; what did not change stays the same object, and the list too when nothing did. */

@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import { parseEdge, type Workflow } from '#shared/workflow/tree.ts';
 import { STATES } from '../look/Badge.tsx';
+import { plural } from '../look/format.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { shownRunOf } from '../state/runSlice.ts';
 import { countItems, stateOfStep } from '../state/runView.ts';
@@ -14,6 +15,8 @@ export function Outline() {
   const selection = useEditor((state) => state.selection);
   const order = useMemo(() => (workflow ? readingOrder(workflow) : []), [workflow]);
   if (!workflow) return null;
+  // What was selected may be gone; one of the steps can always be reached.
+  const reached = selection.findLast((stepId) => workflow.steps[stepId]) ?? order[0]?.stepId;
   return (
     <div role="tree" aria-label={`Steps of ${workflow.name}`} aria-multiselectable className="visually-hidden">
       {order.map(({ stepId, level }) => {
@@ -23,7 +26,7 @@ export function Outline() {
           step?.name,
           step?.uses,
           STATES[stateOfStep(ran)].word,
-          ran && `${countItems(ran.itemsOut)} items`,
+          ran && plural(countItems(ran.itemsOut), 'item'),
           portWords(workflow, stepId),
         ];
         return (
@@ -32,7 +35,7 @@ export function Outline() {
             role="treeitem"
             aria-level={level + 1}
             aria-selected={selection.includes(stepId)}
-            tabIndex={selection.at(-1) === stepId || (selection.length === 0 && order[0]?.stepId === stepId) ? 0 : -1}
+            tabIndex={stepId === reached ? 0 : -1}
             onFocus={() => now().select([stepId])}
             onClick={() => now().select([stepId])}
             onKeyDown={(event) => event.key === 'Enter' && now().openStep(stepId)}

@@ -1,5 +1,5 @@
 import { ArrowLeft, ChevronLeft, ChevronRight, Pin, Play } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { parseEdge, type Workflow } from '#shared/workflow/tree.ts';
 import { ONE_AT_A_TIME_BELOW, useWidth } from '../app/useWidth.ts';
 import { runOne, togglePin } from '../canvas/commands.ts';
@@ -38,6 +38,9 @@ export function StepView({ stepId }: { stepId: string }) {
   const trusted = useEditor((editor) => editor.doc?.info.trusted ?? false);
   const [tab, setTab] = useState<FormTab>('fields');
   const [column, setColumn] = useState<Column>('form');
+  const main = useRef<HTMLElement>(null);
+  // The keys go on from here; the card that had the focus is gone.
+  useEffect(() => main.current?.focus(), []);
   const narrow = useWidth() < ONE_AT_A_TIME_BELOW;
   if (!step || !workflow) return null;
   const shows = (one: Column) => !narrow || column === one;
@@ -47,7 +50,12 @@ export function StepView({ stepId }: { stepId: string }) {
       ? `Succeeded in ${formatDuration(ran.durationMs)}`
       : undefined;
   return (
-    <main className="flex min-w-0 flex-1 flex-col bg-panel" aria-label={`Step ${step.name}`}>
+    <main
+      ref={main}
+      tabIndex={-1}
+      className="flex min-w-0 flex-1 flex-col bg-panel outline-none focus-visible:shadow-none"
+      aria-label={`Step ${step.name}`}
+    >
       <header className="flex min-h-13 flex-none flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-1.5">
         <Button
           look="ghost"

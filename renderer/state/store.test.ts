@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { HostEvent } from '#shared/contract/hostApi.ts';
+import { SluiceError } from '#shared/error.ts';
 import { applyOps, diffTrees, type Op } from '#shared/merge/ops.ts';
 import type { RunEvent } from '#shared/run/events.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
@@ -102,6 +103,19 @@ async function opened() {
   const nameOf = (stepId: string) => state().doc?.tree.workflows[workflowId]?.steps[stepId]?.name;
   return { host, store, state, nameOf };
 }
+
+test('an error that names a step leads to it', async () => {
+  const { state } = await opened();
+  const about = (stepId: string) =>
+    new SluiceError('workflow.invalid', 'workflows/w.yaml:7: "url" is missing.', { details: { stepId } });
+  state().openWorkflowTab(workflowId);
+  state().fail(about('b_0000'), 'The run did not start');
+  state().toasts.at(-1)?.action?.run();
+  expect(state().selection).toEqual(['b_0000']);
+  state().fail(about('gone_0000'), 'The run did not start');
+  expect(state().toasts.at(-1)).toMatchObject({ kind: 'bad', title: 'The run did not start' });
+  expect(state().toasts.at(-1)?.action).toBeUndefined();
+});
 
 const rename = (stepId: string, name: string): Edit => ({ type: 'renameStep', workflowId, stepId, name });
 

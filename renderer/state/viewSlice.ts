@@ -1,6 +1,7 @@
 import type { StateCreator } from 'zustand';
 import type { Preferences, ProjectState } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
+import { openWorkflow } from './documentSlice.ts';
 import type { EditorDeps, EditorState } from './store.ts';
 
 export type Area = 'workflows' | 'runs' | 'deployments' | 'connections' | 'settings';
@@ -194,7 +195,14 @@ export function createViewSlice(deps: EditorDeps): StateCreator<EditorState, [],
       fail(thrown, title) {
         const error = SluiceError.from(thrown);
         if (error.code === 'internal' && error.cause !== undefined) console.error(error.cause);
-        get().say({ kind: 'bad', title, text: [error.message, error.advice].filter(Boolean).join(' ') });
+        const stepId = error.details?.stepId;
+        const there = typeof stepId === 'string' && openWorkflow(get())?.steps[stepId] !== undefined;
+        get().say({
+          kind: 'bad',
+          title,
+          text: [error.message, error.advice].filter(Boolean).join(' '),
+          ...(there ? { action: { label: 'Go to the step', run: () => get().select([stepId]) } } : {}),
+        });
       },
 
       dismiss: (id) => set((state) => ({ toasts: state.toasts.filter((toast) => toast.id !== id) })),
