@@ -9,9 +9,9 @@ const AREAS = [
   '[aria-label="Canvas"]',
   '[aria-label="YAML"]',
   '[aria-label="Inspector"]',
-  '[aria-label="Input"]',
-  '[aria-label="Form"]',
-  '[aria-label="Output"]',
+  'section[aria-label="Input"]',
+  'section[aria-label="Form"]',
+  'section[aria-label="Output"]',
   '[aria-label="Data and log"]',
 ];
 
