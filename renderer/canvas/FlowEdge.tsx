@@ -28,6 +28,8 @@ const edgeFacts =
     return `${target === 'running' || target === 'retrying' ? 'running' : 'done'} ${count}`;
   };
 
+const ABOVE_PX = 20;
+
 /** A line from port to port, with the number of items that went over it. */
 export const FlowEdge = memo(function FlowEdge(props: EdgeProps) {
   const { id, sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, selected, data } = props;
@@ -56,36 +58,38 @@ export const FlowEdge = memo(function FlowEdge(props: EdgeProps) {
           <span className="edge-slot" style={at}>
             <Plus className="icon" aria-hidden />
           </span>
-        ) : (hovered || selected) && !readOnly ? (
-          <button
-            type="button"
-            className="edge-add nodrag nopan"
-            style={at}
-            aria-label="Add a step here"
-            title={count === undefined ? 'Add a step here' : `${words}; add a step here`}
-            onMouseEnter={() => setHovered(true)}
-            onMouseLeave={() => setHovered(false)}
-            onClick={(event) => now().add({ splitEdge: id, screen: { x: event.clientX, y: event.clientY } })}
-          >
-            <Plus className="icon-s" aria-hidden />
-          </button>
         ) : (
-          count !== undefined && (
-            <button
-              type="button"
-              className="edge-pill nodrag nopan"
-              style={at}
-              data-state={state}
-              title={words}
-              aria-label={words}
-              onClick={() => {
-                now().select([parseEdge(id).from]);
-                now().setBottom({ open: true, tab: 'data' });
-              }}
-            >
-              {formatCount(count)}
-            </button>
-          )
+          <>
+            {count !== undefined && (
+              <button
+                type="button"
+                className="edge-pill nodrag nopan"
+                style={at}
+                data-state={state}
+                title={words}
+                aria-label={words}
+                onClick={() => {
+                  now().select([parseEdge(id).from]);
+                  now().setBottom({ open: true, tab: 'data' });
+                }}
+              >
+                {formatCount(count)}
+              </button>
+            )}
+            {(hovered || selected) && !readOnly && (
+              <button
+                type="button"
+                className="edge-add nodrag nopan"
+                // Above the count, which stays where it can be clicked, and close enough to go from one to the other.
+                style={count === undefined ? at : { transform: `${at.transform} translateY(-${ABOVE_PX}px)` }}
+                aria-label="Add a step here"
+                title="Add a step here"
+                onClick={(event) => now().add({ splitEdge: id, screen: { x: event.clientX, y: event.clientY } })}
+              >
+                <Plus className="icon-s" aria-hidden />
+              </button>
+            )}
+          </>
         )}
       </EdgeLabelRenderer>
     </g>

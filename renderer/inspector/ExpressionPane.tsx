@@ -53,10 +53,12 @@ export function ExpressionPane({ listId, offer, active, onAccept, result, data }
         </div>
       )}
       {result && <ResultPane result={result} data={data} />}
-      <div className="flex h-7 items-center gap-3 bg-sunken px-3 text-micro whitespace-nowrap text-ink-3">
-        {offer ? <Hint keys="Tab" word="accept" /> : <Hint keys="Ctrl Space" word="names" />}
+      {/* A hint without room wraps out of sight whole. */}
+      <div className="flex h-7 flex-wrap gap-x-3 overflow-hidden bg-sunken px-3 text-micro whitespace-nowrap text-ink-3">
+        {offer && <Hint keys="Tab" word="accept" />}
         {data.count > 1 && <Hint keys="Alt ↓" word="next item" />}
         <Hint keys="Esc" word="close" />
+        {!offer && <Hint keys="Ctrl Space" word="names" />}
       </div>
     </div>
   );
@@ -64,7 +66,7 @@ export function ExpressionPane({ listId, offer, active, onAccept, result, data }
 
 function Hint({ keys, word }: { keys: string; word: string }) {
   return (
-    <span className="flex items-center gap-1.5">
+    <span className="flex h-7 items-center gap-1.5">
       <Kbd keys={keys} /> {word}
     </span>
   );
