@@ -188,5 +188,5 @@ const enterprise: Plan = {
 export const PLANS: Record<PlanSlug, Plan> = { free, starter, pro, business, enterprise };
 
 /** What is counted (domain.md 6). */
-export const METERS = ['workflow.runs', 'workflow.steps', 'api.calls', 'traffic.out_bytes', 'storage.bytes'] as const;
+export const METERS = ['workflow.runs', 'workflow.steps', 'traffic.out_bytes'] as const;
 export type Meter = (typeof METERS)[number];

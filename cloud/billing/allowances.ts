@@ -10,10 +10,7 @@ export const METERED: { meter: Meter; period: Period; limit?: (plan: Plan) => nu
   { meter: 'workflow.runs', period: 'day', limit: (plan) => plan.runsPerDay },
   { meter: 'workflow.runs', period: 'month', limit: (plan) => plan.runsPerMonth },
   { meter: 'workflow.steps', period: 'month' },
-  { meter: 'api.calls', period: 'day' },
-  { meter: 'api.calls', period: 'month', limit: (plan) => plan.apiCallsPerMonth },
   { meter: 'traffic.out_bytes', period: 'month', limit: (plan) => plan.trafficOutBytesPerMonth },
-  { meter: 'storage.bytes', period: 'day', limit: (plan) => plan.storageBytes },
 ];
 
 const ALERT_PERCENTS = [70, 85, 95, 100];

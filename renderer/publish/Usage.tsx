@@ -6,10 +6,7 @@ import { metersToShow } from './metersToShow.ts';
 const NAMES: Record<string, string> = {
   'workflow.runs': 'Hosted runs',
   'workflow.steps': 'Steps',
-  'api.calls': 'API calls',
   'traffic.out_bytes': 'Traffic out',
-  'storage.bytes': 'Storage',
-  'ai.tokens': 'AI tokens',
 };
 
 /** Used of included, for what matters before a publish. */
