@@ -80,3 +80,9 @@ export function stepsOf(sent: Sent[]): number {
     0,
   );
 }
+
+/** Sends a body that was changed after it was signed. */
+export function postAltered(url: string, payload: Payload, secret: string): Promise<Sent> {
+  const altered = { ...payload, body: payload.body.replace('{', '{"altered":true,') };
+  return post(url, altered, githubHeaders(payload, secret));
+}
