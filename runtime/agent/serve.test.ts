@@ -316,7 +316,8 @@ describe('events', () => {
       const reply = await send(url, body);
       expect([reply.status, (await problemOf(reply)).code]).toEqual([400, 'hook.body_invalid']);
     }
-    expect((await fetch(`${url}/events`)).status).toBe(405);
+    const wrong = await fetch(`${url}/events`);
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
     expect(await runsThere()).toEqual([]);
   });
 });

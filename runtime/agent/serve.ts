@@ -162,7 +162,12 @@ export async function serveProject(
   }
 
   async function answerEvent(request: IncomingMessage): Promise<Reply> {
-    if (request.method !== 'POST') throw new SluiceError('hook.method_not_allowed', '/events takes POST.');
+    if (request.method !== 'POST') {
+      throw new SluiceError('hook.method_not_allowed', `/events takes POST, not ${request.method}.`, {
+        details: { methods: ['POST'] },
+        advice: 'Send { name, id, data } as JSON by POST.',
+      });
+    }
     const body = parse(EventBody, readJson(await readBody(request, EVENT_BYTES)), 'The event', 'hook.body_invalid');
     const heard = events.filter((trigger) => trigger.name === body.name);
     const runs = await Promise.all(

@@ -77,6 +77,7 @@ export function findHook(
   const methods = found.flatMap(({ hook }) => hook.config.methods);
   throw new SluiceError('hook.method_not_allowed', `/hooks/${path} takes ${methods.join(', ')}, not ${method}.`, {
     details: { methods },
+    advice: `Call it with ${methods.join(' or ')}, or add ${method} to the methods of the trigger.`,
   });
 }
 
