@@ -5,10 +5,11 @@ import { SluiceError } from '#shared/error.ts';
 import type { RunEvent } from '#shared/run/events.ts';
 import { flatHash } from '#shared/workflow/hash.ts';
 import { quietLogger, until } from '../../tests/fixtures/agent.ts';
-import { memoryBlobs, PROJECT_ID, RUN_ID, type Sketch, sketchTree, WORKFLOW_ID } from '../../tests/fixtures/engine.ts';
+import { PROJECT_ID, RUN_ID, type Sketch, sketchTree, WORKFLOW_ID } from '../../tests/fixtures/engine.ts';
 import type { HttpReply } from '../connectors/stepType.ts';
 import { openProjectStore } from '../engine/ports/projectStore.ts';
 import { systemClock } from '../engine/ports/systemClock.ts';
+import { memoryBlobs } from '../journal/memoryBlobs.ts';
 import { type Agent, startAgent } from './agent.ts';
 import { nodeHashing } from './runPorts.ts';
 

@@ -2,7 +2,8 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import { SluiceError } from '#shared/error.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
-import { memoryBlobs, runSketch, runTree, type Sketch, sketchTree } from '../../tests/fixtures/engine.ts';
+import { runSketch, runTree, type Sketch, sketchTree } from '../../tests/fixtures/engine.ts';
+import { memoryBlobs } from '../journal/memoryBlobs.ts';
 
 const set = (fields: JsonObject) => ({ uses: 'items.set', config: { fields } });
 const fine = { status: 200, headers: {}, body: null };

@@ -7,6 +7,7 @@ import { execHash } from '#shared/workflow/hash.ts';
 import { type Case, type Item, Tree } from '#shared/workflow/tree.ts';
 import { nodeHashing } from '../agent/runPorts.ts';
 import type { HttpReply } from '../connectors/stepType.ts';
+import { memoryBlobs } from '../journal/memoryBlobs.ts';
 import { executeRun } from './executeRun.ts';
 import { createJournal, memorySink } from './journal.ts';
 import { fromPayload } from './payload.ts';
@@ -133,22 +134,6 @@ function answersOf(saved: Case): HttpPort {
         );
       }
       return reply;
-    },
-  };
-}
-
-function memoryBlobs(): Blobs {
-  const kept = new Map<string, Uint8Array>();
-  return {
-    async put(bytes) {
-      const hash = nodeHashing.sha256(bytes);
-      kept.set(hash, bytes);
-      return hash;
-    },
-    async get(hash) {
-      const found = kept.get(hash);
-      if (!found) throw new SluiceError('blob.not_found', 'There is no such blob.');
-      return found;
     },
   };
 }
