@@ -1,6 +1,7 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 import { type Meter, PLANS, type Plan } from '#shared/plan.ts';
+import { runSourceId } from '#shared/run/projectEvents.ts';
 import type { Allowances, Sql } from '../runs/ports.ts';
 import { type Period, periodEnd, periodKey } from './period.ts';
 import { addUsed, insertUsage, readCounter, readPlan, releaseOne, reserveOne } from './usageStore.ts';
@@ -93,7 +94,7 @@ export function createAllowances({ log, alert }: AllowanceDeps): FullAllowances 
     },
 
     countRun: (sql, workspaceId, runId, at) =>
-      count(sql, workspaceId, 'workflow.runs', [{ sourceId: `run:${runId}`, amount: 1 }], at, true),
+      count(sql, workspaceId, 'workflow.runs', [{ sourceId: runSourceId(runId), amount: 1 }], at, true),
 
     countSteps: (sql, workspaceId, sourceIds, at) =>
       count(

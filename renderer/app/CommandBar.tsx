@@ -1,12 +1,12 @@
-import { FileCode, Globe, History, Play, Plus, Search, Settings, Workflow } from 'lucide-react';
+import { FileCode, Globe, History, Play, Plus, Settings, Workflow } from 'lucide-react';
 import { Dialog as Radix } from 'radix-ui';
-import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { addStep, runFrom, tidyUp, toggleDisabled, togglePin } from '../canvas/commands.ts';
 import { Marked } from '../library/AddStep.tsx';
 import { searchSteps } from '../library/searchSteps.ts';
 import { STATES } from '../look/Badge.tsx';
-import { cx } from '../look/cx.ts';
 import { Kbd } from '../look/Kbd.tsx';
+import { SearchList, SearchOption } from '../look/SearchList.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { cardState } from '../state/stepFacts.ts';
@@ -29,17 +29,14 @@ const MOST_A_GROUP = 6;
 export function CommandBar() {
   const [typed, setTyped] = useState('');
   const [active, setActive] = useState(0);
-  const list = useRef<HTMLDivElement>(null);
   const entries = useMemo(() => find(typed), [typed]);
   const close = () => now().setDialog(undefined);
-  const choose = (entry: Entry | undefined) => {
+  const choose = (index: number) => {
+    const entry = entries[index];
     if (!entry) return;
     close();
     entry.run();
   };
-  useEffect(() => {
-    list.current?.querySelector(`[data-index="${active}"]`)?.scrollIntoView({ block: 'nearest' });
-  }, [active]);
   const bare = typed.replace(/^[@>+#]/, '');
 
   return (
@@ -51,39 +48,16 @@ export function CommandBar() {
           className="fixed top-28 left-1/2 z-50 flex max-h-[min(540px,calc(100vh-140px))] w-[min(640px,calc(100vw-32px))] -translate-x-1/2 flex-col overflow-hidden rounded-dialog bg-panel shadow-dialog outline-none animate-[fade-in_120ms_ease-out]"
         >
           <Radix.Title className="visually-hidden">Search or run a command</Radix.Title>
-          <div className="flex h-12.5 flex-none items-center gap-2.5 border-b border-line px-4">
-            <Search className="icon text-ink-3" aria-hidden />
-            <input
-              // biome-ignore lint/a11y/noAutofocus: the bar was just asked for.
-              autoFocus
-              role="combobox"
-              aria-expanded
-              aria-controls="commands"
-              aria-activedescendant={entries[active] ? `command-${active}` : undefined}
-              aria-label="Search or run a command"
-              placeholder="Search or run a command"
-              value={typed}
-              onChange={(event) => {
-                setTyped(event.target.value);
-                setActive(0);
-              }}
-              onKeyDown={(event) => {
-                if (event.key === 'ArrowDown') setActive(Math.min(entries.length - 1, active + 1));
-                else if (event.key === 'ArrowUp') setActive(Math.max(0, active - 1));
-                else if (event.key === 'Enter') choose(entries[active]);
-                else return;
-                event.preventDefault();
-              }}
-              className="min-w-0 flex-1 bg-transparent text-lead outline-none placeholder:text-ink-3 focus-visible:shadow-none"
-            />
-            <Kbd keys="Esc" />
-          </div>
-          <div
-            ref={list}
+          <SearchList
             id="commands"
-            role="listbox"
-            aria-label="Results"
-            className="min-h-0 flex-1 overflow-auto p-1.5"
+            label="Search or run a command"
+            listLabel="Results"
+            typed={typed}
+            onTyped={setTyped}
+            count={entries.length}
+            active={active}
+            onActive={setActive}
+            onChoose={choose}
           >
             {entries.length === 0 && <p className="p-3 text-small text-ink-3">Nothing is called “{bare}”.</p>}
             {entries.map((entry, index) => (
@@ -91,30 +65,21 @@ export function CommandBar() {
                 {entry.group !== entries[index - 1]?.group && (
                   <p className="px-2.5 pt-2 pb-1 text-micro font-name text-ink-3">{entry.group}</p>
                 )}
-                {/* biome-ignore lint/a11y/useKeyWithClickEvents: the search line above takes the keys. */}
-                <div
-                  id={`command-${index}`}
-                  data-index={index}
-                  role="option"
-                  tabIndex={-1}
-                  aria-selected={index === active}
-                  onPointerMove={() => setActive(index)}
-                  onClick={() => choose(entry)}
-                  className={cx(
-                    'flex h-9 items-center gap-2.5 rounded-control px-2.5',
-                    index === active && 'bg-selected',
-                  )}
+                <SearchOption
+                  listId="commands"
+                  index={index}
+                  active={index === active}
+                  icon={entry.icon}
+                  title={<Marked text={entry.title} typed={bare} />}
+                  text={entry.text}
+                  onActive={setActive}
+                  onChoose={choose}
                 >
-                  <span className={cx('flex', index === active ? 'text-accent-ink' : 'text-ink-2')}>{entry.icon}</span>
-                  <span className="flex-none">
-                    <Marked text={entry.title} typed={bare} />
-                  </span>
-                  <span className="min-w-0 flex-1 truncate text-small text-ink-3">{entry.text}</span>
                   {entry.keys && <Kbd keys={entry.keys} />}
-                </div>
+                </SearchOption>
               </div>
             ))}
-          </div>
+          </SearchList>
           <div className="flex h-9 flex-none items-center gap-2 bg-sunken px-4 text-micro text-ink-3">
             <Kbd keys="↑ ↓" /> move <Kbd keys="↵" /> go
             <span className="ml-auto">@ steps · &gt; commands · + add · # runs</span>

@@ -31,8 +31,7 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
   );
   const [inputText = '', outputText = ''] = ports;
   const updateInternals = useUpdateNodeInternals();
-  // The ports are the reason to measure again, though the effect does not read them.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: see above
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the ports are the reason to measure again, though the effect does not read them.
   useEffect(() => updateInternals(id), [id, inputText, outputText, updateInternals]);
   if (!step) return null;
 

@@ -6,8 +6,7 @@ import { Note } from '../look/Note.tsx';
 import { now, useEditor } from '../state/store.ts';
 import type { FieldModel } from './formSchema.ts';
 import { MapField } from './MapField.tsx';
-import { previewScope } from './preview.ts';
-import type { FieldScope } from './usePreviewScope.ts';
+import { NO_DATA } from './usePreviewScope.ts';
 
 const VARIABLES: FieldModel = {
   key: 'vars',
@@ -17,23 +16,6 @@ const VARIABLES: FieldModel = {
   literal: true,
   entry: { key: '', title: 'Value', kind: 'multiline', required: true, literal: true },
 };
-const NO_DATA: FieldScope = {
-  scope: previewScope({
-    items: [],
-    itemIndex: 0,
-    outputOf: () => undefined,
-    stepExists: () => false,
-    trigger: {},
-    env: {},
-    workflow: { id: '', name: '' },
-    timezone: 'UTC',
-    now: 0,
-  }),
-  count: 0,
-  index: 0,
-  steps: [],
-};
-
 /** An environment's variables, and which record each connection of the project means there. */
 export function EnvironmentPane({ name }: { name: string }) {
   const environment = useEditor((state) => state.doc?.tree.environments[name]);

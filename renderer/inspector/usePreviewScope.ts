@@ -15,6 +15,24 @@ export type FieldScope = {
   steps: { id: string; name: string }[];
 };
 
+/** For fields that are literal, as those of connections and environments: nothing in them is an expression. */
+export const NO_DATA: FieldScope = {
+  scope: previewScope({
+    items: [],
+    itemIndex: 0,
+    outputOf: () => undefined,
+    stepExists: () => false,
+    trigger: {},
+    env: {},
+    workflow: { id: '', name: '' },
+    timezone: 'UTC',
+    now: 0,
+  }),
+  count: 0,
+  index: 0,
+  steps: [],
+};
+
 const NOTHING: Record<string, never> = {};
 
 /** The data that the fields of a step are tried on: the last run's items for the item that is looked at. */

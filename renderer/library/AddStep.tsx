@@ -1,9 +1,9 @@
-import { Search } from 'lucide-react';
 import { Dialog as Radix } from 'radix-ui';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useMemo, useState } from 'react';
 import { addStep } from '../canvas/commands.ts';
 import { cx } from '../look/cx.ts';
 import { Kbd } from '../look/Kbd.tsx';
+import { SearchList, SearchOption } from '../look/SearchList.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { now, useEditor } from '../state/store.ts';
@@ -24,7 +24,6 @@ function StepSearch() {
   const noSteps = useEditor((state) => Object.keys(openWorkflow(state)?.steps ?? {}).length === 0);
   const [typed, setTyped] = useState('');
   const [active, setActive] = useState(0);
-  const list = useRef<HTMLDivElement>(null);
   const anchored = at?.from !== undefined || at?.splitEdge !== undefined;
   const groups = useMemo(() => {
     const found = searchSteps(catalog, typed, { triggers: anchored ? false : undefined });
@@ -35,9 +34,6 @@ function StepSearch() {
   }, [catalog, typed, anchored, noSteps]);
   const flat = groups.flatMap((group) => group.entries);
 
-  useEffect(() => {
-    list.current?.querySelector(`[data-index="${active}"]`)?.scrollIntoView({ block: 'nearest' });
-  }, [active]);
   if (!at) return null;
 
   const choose = (index: number) => {
@@ -63,39 +59,16 @@ function StepSearch() {
           )}
         >
           <Radix.Title className="visually-hidden">Add a step</Radix.Title>
-          <div className="flex h-12 flex-none items-center gap-2.5 border-b border-line px-4">
-            <Search className="icon text-ink-3" aria-hidden />
-            <input
-              // biome-ignore lint/a11y/noAutofocus: the search was just asked for.
-              autoFocus
-              role="combobox"
-              aria-expanded
-              aria-controls="step-types"
-              aria-activedescendant={flat[active] ? `type-${flat[active].type}` : undefined}
-              aria-label="Search step types"
-              placeholder="Search step types"
-              value={typed}
-              onChange={(event) => {
-                setTyped(event.target.value);
-                setActive(0);
-              }}
-              onKeyDown={(event) => {
-                if (event.key === 'ArrowDown') setActive(Math.min(flat.length - 1, active + 1));
-                else if (event.key === 'ArrowUp') setActive(Math.max(0, active - 1));
-                else if (event.key === 'Enter') choose(active);
-                else return;
-                event.preventDefault();
-              }}
-              className="min-w-0 flex-1 bg-transparent text-lead outline-none placeholder:text-ink-3 focus-visible:shadow-none"
-            />
-            <Kbd keys="Esc" />
-          </div>
-          <div
-            ref={list}
+          <SearchList
             id="step-types"
-            role="listbox"
-            aria-label="Step types"
-            className="min-h-0 flex-1 overflow-auto p-1.5"
+            label="Search step types"
+            listLabel="Step types"
+            typed={typed}
+            onTyped={setTyped}
+            count={flat.length}
+            active={active}
+            onActive={setActive}
+            onChoose={choose}
           >
             {flat.length === 0 && (
               <p className="p-3 text-small text-ink-3">
@@ -108,35 +81,24 @@ function StepSearch() {
                 {group.entries.map((info) => {
                   const index = flat.indexOf(info);
                   return (
-                    // biome-ignore lint/a11y/useKeyWithClickEvents: the search line above takes the keys.
-                    <div
+                    <SearchOption
                       key={info.type}
-                      id={`type-${info.type}`}
-                      data-index={index}
-                      role="option"
-                      tabIndex={-1}
-                      aria-selected={index === active}
-                      onPointerMove={() => setActive(index)}
-                      onClick={() => choose(index)}
-                      className={cx(
-                        'flex h-9 items-center gap-2.5 rounded-control px-2.5',
-                        index === active && 'bg-selected',
-                      )}
+                      listId="step-types"
+                      index={index}
+                      active={index === active}
+                      icon={<StepIcon uses={info.type} />}
+                      title={<Marked text={info.title} typed={typed} />}
+                      text={info.description}
+                      onActive={setActive}
+                      onChoose={choose}
                     >
-                      <span className={cx('flex', index === active ? 'text-accent-ink' : 'text-ink-2')}>
-                        <StepIcon uses={info.type} />
-                      </span>
-                      <span className="flex-none">
-                        <Marked text={info.title} typed={typed} />
-                      </span>
-                      <span className="min-w-0 flex-1 truncate text-small text-ink-3">{info.description}</span>
                       {!place && <span className="flex-none font-mono text-[11px] text-ink-3">{info.type}</span>}
-                    </div>
+                    </SearchOption>
                   );
                 })}
               </div>
             ))}
-          </div>
+          </SearchList>
           <div className="flex h-9 flex-none items-center gap-2 bg-sunken px-4 text-micro text-ink-3">
             <Kbd keys="↑ ↓" /> move <Kbd keys="↵" /> add
           </div>

@@ -7,8 +7,7 @@ import { Slug } from '#shared/ids.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import { ConfigField } from '../inspector/ConfigField.tsx';
 import { formFields, shownFields } from '../inspector/formSchema.ts';
-import { previewScope } from '../inspector/preview.ts';
-import type { FieldScope } from '../inspector/usePreviewScope.ts';
+import { NO_DATA } from '../inspector/usePreviewScope.ts';
 import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { Dialog } from '../look/Dialog.tsx';
@@ -42,8 +41,7 @@ export function ConnectionsScreen() {
       now().fail(thrown, 'The connections could not be read');
     }
   }, [projectId]);
-  // Connections may come and go in the tree, by file or from elsewhere.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: see above
+  // biome-ignore lint/correctness/useExhaustiveDependencies: connections may come and go in the tree, by file or from elsewhere.
   useEffect(() => void load(), [load, inTree]);
 
   return (
@@ -126,24 +124,6 @@ export function ConnectionsScreen() {
     </Screen>
   );
 }
-
-/** A connection's fields are literal; nothing in them is an expression. */
-const NO_DATA: FieldScope = {
-  scope: previewScope({
-    items: [],
-    itemIndex: 0,
-    outputOf: () => undefined,
-    stepExists: () => false,
-    trigger: {},
-    env: {},
-    workflow: { id: '', name: '' },
-    timezone: 'UTC',
-    now: 0,
-  }),
-  count: 0,
-  index: 0,
-  steps: [],
-};
 
 type ConnectionDialogProps = {
   name?: string;

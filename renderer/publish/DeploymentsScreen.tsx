@@ -36,8 +36,7 @@ export function DeploymentsScreen() {
   const time = useNow(10_000);
   const count = deployments.length;
 
-  // A new deployment may have brought a new version, so the number of them is a reason to ask again.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: see above
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new deployment may have brought a new version, so their number is a reason to ask again.
   useEffect(() => {
     if (!projectId || !bound || !signedIn) return;
     let gone = false;

@@ -7,7 +7,7 @@ import {
   stepTypeInfo,
 } from '#shared/workflow/catalog.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
-import { parseEdge, type Step, type Workflow } from '#shared/workflow/tree.ts';
+import { parseEdge, type Workflow } from '#shared/workflow/tree.ts';
 import type { AddAt } from './viewSlice.ts';
 
 /** Distances between cards that stand beside and below each other, from corner to corner. */
@@ -201,9 +201,4 @@ export function openPort(catalog: StepCatalog, workflow: Workflow, stepId: strin
   );
   const main = outputs.filter((port) => port !== 'error');
   return main.find((port) => !used.has(port)) ?? main[0];
-}
-
-/** The one line on a card that names what the step works with. */
-export function stepSubtitle(step: Step): string {
-  return step.connection ?? step.uses;
 }
