@@ -56,6 +56,7 @@ export function CommandBar() {
             onTyped={setTyped}
             count={entries.length}
             active={active}
+            activeId={entries[active] && `command-${active}`}
             onActive={setActive}
             onChoose={choose}
           >
@@ -66,7 +67,7 @@ export function CommandBar() {
                   <p className="px-2.5 pt-2 pb-1 text-micro font-name text-ink-3">{entry.group}</p>
                 )}
                 <SearchOption
-                  listId="commands"
+                  id={`command-${index}`}
                   index={index}
                   active={index === active}
                   icon={entry.icon}

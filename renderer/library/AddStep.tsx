@@ -67,6 +67,7 @@ function StepSearch() {
             onTyped={setTyped}
             count={flat.length}
             active={active}
+            activeId={flat[active] && `type-${flat[active].type}`}
             onActive={setActive}
             onChoose={choose}
           >
@@ -83,7 +84,7 @@ function StepSearch() {
                   return (
                     <SearchOption
                       key={info.type}
-                      listId="step-types"
+                      id={`type-${info.type}`}
                       index={index}
                       active={index === active}
                       icon={<StepIcon uses={info.type} />}

@@ -4,7 +4,7 @@ import { cx } from './cx.ts';
 import { Kbd } from './Kbd.tsx';
 
 type SearchListProps = {
-  /** Names the list for ids: `commands` gives `commands-0`, `commands-1`, … */
+  /** Of the list; its options have ids of their own. */
   id: string;
   /** What is asked, as label and placeholder. */
   label: string;
@@ -15,6 +15,7 @@ type SearchListProps = {
   /** How many options there are, and which one Enter takes. */
   count: number;
   active: number;
+  activeId: string | undefined;
   onActive: (index: number) => void;
   onChoose: (index: number) => void;
   children: ReactNode;
@@ -22,7 +23,7 @@ type SearchListProps = {
 
 /** A line to search with and the options below it. Focus stays in the line; arrows move, Enter chooses. */
 export function SearchList(props: SearchListProps) {
-  const { id, label, listLabel, typed, onTyped, count, active, onActive, onChoose, children } = props;
+  const { id, label, listLabel, typed, onTyped, count, active, activeId, onActive, onChoose, children } = props;
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
     list.current?.querySelector(`[data-index="${active}"]`)?.scrollIntoView({ block: 'nearest' });
@@ -38,7 +39,7 @@ export function SearchList(props: SearchListProps) {
           role="combobox"
           aria-expanded
           aria-controls={id}
-          aria-activedescendant={active < count ? `${id}-${active}` : undefined}
+          aria-activedescendant={activeId}
           aria-label={label}
           placeholder={label}
           value={typed}
@@ -65,7 +66,7 @@ export function SearchList(props: SearchListProps) {
 }
 
 type SearchOptionProps = {
-  listId: string;
+  id: string;
   index: number;
   active: boolean;
   icon: ReactNode;
@@ -79,11 +80,11 @@ type SearchOptionProps = {
 
 /** One option of a search list. */
 export function SearchOption(props: SearchOptionProps) {
-  const { listId, index, active, icon, title, text, onActive, onChoose, children } = props;
+  const { id, index, active, icon, title, text, onActive, onChoose, children } = props;
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the search line above it takes the keys.
     <div
-      id={`${listId}-${index}`}
+      id={id}
       data-index={index}
       role="option"
       tabIndex={-1}
