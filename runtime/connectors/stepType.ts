@@ -77,13 +77,51 @@ export type RunControl = {
   respond(answer: Answer): Promise<void>;
   /** Gives the run back until a time (milliseconds since 1970); no worker or timer is held meanwhile. */
   waitUntil(atMs: number): Promise<void>;
+  /**
+   * Gives the run back until somebody answers (`runs.resume`, an address outside) or the time is over. Called again after
+   * the resume, it gives what came. No worker, timer or connection is held meanwhile.
+   */
+  waitFor(wait: {
+    reason: 'approval' | 'webhook_reply';
+    untilMs?: number;
+    /** What a person is shown who may end the wait. Without secrets. */
+    details?: JsonObject;
+  }): Promise<{ by: string; input?: Json } | { by: 'timer' }>;
   /** Runs another workflow of the same version in this process and gives its output items. */
   runWorkflow(workflowId: string, items: Item[]): Promise<Item[]>;
+  /**
+   * Starts another run beside this one, once, whatever happens to this one (an effect of class `keyed`, kind `run`).
+   * `triggerStepId` absent: where another workflow may begin it. `atMs`: not before this moment.
+   */
+  start(request: {
+    workflowId: string;
+    triggerStepId?: string;
+    items: Item[];
+    atMs?: number;
+  }): Promise<{ runId: string }>;
+};
+
+/** A file of an item: bytes by hash, never in memory with the item. */
+export type FileRef = { blob: string; bytes: number; mime: string; name?: string };
+
+/** Files of items, and the project's own folder of files (one per project and environment). */
+export type StepFiles = {
+  /** @throws SluiceError blob.not_found, limit.exceeded (more than 64 MB) */
+  read(file: FileRef): Promise<Uint8Array>;
+  /** Keeps bytes; what it gives belongs into an item's `binary`. @throws SluiceError limit.exceeded */
+  keep(bytes: Uint8Array, about: { mime: string; name?: string }): Promise<FileRef>;
+  /** A file of the project's storage as a file of an item: an `idempotent` effect. @throws SluiceError file.not_found */
+  load(path: string): Promise<FileRef>;
+  /** Puts a file into the project's storage: a `keyed` effect. `append` adds to what is there. */
+  save(path: string, file: FileRef, how: 'replace' | 'append' | 'create'): Promise<{ path: string; bytes: number }>;
+  list(folder: string): Promise<{ path: string; bytes: number; changedAt: string }[]>;
+  remove(path: string): Promise<{ removed: boolean }>;
 };
 
 export type Call = {
   http: StepHttp;
   store: StepStore;
+  files: StepFiles;
   /** Runs people's code in the sandbox process. */
   script(request: Omit<ScriptRequest, 'context'>): Promise<ScriptResult>;
   /** Milliseconds since 1970, the same for every attempt of a step run. */
@@ -110,7 +148,7 @@ type Common<C extends z.ZodObject> = {
   title: string;
   /** One sentence for the step library. */
   description: string;
-  category: 'trigger' | 'flow' | 'items' | 'code' | 'network' | 'storage';
+  category: 'trigger' | 'flow' | 'items' | 'data' | 'files' | 'code' | 'network' | 'storage';
   /** A Lucide icon's name. */
   icon: string;
   effect: Effect | ((config: z.infer<C>) => Effect);

@@ -40,6 +40,14 @@ export const Assignment = z.strictObject({
   triggerStepId: StepId,
   input: z.array(Item),
   events: z.array(RunEvent),
+  /** The run that is done again, whole or in part. */
+  retryOf: Uuid.optional(),
+  /** What of its journal still holds: taken over in place of being done again. */
+  recorded: z.array(RunEvent).optional(),
+  /** Idempotency keys are those of this run, so that what it may have sent is not sent twice. Absent: the run itself. */
+  effectRunId: Uuid.optional(),
+  /** Where somebody outside ends a wait of this run. */
+  resumeUrl: z.url().optional(),
   /** Only for partial runs on the desktop. */
   partial: z
     .strictObject({
@@ -122,6 +130,23 @@ export const agentApi = {
         cancel: z.boolean().optional(),
         suspend: z.boolean().optional(),
       }),
+    },
+    /** Starts another run of the same version beside this one. The same key starts nothing new. @throws run.fenced */
+    start: {
+      route: 'POST /agent/v1/runs',
+      access: 'token',
+      rate: 'agent',
+      input: z.strictObject({
+        runId: Uuid,
+        fence: z.int().min(0),
+        workflowId: Uuid,
+        triggerStepId: StepId,
+        items: z.array(Item),
+        key: z.string().max(200),
+        /** Not before this moment, milliseconds since 1970. */
+        atMs: z.int().optional(),
+      }),
+      output: z.strictObject({ runId: Uuid }),
     },
     /** Over stdio a blob travels as base64; over HTTP as bytes, under the same routes. The hash is checked. */
     putBlob: {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Hash, ScriptPath, Slug, StepId, Time, Uuid } from '../ids.ts';
-import { JsonObject } from '../json.ts';
+import { Json, JsonObject } from '../json.ts';
 import { Op } from '../merge/ops.ts';
 import { RunEvent, RunLogLine } from '../run/events.ts';
 import { StepTypeInfo } from '../workflow/catalog.ts';
@@ -210,6 +210,27 @@ export const hostApi = {
       output: z.strictObject({ runId: Uuid }),
     },
     cancel: { input: z.strictObject({ runId: Uuid }), output: Done },
+    /** Does a run again, as `cloudApi.runs.retry`; `latest` is the project as it is now. */
+    retry: {
+      input: z.strictObject({
+        runId: Uuid,
+        from: z.enum(['failed', 'start']).default('failed'),
+        fromStepId: StepId.optional(),
+        version: z.enum(['same', 'latest']).default('same'),
+      }),
+      output: z.strictObject({ runId: Uuid }),
+    },
+    /** Ends a wait, as `cloudApi.runs.resume`. */
+    resume: {
+      input: z.strictObject({
+        runId: Uuid,
+        stepId: StepId,
+        iteration: z.int().min(0).default(0),
+        path: z.array(z.string()).optional(),
+        input: Json,
+      }),
+      output: Done,
+    },
     list: {
       input: z.strictObject({ ...ofProject, workflowId: Uuid.optional(), ...PageInput }),
       output: page(RunSummary),
@@ -259,6 +280,27 @@ export const hostApi = {
       output: z.strictObject({ run: RunSummary, events: z.array(RunEvent) }),
     },
     cancel: { input: z.strictObject({ ...ofProject, runId: Uuid }), output: Done },
+    retry: {
+      input: z.strictObject({
+        ...ofProject,
+        runId: Uuid,
+        from: z.enum(['failed', 'start']).default('failed'),
+        fromStepId: StepId.optional(),
+        version: z.enum(['same', 'latest']).default('same'),
+      }),
+      output: z.strictObject({ runId: Uuid }),
+    },
+    resume: {
+      input: z.strictObject({
+        ...ofProject,
+        runId: Uuid,
+        stepId: StepId,
+        iteration: z.int().min(0).default(0),
+        path: z.array(z.string()).optional(),
+        input: Json,
+      }),
+      output: Done,
+    },
     usage: {
       input: z.strictObject({ workspaceId: Uuid }),
       output: z.strictObject({ plan: z.string(), meters: z.array(MeterUsage) }),

@@ -24,6 +24,14 @@ export type StepError = z.infer<typeof StepError>;
 export const WaitReason = z.enum(['delay', 'approval', 'webhook_reply', 'connector_down', 'needs_attention']);
 export type WaitReason = z.infer<typeof WaitReason>;
 
+/** What a person says of an effect that may have happened: it did not, it did (and this came of it), or give up. */
+export const Decision = z.discriminatedUnion('decision', [
+  z.strictObject({ decision: z.literal('retry') }),
+  z.strictObject({ decision: z.literal('done'), result: Json.optional() }),
+  z.strictObject({ decision: z.literal('fail') }),
+]);
+export type Decision = z.infer<typeof Decision>;
+
 export const RunStatus = z.enum(['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled', 'timed_out']);
 export type RunStatus = z.infer<typeof RunStatus>;
 
@@ -55,10 +63,12 @@ const common = {
   fence: z.int().min(0),
   /** The calling steps of an in-process sub-workflow, `["call_b2:0"]`. */
   path: z.array(z.string()).optional(),
+  /** The earlier run this was recorded in, where it was taken over and not done again. */
+  source: Uuid.optional(),
 };
 const ofStep = { ...common, stepId: StepId, iteration: z.int().min(0), attempt: z.int().min(1) };
 
-export const EffectKind = z.enum(['http', 'table', 'kv', 'sql', 'mail', 'file', 'model']);
+export const EffectKind = z.enum(['http', 'table', 'kv', 'sql', 'mail', 'file', 'model', 'run', 'machine']);
 export type EffectKind = z.infer<typeof EffectKind>;
 
 /** One line of a run's journal: the truth about a run, in one shape from the engine to the canvas (formats.md 6). */
@@ -98,13 +108,21 @@ export const RunEvent = z.discriminatedUnion('type', [
     result: Json.optional(),
     error: StepError.optional(),
   }),
-  z.strictObject({ ...ofStep, type: z.literal('step.succeeded'), outputs: z.record(PortName, Payload) }),
+  z.strictObject({
+    ...ofStep,
+    type: z.literal('step.succeeded'),
+    outputs: z.record(PortName, Payload),
+    /** The outputs are pinned by a person; the step did not run. */
+    pinned: z.literal(true).optional(),
+  }),
   z.strictObject({ ...ofStep, type: z.literal('step.failed'), error: StepError, retryAt: Time.optional() }),
   z.strictObject({
     ...common,
     type: z.literal('step.skipped'),
     stepId: StepId,
-    reason: z.enum(['not_reached', 'disabled', 'run_ended']),
+    reason: z.enum(['not_reached', 'disabled', 'run_ended', 'group_ended']),
+    /** Of a step run that was at work when its group ended. */
+    iteration: z.int().min(0).optional(),
   }),
   z.strictObject({
     ...common,
@@ -114,6 +132,8 @@ export const RunEvent = z.discriminatedUnion('type', [
     reason: WaitReason,
     until: Time.optional(),
     error: StepError.optional(),
+    /** What a person is shown who may end the wait: a message, who may decide, the fields to fill in. */
+    details: JsonObject.optional(),
   }),
   z.strictObject({
     ...common,
@@ -122,6 +142,7 @@ export const RunEvent = z.discriminatedUnion('type', [
     iteration: z.int().min(0),
     /** `timer`, a user id, or the kind of event that ended the wait. */
     by: z.string(),
+    /** What came with it; of a step that needed attention a `Decision`. */
     input: Json.optional(),
   }),
   z.strictObject({ ...common, type: z.literal('run.answered'), stepId: StepId, ...Answer.shape }),

@@ -40,6 +40,14 @@ export const Step = z.strictObject({
 });
 export type Step = z.infer<typeof Step>;
 
+/** So many in so much time; runs with the same value of `key`, an expression, share it. */
+export const Rate = z.strictObject({
+  count: z.int().min(1).max(100_000),
+  perMs: z.int().min(1).max(86_400_000),
+  key: z.string().max(1_000).optional(),
+});
+export type Rate = z.infer<typeof Rate>;
+
 export const Settings = z.strictObject({
   /** An IANA zone; UTC without one. */
   timezone: z.string().max(64).optional(),
@@ -48,7 +56,29 @@ export const Settings = z.strictObject({
   concurrency: z.int().min(1).max(1_000).optional(),
   /** An expression; runs with the same value share `concurrency`. */
   concurrencyKey: z.string().max(1_000).optional(),
-  rate: z.strictObject({ count: z.int().min(1), perMs: z.int().min(1), key: z.string().optional() }).optional(),
+  /** What comes above it is refused. */
+  rate: Rate.optional(),
+  /** What comes above it starts later. */
+  throttle: Rate.optional(),
+  /** A run starts once nothing more has come for so long; what came before the last is superseded. */
+  debounce: z
+    .strictObject({
+      waitMs: z.int().min(1).max(604_800_000),
+      /** Starts at the latest so long after the first. */
+      maxMs: z.int().min(1).max(604_800_000).optional(),
+      key: z.string().max(1_000).optional(),
+    })
+    .optional(),
+  /** An expression: a whole number from -100 to 100. Of waiting runs the greatest starts first. */
+  priority: z.string().max(1_000).optional(),
+  /** One run at a time for each key: a new one is refused (`skip`) or ends the old one (`cancel`). */
+  singleton: z.strictObject({ mode: z.enum(['skip', 'cancel']), key: z.string().max(1_000).optional() }).optional(),
+  /** Within the window, the same value of the expression starts nothing new and gets the first run's answer. */
+  idempotency: z
+    .strictObject({ key: z.string().min(1).max(1_000), windowMs: z.int().min(1).max(2_592_000_000) })
+    .optional(),
+  /** The workflow that is told of runs that failed: it starts at its error trigger. */
+  errorWorkflow: z.uuid().optional(),
   /** What a crash may cost: see the journal. */
   durability: z.enum(['step', 'run', 'none']),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']),

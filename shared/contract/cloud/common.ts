@@ -118,11 +118,36 @@ export const RunSummary = z.strictObject({
   workflowName: z.string(),
   versionNumber: z.int().optional(),
   environment: z.string(),
-  trigger: z.enum(['manual', 'schedule', 'webhook', 'event', 'api', 'sub_workflow']),
+  trigger: z.enum([
+    'manual',
+    'schedule',
+    'webhook',
+    'event',
+    'api',
+    'sub_workflow',
+    'route',
+    'form',
+    'error',
+    'machine',
+  ]),
   triggerStepId: StepId,
   status: RunStatus,
-  wait: z.strictObject({ reason: WaitReason, stepId: StepId, until: Time.optional() }).optional(),
+  wait: z
+    .strictObject({
+      reason: WaitReason,
+      stepId: StepId,
+      iteration: z.int().optional(),
+      path: z.array(z.string()).optional(),
+      until: Time.optional(),
+      error: StepError.optional(),
+      details: JsonObject.optional(),
+    })
+    .optional(),
+  /** Why a queued run has not begun: something of its workflow's settings holds it. */
+  heldBy: z.enum(['concurrency', 'throttle', 'debounce', 'singleton']).optional(),
   error: StepError.optional(),
+  /** The run that this one does again. */
+  retryOf: Uuid.optional(),
   attempt: z.int(),
   queuedAt: Time,
   startedAt: Time.optional(),
