@@ -10,6 +10,7 @@ import { CallSite } from './call.ts';
 import { type EffectMemory, NeedsAttention } from './effects.ts';
 import { addItems, withLineage } from './lineage.ts';
 import type { Plan, PlannedStep } from './plan.ts';
+import type { Guide } from './ports/guide.ts';
 import type { Journal, RunLimits, RunPorts } from './ports/ports.ts';
 import { willTryAgain } from './retries.ts';
 import type { StepRun } from './runState.ts';
@@ -31,6 +32,8 @@ export type Execution = {
   durability: Settings['durability'];
   connections: Readonly<Record<string, BoundConnection>>;
   signal: AbortSignal;
+  /** For a run that follows a recorded one. */
+  guide?: Guide;
   timezone: string;
   /**
    * What `$now` says where the moment of a first attempt is not kept (durability `run`): the run's start, so that steps that

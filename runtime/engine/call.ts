@@ -103,7 +103,7 @@ export class CallSite {
         perform: act,
       },
       { ...this.place, attempt },
-      { journal, memory, hashing: ports.hashing, signal },
+      { journal, memory, hashing: ports.hashing, signal, guide: this.execution.guide },
     );
   }
 }

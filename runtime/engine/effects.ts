@@ -4,6 +4,7 @@ import type { Json } from '#shared/json.ts';
 import type { EffectKind, RunEvent, StepError } from '#shared/run/events.ts';
 import type { Effect } from '../connectors/stepType.ts';
 import { roughBytes } from './payload.ts';
+import type { Guide } from './ports/guide.ts';
 import type { Hashing, Journal } from './ports/ports.ts';
 
 /** What a journal says of one effect: begun with a request, or answered. */
@@ -78,7 +79,8 @@ export async function doEffect<T extends Json>(
     memory,
     hashing,
     signal,
-  }: { journal: Journal; memory: EffectMemory; hashing: Hashing; signal: AbortSignal },
+    guide,
+  }: { journal: Journal; memory: EffectMemory; hashing: Hashing; signal: AbortSignal; guide?: Guide },
 ): Promise<T> {
   const { attempt, ...where } = place;
   checkSize(request.request, 'request', place.stepId);
@@ -120,7 +122,7 @@ export async function doEffect<T extends Json>(
   }
   const record = { ...common, type: 'effect.recorded' as const, no: request.no, kind: request.kind, requestHash };
   try {
-    const result = await request.perform(key);
+    const result = guide ? ((await guide.effect(where, request.no, requestHash)) as T) : await request.perform(key);
     checkSize(result, 'answer', place.stepId);
     memory.remember(journal.append({ ...record, result }));
     return result;

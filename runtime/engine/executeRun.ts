@@ -11,6 +11,7 @@ import { executeGraph, type GraphResult } from './executeGraph.ts';
 import { createHistory } from './history.ts';
 import { toPayload } from './payload.ts';
 import { compilePlan, type Plan } from './plan.ts';
+import type { Guide } from './ports/guide.ts';
 import type { Journal, RunLimits, RunPorts } from './ports/ports.ts';
 import { createRunState, type StepRun } from './runState.ts';
 import { createScopes } from './scopes.ts';
@@ -27,6 +28,7 @@ export type RunJob = Pick<
   | 'input'
   | 'events'
   | 'partial'
+  | 'resumeUrl'
 > & { tree: Tree; execHash: string; runtimeHash: string; seed: string };
 
 export type RunDeps = {
@@ -36,6 +38,8 @@ export type RunDeps = {
   /** Aborted with a SluiceError run.cancelled to cancel, with anything else to let go without ending the run. */
   signal: AbortSignal;
   planOf?(tree: Tree, workflowId: string): Plan;
+  /** The run follows a recorded one: what came from outside comes from there. */
+  guide?: Guide;
 };
 
 export type RunOutcome = { status: 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'waiting'; error?: StepError };
@@ -100,6 +104,8 @@ async function beginRun(job: RunJob, { journal, limits, ports }: RunDeps): Promi
     environment: job.environment.name,
     ...(job.environment.revision === undefined ? {} : { environmentRevision: job.environment.revision }),
     triggerStepId: job.triggerStepId,
+    ...(Object.keys(job.environment.vars).length > 0 ? { vars: job.environment.vars } : {}),
+    ...(job.resumeUrl === undefined ? {} : { resumeUrl: job.resumeUrl }),
     input,
     seed: job.seed,
   });
@@ -143,6 +149,7 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
       durability,
       connections: job.connections,
       signal: deps.signal,
+      ...(deps.guide ? { guide: deps.guide } : {}),
       timezone: plan.workflow.settings.timezone ?? 'UTC',
       steadyNow: durability === 'run' ? fromTime(startedAt) : undefined,
       scripts: job.tree.scripts,

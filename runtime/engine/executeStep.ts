@@ -33,7 +33,8 @@ function tryAttempt(job: StepJob, execution: Execution): StepResult | Promise<St
   try {
     const outputs = limitTime(job, execution);
     if (!(outputs instanceof Promise)) return { status: 'succeeded', outputs };
-    return outputs.then(
+    const settled = execution.guide?.inTurn(placeOf(job.run, execution), outputs) ?? outputs;
+    return settled.then(
       (value): StepResult => ({ status: 'succeeded', outputs: value }),
       (thrown: unknown) => afterFailure(thrown, job, execution),
     );
@@ -42,10 +43,12 @@ function tryAttempt(job: StepJob, execution: Execution): StepResult | Promise<St
   }
 }
 
+const placeOf = (run: StepRun, { path }: Execution) => ({ path, stepId: run.stepId, iteration: run.iteration });
+
 /** Writes down that a step run is tried. The first time is its `$now`. */
 export function recordAttempt(run: StepRun, attempt: number, execution: Execution): void {
   const at = execution.ports.clock.now();
-  run.startedAt ??= at;
+  run.startedAt ??= execution.guide?.startedAt(placeOf(run, execution)) ?? at;
   run.attempts = attempt;
   if (!execution.journal.keeps('step.attempted')) return;
   const from: Delivery[] = [];

@@ -82,6 +82,10 @@ export const RunEvent = z.discriminatedUnion('type', [
     runtimeHash: Hash,
     environment: z.string(),
     environmentRevision: z.int().optional(),
+    /** The environment's variables as the run saw them; absent where there are none. */
+    vars: JsonObject.optional(),
+    /** Where somebody outside ends a wait of the run. */
+    resumeUrl: z.string().max(2_000).optional(),
     triggerStepId: StepId,
     input: Payload,
     /** Random numbers and ids of the run come from it. */
