@@ -58,7 +58,8 @@ const EndLine = z.strictObject({ end: z.strictObject({ events: z.int().min(0), s
  */
 export async function writeTape(tape: NewTape): Promise<Uint8Array> {
   const lines = createChain();
-  const tree = new TextEncoder().encode(canonicalize(execTree(tape.tree)) ?? '');
+  // With its fields in their order: a step gives them in that order.
+  const tree = new TextEncoder().encode(JSON.stringify(execTree(tape.tree)));
   const treeHash = sha256(tree);
   const { runId, workflowId, execHash, runtimeHash, redacted } = tape;
   lines.add({ tape: 1, runId, workflowId, execHash, runtimeHash, tree: treeHash, redacted });
