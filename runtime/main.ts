@@ -10,7 +10,8 @@ import { stderrLogger } from './log.ts';
 
 /**
  * The runtime package's one program. `agent` dials out to a control plane; `runner` asks the same of its parent over
- * stdin and stdout; `serve` listens for a project's triggers itself; `case` runs saved cases; `sandbox` is one worker for
+ * stdin and stdout; `serve` listens for a project's triggers itself; `case` runs saved cases; `replay` executes a run
+ * again from its tape; `sandbox` is one worker for
  * people's scripts.
  */
 const here = dirname(fileURLToPath(import.meta.url));
@@ -24,6 +25,7 @@ const modes: Record<string, () => Promise<void>> = {
   runner: runRunner,
   serve,
   case: runCases,
+  replay,
   sandbox,
 };
 
@@ -139,6 +141,14 @@ async function runCases(): Promise<void> {
     const result = await runCase(input.tree, id, saved, { sandbox: sandboxProcess, vars: input.vars });
     say(result);
   }
+  await sandboxProcess.close();
+}
+
+async function replay(): Promise<void> {
+  const { ReplayInput, showReplay } = await import('./tape/showReplay.ts');
+  const input = parse(ReplayInput, await readInput(), 'What to replay', 'config.invalid');
+  const sandboxProcess = await openSandbox();
+  say(await showReplay(input, { sandbox: sandboxProcess, runtimeHash: runtimeHash() }));
   await sandboxProcess.close();
 }
 

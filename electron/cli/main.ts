@@ -10,6 +10,7 @@ import { registerCloud } from './cloud.ts';
 import { registerAccount, registerPublish } from './cloudCommands.ts';
 import { type ActionWrapper, type CliContext, EXIT, printJson, type Register, usageError } from './context.ts';
 import { registerNew } from './new.ts';
+import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
 import { registerRuns } from './runs.ts';
 import { registerServe } from './serve.ts';
@@ -21,6 +22,7 @@ const COMMANDS: Register[] = [
   registerNew,
   registerValidate,
   registerRun,
+  registerReplay,
   registerTest,
   registerServe,
   registerRuns,

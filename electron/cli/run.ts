@@ -1,13 +1,15 @@
 import { mkdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalControl, type LocalControl } from '#runtime/agent/localControl.ts';
+import { writeTape } from '#runtime/tape/tape.ts';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import { SluiceError } from '#shared/error.ts';
 import { isJsonObject, type Json } from '#shared/json.ts';
 import type { Payload, RunEvent } from '#shared/run/events.ts';
-import type { Item } from '#shared/workflow/tree.ts';
+import { execHash } from '#shared/workflow/hash.ts';
+import type { Item, Tree } from '#shared/workflow/tree.ts';
 import { newRun } from '../host/newRun.ts';
 import { hostFiles } from '../host/startHost.ts';
 import { createRunners } from '../runner/runner.ts';
@@ -15,7 +17,15 @@ import { findRuntime } from '../runner/runtimePackage.ts';
 import { type CliContext, EXIT, printJson, type Register, readJsonInput, usageError } from './context.ts';
 import { commandConnections, findWorkflow, loadProject } from './localProject.ts';
 
-type Options = { input?: string; trigger?: string; step?: string; env: string; connections?: string; json?: boolean };
+type Options = {
+  input?: string;
+  trigger?: string;
+  step?: string;
+  env: string;
+  connections?: string;
+  tape?: string;
+  json?: boolean;
+};
 
 /** How often a run that another command's runner took is looked at. */
 const LOOK_MS = 300;
@@ -34,6 +44,7 @@ export const registerRun: Register = (program, context, action) => {
     .option('--step <step>', 'only this step, with what the last run or the pins gave the steps before it')
     .option('--env <name>', 'the environment with its variables', 'local')
     .option('--connections <file>', 'JSON with connections by name: { "tracker": { "connector", "secret", "hosts" } }')
+    .option('--tape <file>', 'keep the run as a tape: sluice replay executes it again with no network')
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',
@@ -79,11 +90,12 @@ export const registerRun: Register = (program, context, action) => {
             ...(items ? { items } : {}),
             ...(options.trigger ? { triggerStepId: options.trigger } : {}),
           };
-          const run = await newRun(project.tree, wish, {
+          const asked = await newRun(project.tree, wish, {
             pinned: project.pinned,
             problems: project.problems,
             runs: control,
           });
+          const run = options.tape === undefined ? asked : { ...asked, tree: recorded(asked.tree, workflowId) };
           const { runId } = await control.start(run);
           const show = eventPrinter(context);
           const unsubscribe = control.subscribe((message) => {
@@ -93,6 +105,10 @@ export const registerRun: Register = (program, context, action) => {
           const ended = await end(control, runId, context, trouble);
           unsubscribe();
           const result = await resultOf(control, ended);
+          if (options.tape !== undefined) {
+            await saveTape(control, ended, run.tree, runtime.hash, resolve(context.cwd, options.tape));
+            context.note(`Tape  ${options.tape}`);
+          }
           if (options.json) printJson(context, result);
           else showResult(context, result);
           return ended.status === 'succeeded' ? EXIT.ok : EXIT.failed;
@@ -152,6 +168,33 @@ async function end(control: LocalControl, runId: string, context: CliContext, tr
     }
     await Promise.race([control.finished(runId), sleep(LOOK_MS)]);
   }
+}
+
+/** A tape needs every step, whatever the workflow itself keeps. */
+function recorded(tree: Tree, workflowId: string): Tree {
+  const workflow = tree.workflows[workflowId];
+  if (!workflow || workflow.settings.durability === 'step') return tree;
+  const settings = { ...workflow.settings, durability: 'step' as const };
+  return { ...tree, workflows: { ...tree.workflows, [workflowId]: { ...workflow, settings } } };
+}
+
+async function saveTape(control: LocalControl, run: RunSummary, tree: Tree, runtimeHash: string, file: string) {
+  const bytes = await writeTape({
+    runId: run.id,
+    workflowId: run.workflowId,
+    execHash: execHash(tree),
+    runtimeHash,
+    tree,
+    redacted: Object.keys(tree.connections),
+    events: control.get(run.id)?.events ?? [],
+    blob: (hash) => control.blobs.get(hash),
+  });
+  await writeFile(file, bytes).catch((cause: NodeJS.ErrnoException) => {
+    throw new SluiceError('disk.failed', `The tape cannot be written to ${file}: the system answered ${cause.code}.`, {
+      advice: 'Name a file in a folder that exists and that you may write to.',
+      cause,
+    });
+  });
 }
 
 type Result = {

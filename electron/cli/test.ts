@@ -1,12 +1,9 @@
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import { Json } from '#shared/json.ts';
 import { parse } from '#shared/parse.ts';
 import { environmentOf } from '../host/newRun.ts';
-import { hostFiles } from '../host/startHost.ts';
-import { spawnRuntime, stopChild } from '../runner/runner.ts';
-import { findRuntime } from '../runner/runtimePackage.ts';
+import { askRuntime } from './askRuntime.ts';
 import { type CliContext, EXIT, printJson, type Register } from './context.ts';
 import { type LocalProject, loadProject } from './localProject.ts';
 
@@ -56,27 +53,16 @@ async function runCases(
   options: { case?: string[]; env: string },
 ): Promise<CaseResult[]> {
   const { vars } = environmentOf(tree, options.env);
-  const child = spawnRuntime(findRuntime(), 'case', hostFiles(context.places.dataDir).storesDir);
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  child.stderr?.on('data', (data: Buffer) => context.note(String(data).trimEnd()));
-  context.stop.addEventListener('abort', () => void stopChild(child), { once: true });
-  child.stdin?.end(JSON.stringify({ tree, vars, ...(options.case ? { only: options.case } : {}) }));
   const results: CaseResult[] = [];
-  if (child.stdout) {
-    for await (const line of createInterface({ input: child.stdout })) {
-      const document = JSON.parse(line) as { error?: { code: string; message: string; detail?: string } };
-      if (document.error) throw SluiceError.fromWire(document.error);
-      results.push(parse(CaseResult, document, 'A result of the runtime', 'internal'));
-    }
+  const asked = { tree, vars, ...(options.case ? { only: options.case } : {}) };
+  for await (const document of askRuntime(context, 'case', asked)) {
+    results.push(parse(CaseResult, document, 'A result of the runtime', 'internal'));
   }
-  const code = await ended;
   const wanted = options.case?.length ?? Object.keys(tree.tests).length;
-  if (code !== 0 || results.length !== wanted) {
-    throw new SluiceError('service.unavailable', `The runtime ended after ${results.length} of ${wanted} cases.`, {
-      advice: 'The lines above say why.',
-    });
-  }
-  return results;
+  if (results.length === wanted) return results;
+  throw new SluiceError('service.unavailable', `The runtime ended after ${results.length} of ${wanted} cases.`, {
+    advice: 'The lines above say why.',
+  });
 }
 
 function showCase(context: CliContext, { id, name, passed, differences }: CaseResult): void {
