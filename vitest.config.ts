@@ -6,29 +6,49 @@ const common = {
   testTimeout: 30_000,
   hookTimeout: 60_000,
 } as const;
+const LONG = '**/*.long.test.ts';
 const exclude = ['**/node_modules/**', '**/build/out/**', '**/build/types/**', 'tests/journeys/**'];
+/** Proofs that take minutes: `npm run test:long` alone runs them. */
+const isLong = process.env.SLUICE_TESTS === 'long';
 
 export default defineConfig({
   test: {
-    projects: [
-      {
-        test: {
-          ...common,
-          name: 'plain',
-          include: ['{shared,runtime,electron,renderer,build,bench,tests}/**/*.test.{ts,tsx}'],
-          exclude: [...exclude, 'tests/cloud/**'],
-        },
-      },
-      {
-        test: {
-          ...common,
-          name: 'cloud',
-          include: ['cloud/**/*.test.ts', 'tests/cloud/**/*.test.ts'],
-          exclude,
-          // One Postgres for the whole run; each file makes its own database on it.
-          globalSetup: ['tests/fixtures/globalPostgres.ts'],
-        },
-      },
-    ],
+    projects: isLong
+      ? [long()]
+      : [
+          {
+            test: {
+              ...common,
+              name: 'plain',
+              include: ['{shared,runtime,electron,renderer,build,bench,tests}/**/*.test.{ts,tsx}'],
+              exclude: [...exclude, LONG, 'tests/cloud/**'],
+            },
+          },
+          {
+            test: {
+              ...common,
+              name: 'cloud',
+              include: ['cloud/**/*.test.ts', 'tests/cloud/**/*.test.ts'],
+              exclude: [...exclude, LONG],
+              // One Postgres for the whole run; each file makes its own database on it.
+              globalSetup: ['tests/fixtures/globalPostgres.ts'],
+            },
+          },
+        ],
   },
 });
+
+function long() {
+  return {
+    test: {
+      ...common,
+      name: 'long',
+      include: ['{shared,runtime,electron,cloud,tests}/**/*.long.test.ts'],
+      exclude,
+      testTimeout: 3_600_000,
+      // One after the other: each may take the machine for itself.
+      fileParallelism: false,
+      globalSetup: ['tests/fixtures/globalPostgres.ts'],
+    },
+  };
+}

@@ -20,6 +20,9 @@ const NEEDS: Record<string, string> = {
   'not on Windows': 'this is Windows',
 };
 
+/** `long`: the proofs that take minutes, and nothing else. */
+const isLong = process.argv[2] === 'long';
+
 /** Everything that must pass, one after the other, and the line that sums it up. */
 async function main(): Promise<void> {
   rmSync(results, { recursive: true, force: true });
@@ -31,10 +34,13 @@ async function main(): Promise<void> {
     all.failed += failed;
     all.skipped.push(...skipped);
   };
-  add(await check('Types', 'node_modules/typescript/bin/tsc', ['-b']));
-  add(await check('Format and lint', 'node_modules/@biomejs/biome/bin/biome', ['check', '.']));
-  add(await unitTests());
-  add(await journeys());
+  if (isLong) add(await unitTests('Long proofs', { SLUICE_TESTS: 'long' }));
+  else {
+    add(await check('Types', 'node_modules/typescript/bin/tsc', ['-b']));
+    add(await check('Format and lint', 'node_modules/@biomejs/biome/bin/biome', ['check', '.']));
+    add(await unitTests('Tests beside the code'));
+    add(await journeys());
+  }
   sayWhatWasSkipped(all.skipped);
   process.stdout.write(`\n${all.passed} passed, ${all.failed} failed, ${all.skipped.length} skipped\n`);
   process.exitCode = all.failed > 0 ? 1 : 0;
@@ -47,15 +53,11 @@ async function check(title: string, program: string, args: string[]): Promise<Co
   return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
 }
 
-async function unitTests(): Promise<Counts> {
-  process.stdout.write('\nTests beside the code\n');
+async function unitTests(title: string, env: Record<string, string> = {}): Promise<Counts> {
+  process.stdout.write(`\n${title}\n`);
   const file = join(results, 'vitest.json');
-  const code = await run('node_modules/vitest/vitest.mjs', [
-    'run',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${file}`,
-  ]);
+  const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const code = await run('node_modules/vitest/vitest.mjs', args, env);
   type Report = {
     testResults: { name: string; status: string; assertionResults: { status: string; fullName: string }[] }[];
   };
