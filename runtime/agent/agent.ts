@@ -22,7 +22,7 @@ const HAND_BACK_MS = 10_000;
 export type AgentDeps = {
   client: GroupClient<AgentApi['agent']>;
   /** Everything a run may touch, for the project and environment it belongs to. */
-  portsFor(assignment: Assignment): RunPorts;
+  portsFor(assignment: Assignment): Omit<RunPorts, 'control'>;
   bootSecret: string;
   runtimeHash: string;
   /** Runs at once, where the control plane does not say. */
@@ -142,7 +142,7 @@ export function startAgent(deps: AgentDeps): Agent {
     });
     try {
       const version = trees.keep(assignment);
-      const ports = deps.portsFor(assignment);
+      const ports = { ...deps.portsFor(assignment), control: controlOf(assignment, deps.client) };
       const settings = version.tree.workflows[assignment.workflowId]?.settings;
       const journal = createJournal(
         {
@@ -159,7 +159,8 @@ export function startAgent(deps: AgentDeps): Agent {
         tree: version.tree,
         execHash: version.execHash(),
         runtimeHash: deps.runtimeHash,
-        seed: assignment.runId,
+        // One that goes on with an earlier run asks the same things.
+        seed: assignment.effectRunId ?? assignment.runId,
       };
       await executeRun(job, {
         ports,
@@ -205,6 +206,11 @@ export function startAgent(deps: AgentDeps): Agent {
       giveUp();
     },
   };
+}
+
+/** What a run asks of the control plane, under its lease. */
+function controlOf({ fence }: Assignment, client: AgentDeps['client']): RunPorts['control'] {
+  return { start: (request) => client.start({ ...request, fence }) };
 }
 
 type Held = { fence: number; controller: AbortController; finished: Promise<void> };

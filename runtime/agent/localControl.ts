@@ -18,6 +18,7 @@ import { createLiveRuns, type LiveRun } from './liveRuns.ts';
 import { createLocalClaims, type Offer } from './localClaims.ts';
 import { createLocalFeed } from './localFeed.ts';
 import { createLocalJournal, type LocalReport, type Taken } from './localJournal.ts';
+import { createLocalStarts } from './localStarts.ts';
 import { toSummary } from './runSummary.ts';
 
 export type { LocalMessage } from './localFeed.ts';
@@ -33,6 +34,8 @@ export type NewRun = {
   trigger: RunSummary['trigger'];
   items: Item[];
   partial?: Assignment['partial'];
+  /** Not before this moment, milliseconds since 1970. */
+  atMs?: number;
   /** A delivery that came before starts nothing new. */
   dedupe?: { hook: string; deliveryId: string };
   /**
@@ -83,6 +86,11 @@ export function createLocalControl(deps: LocalControlDeps) {
     leaseMs,
     onEnded: (run, event) => feed.reported(run, [event], []),
     onLook: () => live.overdue(now()).forEach(leave),
+  });
+  const startBeside = createLocalStarts({
+    store,
+    findLive: live.find,
+    start: (run) => control.start(run),
   });
   let closed = false;
 
@@ -146,6 +154,7 @@ export function createLocalControl(deps: LocalControlDeps) {
         }
         return { ack, ...(run.cancel ? { cancel: true } : {}) };
       },
+      start: startBeside,
       async putBlob({ hash, base64 }) {
         const bytes = Buffer.from(base64, 'base64');
         const stored = await blobs.put(bytes);
@@ -198,7 +207,7 @@ export function createLocalControl(deps: LocalControlDeps) {
     return known;
   }
 
-  return {
+  const control = {
     agent,
     /** Accepts a run; unless it says otherwise (`accept`) it is on the disk when this resolves. */
     async start(run: NewRun): Promise<{ runId: string; repeated: boolean }> {
@@ -312,6 +321,7 @@ export function createLocalControl(deps: LocalControlDeps) {
       store.close();
     },
   };
+  return control;
 }
 
 /** How a run stands in the store that no runtime was handed. */
@@ -333,7 +343,7 @@ function queuedRun(run: NewRun, runId: string, treeHash: string, queuedAt: numbe
     status: 'queued',
     fence: 0,
     leaseUntil: undefined,
-    dueAt: undefined,
+    dueAt: run.atMs,
     cancel: false,
     queuedAt,
     startedAt: undefined,

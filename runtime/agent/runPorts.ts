@@ -6,6 +6,7 @@ import type { GroupClient } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
 import { findConnector } from '../connectors/registry.ts';
 import { createHttpBroker, type HttpBrokerDeps } from '../engine/ports/http.ts';
+import { noFiles } from '../engine/ports/noFiles.ts';
 import type { Blobs, Hashing, ProjectStore, RunPorts } from '../engine/ports/ports.ts';
 import { openProjectStore } from '../engine/ports/projectStore.ts';
 import type { Sandbox } from '../engine/ports/sandbox.ts';
@@ -56,7 +57,7 @@ export function createRunPorts(deps: {
 }) {
   const stores = new Map<string, ProjectStore>();
   /** By project and environment. */
-  const known = new Map<string, RunPorts>();
+  const known = new Map<string, Omit<RunPorts, 'control'>>();
   const http = createHttpBroker({ findConnector, blobs: deps.blobs, egress: deps.egress });
 
   function storeFor({ projectId, environment }: Pick<Assignment, 'projectId' | 'environment'>): ProjectStore {
@@ -70,7 +71,7 @@ export function createRunPorts(deps: {
   }
 
   return {
-    portsFor(assignment: Pick<Assignment, 'projectId' | 'environment'>): RunPorts {
+    portsFor(assignment: Pick<Assignment, 'projectId' | 'environment'>): Omit<RunPorts, 'control'> {
       const key = `${assignment.projectId}/${assignment.environment.name}`;
       const before = known.get(key);
       if (before) return before;
@@ -79,6 +80,7 @@ export function createRunPorts(deps: {
         blobs: deps.blobs,
         http,
         store: storeFor(assignment),
+        files: noFiles(),
         sandbox: deps.sandbox,
         hashing: nodeHashing,
       };

@@ -82,6 +82,7 @@ export async function serveProject(
     hello: async (input: Parameters<typeof service.hello>[0]) => service.hello(input),
     next: async (input: Parameters<typeof service.next>[0]) => service.next(input),
     report: async (input: Parameters<typeof service.report>[0]) => service.report(input),
+    start: async (input: Parameters<typeof service.start>[0]) => service.start(input),
     putBlob: async (input: Parameters<typeof service.putBlob>[0]) => service.putBlob(input),
     getBlob: async (input: Parameters<typeof service.getBlob>[0]) => service.getBlob(input),
   };

@@ -1,15 +1,24 @@
 import type { z } from 'zod';
+import { SluiceError } from '#shared/error.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { Answer } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import { createHttpBroker } from '../engine/ports/http.ts';
 import { openProjectStore } from '../engine/ports/projectStore.ts';
 import type { Sandbox } from '../engine/ports/sandbox.ts';
+import { memoryBlobs } from '../journal/memoryBlobs.ts';
 import { findConnector } from './registry.ts';
-import type { Call, StepType } from './stepType.ts';
+import type { Call, FileRef, RunControl, StepFiles, StepType } from './stepType.ts';
 
 /** What a step under test did to its run. */
-export type Trace = { answers: Answer[]; waits: number[]; logs: [string, string][]; called: [string, Item[]][] };
+export type Trace = {
+  answers: Answer[];
+  waits: number[];
+  logs: [string, string][];
+  called: [string, Item[]][];
+  asked: Parameters<RunControl['waitFor']>[0][];
+  started: Parameters<RunControl['start']>[0][];
+};
 
 export type World = {
   sandbox?: Sandbox;
@@ -17,6 +26,8 @@ export type World = {
   mode?: 'each' | 'once';
   /** What another workflow gives. */
   workflow?(id: string, items: Item[]): Item[];
+  /** How a wait for an answer ends. */
+  ended?: { by: string; input?: Json };
 };
 
 export const NOW = Date.UTC(2026, 10, 20, 7);
@@ -25,10 +36,16 @@ export const NOW = Date.UTC(2026, 10, 20, 7);
  * Runs step types on a real store, a real broker and, where given, a real sandbox, with configs already resolved: what
  * the engine does around a step is not repeated here.
  */
-export function createWorld({ sandbox, scripts = {}, mode, workflow = (_, items) => items }: World = {}) {
+export function createWorld({
+  sandbox,
+  scripts = {},
+  mode,
+  ended = { by: 'timer' },
+  workflow = (_, items) => items,
+}: World = {}) {
   const store = openProjectStore(':memory:', { now: () => NOW });
   const broker = createHttpBroker({ findConnector });
-  const trace: Trace = { answers: [], waits: [], logs: [], called: [] };
+  const trace: Trace = { answers: [], waits: [], logs: [], called: [], asked: [], started: [] };
   const { signal } = new AbortController();
   let effects = 0;
   const effect = () => ({ effectKey: `effect-${++effects}` });
@@ -43,6 +60,7 @@ export function createWorld({ sandbox, scripts = {}, mode, workflow = (_, items)
       tableDelete: async (table, where) => store.tableDelete(table, where, effect()),
       tableQuery: async (query) => store.tableQuery(query),
     },
+    files: memoryFiles(),
     script(request) {
       if (!sandbox) throw new TypeError('This world has no sandbox.');
       const context = {
@@ -70,6 +88,14 @@ export function createWorld({ sandbox, scripts = {}, mode, workflow = (_, items)
       runWorkflow: async (id, items) => {
         trace.called.push([id, items]);
         return workflow(id, items);
+      },
+      waitFor: async (wait) => {
+        trace.asked.push(wait);
+        return ended;
+      },
+      start: async (request) => {
+        trace.started.push(request);
+        return { runId: `run-${trace.started.length}` };
       },
     },
     readScript: (path) => scripts[path.replace(/^scripts\//, '')] ?? '',
@@ -99,6 +125,33 @@ export function createWorld({ sandbox, scripts = {}, mode, workflow = (_, items)
   }
 
   return { run, store, trace, close: () => store.close() };
+}
+
+/** Files in memory: what a step keeps, and a project's storage. */
+function memoryFiles(): StepFiles {
+  const blobs = memoryBlobs();
+  const stored = new Map<string, FileRef>();
+  const read = ({ blob }: FileRef) => blobs.get(blob);
+  return {
+    read,
+    keep: async (bytes, about) => ({ blob: await blobs.put(bytes), bytes: bytes.length, ...about }),
+    async load(path) {
+      const file = stored.get(path);
+      if (file) return file;
+      throw new SluiceError('file.not_found', `There is no file ${path}.`);
+    },
+    async save(path, file, how) {
+      const before = how === 'append' ? stored.get(path) : undefined;
+      const bytes = before ? Buffer.concat([await read(before), await read(file)]) : await read(file);
+      stored.set(path, { ...file, blob: await blobs.put(bytes), bytes: bytes.length });
+      return { path, bytes: bytes.length };
+    },
+    list: async (folder) =>
+      [...stored.entries()]
+        .filter(([path]) => path.startsWith(folder))
+        .map(([path, { bytes }]) => ({ path, bytes, changedAt: new Date(NOW).toISOString() })),
+    remove: async (path) => ({ removed: stored.delete(path) }),
+  };
 }
 
 /** Items of the given objects. */

@@ -50,7 +50,9 @@ export type Execution = {
   originsOf(run: StepRun, ref: string): (Item | undefined)[];
   /** `first`: before the step goes on. */
   respond(stepId: string, answer: Answer, first: boolean): Promise<void>;
-  runWorkflow(caller: StepRun, workflowId: string, items: Item[]): Promise<Item[]>;
+  runWorkflow(caller: StepRun, workflowId: string, items: Item[], signal: AttemptSignal): Promise<Item[]>;
+  /** A workflow of this version and the trigger at which another one begins it. */
+  entryOf(workflowId: string, triggerStepId?: string): { workflowId: string; triggerStepId: string };
 };
 
 /** One attempt at one step run. */

@@ -3,18 +3,17 @@ import type { Scope } from '#shared/expression/expression.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { EffectKind } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
-import type { Call, Effect, HttpReply, RunControl, StepHttp, StepStore } from '../connectors/stepType.ts';
-import { type Execution, type StepJob, Suspension } from './attempt.ts';
+import type { Call, Effect, HttpReply, RunControl, StepFiles, StepHttp, StepStore } from '../connectors/stepType.ts';
+import type { Execution, StepJob } from './attempt.ts';
 import type { AttemptSignal } from './attemptSignal.ts';
+import { controlOf } from './controlCalls.ts';
 import { doEffect, effectKey } from './effects.ts';
+import { filesOf } from './fileCalls.ts';
 import { checkConfig } from './plan.ts';
 import type { Hashing } from './ports/ports.ts';
 import { redactRequest, redactSecrets } from './ports/redact.ts';
-import { pathField, type StepRun } from './runState.ts';
+import type { StepRun } from './runState.ts';
 import { createSeeded, type Seeded } from './seeded.ts';
-
-/** A wait this short is slept through; a longer one gives the run back. */
-const SHORT_WAIT_MS = 1_000;
 
 /**
  * What one attempt at a step run sees, moved from item to item. One is made for every step run there is, and most steps
@@ -147,6 +146,10 @@ class StepCall implements Call {
     return storeOf(this.#site);
   }
 
+  get files(): StepFiles {
+    return filesOf(this.#site);
+  }
+
   get run(): RunControl {
     return controlOf(this.#site);
   }
@@ -249,29 +252,6 @@ function storeOf(site: CallSite): StepStore {
         store.tableDelete(table, where, { effectKey }),
       ),
     tableQuery: (query) => read('table', { op: 'query', ...query } as unknown as Json, () => store.tableQuery(query)),
-  };
-}
-
-function controlOf({ execution, job, attempt }: CallSite): RunControl {
-  const { ports, path } = execution;
-  const { run, planned } = job;
-  const { stepId, iteration } = run;
-  return {
-    respond: (answer) => execution.respond(stepId, answer, planned.next.size > 0 || path.length > 0),
-    async waitUntil(atMs) {
-      const wait = { path, stepId, iteration };
-      const untilMs = execution.waits.untilOf(wait) ?? atMs;
-      const left = untilMs - ports.clock.now();
-      // A run of which nothing is kept cannot be given back.
-      if (left > SHORT_WAIT_MS && execution.durability !== 'none') {
-        throw new Suspension([{ ...wait, reason: 'delay', untilMs }]);
-      }
-      if (execution.waits.close(wait)) {
-        execution.journal.append({ type: 'run.resumed', stepId, iteration, by: 'timer', ...pathField(path) });
-      }
-      if (left > 0) await ports.clock.sleep(left, attempt.signal);
-    },
-    runWorkflow: (workflowId, items) => execution.runWorkflow(run, workflowId, items),
   };
 }
 

@@ -6,6 +6,7 @@ import { fromTime } from '#shared/time.ts';
 import type { Item, Settings, Tree } from '#shared/workflow/tree.ts';
 import { createAnswer } from './answer.ts';
 import { type Execution, Suspension } from './attempt.ts';
+import type { AttemptSignal } from './attemptSignal.ts';
 import { createEffectMemory } from './effects.ts';
 import { executeGraph, type GraphResult } from './executeGraph.ts';
 import { createHistory } from './history.ts';
@@ -29,6 +30,9 @@ export type RunJob = Pick<
   | 'events'
   | 'partial'
   | 'resumeUrl'
+  | 'retryOf'
+  | 'recorded'
+  | 'effectRunId'
 > & { tree: Tree; execHash: string; runtimeHash: string; seed: string };
 
 export type RunDeps = {
@@ -129,10 +133,10 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   const secrets = secretsOf(job.connections);
 
   const execute = async (
-    workflowId: string,
+    { workflowId, triggerStepId }: { workflowId: string; triggerStepId: string },
     path: readonly string[],
-    triggerStepId: string | undefined,
     input: Item[],
+    signal: AbortSignal,
   ): Promise<GraphResult> => {
     const plan = planOf(job.tree, workflowId);
     const state = createRunState();
@@ -148,7 +152,7 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
       waits,
       durability,
       connections: job.connections,
-      signal: deps.signal,
+      signal,
       ...(deps.guide ? { guide: deps.guide } : {}),
       timezone: plan.workflow.settings.timezone ?? 'UTC',
       steadyNow: durability === 'run' ? fromTime(startedAt) : undefined,
@@ -164,12 +168,13 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
       scopeOf: (stepRun, seeded) => scopes.scopeOf(stepRun, seeded),
       originsOf: (stepRun, ref) => scopes.originsOf(stepRun, ref),
       respond: answer,
-      runWorkflow: (caller, id, items) => callWorkflow(caller, id, items, path),
+      runWorkflow: (caller, id, items, attempt) => callWorkflow(caller, id, items, path, attempt),
+      entryOf,
     };
     const scopes = createScopes(execution, state);
     return executeGraph(
       {
-        triggerStepId: triggerStepId ?? entryOf(plan),
+        triggerStepId,
         input,
         history: await historyOf.read(path),
         ...(path.length === 0 ? { given: job.partial?.given, stopAfter: job.partial?.stopAfter } : {}),
@@ -179,11 +184,16 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
     );
   };
 
+  function entryOf(workflowId: string, triggerStepId?: string) {
+    return { workflowId, triggerStepId: triggerStepId ?? entryStep(planOf(job.tree, workflowId)) };
+  }
+
   async function callWorkflow(
     caller: StepRun,
     workflowId: string,
     items: Item[],
     path: readonly string[],
+    attempt: AttemptSignal,
   ): Promise<Item[]> {
     if (path.length + 1 > limits.depth) {
       throw new SluiceError('limit.exceeded', `Workflows call each other more than ${limits.depth} deep.`, {
@@ -192,29 +202,34 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
       });
     }
     const inner = [...path, `${caller.stepId}:${caller.iteration}`];
-    const result = await execute(workflowId, inner, undefined, items);
+    // Its time-out and its cancel are those of the step that calls.
+    const result = await execute(entryOf(workflowId), inner, items, attempt.signal).catch((thrown: unknown) => {
+      historyOf.forget(inner);
+      throw thrown;
+    });
     if (result.status === 'waiting') throw new Suspension(result.waits);
     if (result.status === 'succeeded') return Object.values(result.output).flat();
     historyOf.forget(inner);
     throw SluiceError.fromWire(result.error);
   }
 
-  const result = await execute(job.workflowId, [], job.triggerStepId, job.input);
+  const result = await execute(job, [], job.input, deps.signal);
   if (result.status === 'waiting') recordWaits(result.waits, waits, journal);
   return result;
 }
 
-/** Where a workflow begins when another one runs it: its manual trigger, else its only one. */
-function entryOf(plan: Plan): string {
-  const manual = plan.triggers.find((id) => plan.steps.get(id)?.type.type === 'trigger.manual');
-  const entry = manual ?? (plan.triggers.length === 1 ? plan.triggers[0] : undefined);
+/** Where a workflow begins when another one runs it: the trigger made for that, else the manual one, else its only one. */
+function entryStep(plan: Plan): string {
+  const ofType = (type: string) => plan.triggers.find((id) => plan.steps.get(id)?.type.type === type);
+  const entry =
+    ofType('trigger.workflow') ??
+    ofType('trigger.manual') ??
+    (plan.triggers.length === 1 ? plan.triggers[0] : undefined);
   if (entry) return entry;
   throw new SluiceError(
     'workflow.invalid',
-    `${plan.workflow.name} cannot be run by another workflow: it has no manual trigger.`,
-    {
-      advice: 'Add a manual trigger to it.',
-    },
+    `${plan.workflow.name} cannot be run by another workflow: it has no trigger for that.`,
+    { advice: 'Add the trigger "Called by a workflow" to it, or a manual one.' },
   );
 }
 

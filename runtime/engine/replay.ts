@@ -42,8 +42,8 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
         break;
       case 'run.waiting': {
         const untilMs = event.until === undefined ? undefined : fromTime(event.until);
-        const { stepId, iteration, reason, error } = event;
-        waiting.set(run, [{ path: execution.path, stepId, iteration, reason, untilMs, error }]);
+        const { stepId, iteration, reason, error, details } = event;
+        waiting.set(run, [{ path: execution.path, stepId, iteration, reason, untilMs, error, details }]);
         break;
       }
       case 'run.resumed':
@@ -67,7 +67,7 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
     const [wait] = waiting.get(run) ?? [];
     if (wait?.untilMs === undefined || wait.untilMs > execution.ports.clock.now()) return false;
     waiting.delete(run);
-    if (waits.close(wait)) {
+    if (waits.close(wait, { by: 'timer' })) {
       const { stepId, iteration } = run;
       journal.append({ type: 'run.resumed', stepId, iteration, by: 'timer', ...pathField(execution.path) });
     }

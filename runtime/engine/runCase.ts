@@ -3,7 +3,7 @@ import { SluiceError } from '#shared/error.ts';
 import { isJsonObject, Json, type JsonObject } from '#shared/json.ts';
 import type { EventOf, RunEvent } from '#shared/run/events.ts';
 import { fromTime } from '#shared/time.ts';
-import { execHash } from '#shared/workflow/hash.ts';
+import { derivedId, execHash } from '#shared/workflow/hash.ts';
 import { type Case, type Item, Tree } from '#shared/workflow/tree.ts';
 import { nodeHashing } from '../agent/runPorts.ts';
 import type { HttpReply } from '../connectors/stepType.ts';
@@ -12,6 +12,7 @@ import { executeRun } from './executeRun.ts';
 import { createJournal, memorySink } from './journal.ts';
 import { fromPayload } from './payload.ts';
 import { compilePlan } from './plan.ts';
+import { noFiles } from './ports/noFiles.ts';
 import { type Blobs, DEFAULT_LIMITS, type HttpPort, type RunPorts } from './ports/ports.ts';
 import { openProjectStore } from './ports/projectStore.ts';
 import type { Sandbox } from './ports/sandbox.ts';
@@ -59,8 +60,10 @@ export async function runCase(
     blobs: memoryBlobs(),
     http: answersOf(saved),
     store: openProjectStore(':memory:', { now: clock.now }),
+    files: noFiles(),
     sandbox: deps.sandbox,
     hashing: nodeHashing,
+    control: recordedStarts(),
   };
   const sink = memorySink();
   const runId = '00000000-0000-7000-8000-000000000001';
@@ -95,6 +98,18 @@ export async function runCase(
   }
   const differences = await compareCase(saved, sink.events, ports.blobs);
   return { id, name: saved.name, passed: differences.length === 0, differences };
+}
+
+/** Runs that a case starts beside itself do not begin: it only knows that they were to. */
+function recordedStarts(): RunPorts['control'] {
+  const started = new Map<string, string>();
+  return {
+    async start({ key }) {
+      const runId = started.get(key) ?? derivedId('case', key);
+      started.set(key, runId);
+      return { runId };
+    },
+  };
 }
 
 /** Steps may name connections; a case needs none of their secrets. */

@@ -1,3 +1,4 @@
+import type { Json, JsonObject } from '#shared/json.ts';
 import type { RunEvent, StepError, WaitReason } from '#shared/run/events.ts';
 import { fromTime, toTime } from '#shared/time.ts';
 import type { Journal } from './ports/ports.ts';
@@ -7,24 +8,31 @@ import { pathField } from './runState.ts';
 export type WaitPlace = { path: readonly string[]; stepId: string; iteration: number };
 
 /** A step run that has given its run back for a while. */
-export type Wait = WaitPlace & { reason: WaitReason; untilMs?: number; error?: StepError };
+export type Wait = WaitPlace & { reason: WaitReason; untilMs?: number; error?: StepError; details?: JsonObject };
+
+/** What ended a wait: the time, or somebody with what came along. */
+export type WaitEnd = { by: string; input?: Json };
 
 /** The waits a run's journal knows of. */
 export type WaitMemory = ReturnType<typeof createWaitMemory>;
 
 export function createWaitMemory(events: readonly RunEvent[]) {
-  const known = new Map<string, { untilMs?: number; open: boolean }>();
+  const known = new Map<string, { reason: WaitReason; untilMs?: number; open: boolean; end?: WaitEnd }>();
   for (const event of events) {
     if (event.type === 'run.waiting') {
       const untilMs = event.until === undefined ? undefined : fromTime(event.until);
-      known.set(keyOf(event), { untilMs, open: true });
-    } else if (event.type === 'run.resumed') close(event);
+      known.set(keyOf(event), { reason: event.reason, untilMs, open: true });
+    } else if (event.type === 'run.resumed') {
+      const { by, input } = event;
+      close(event, input === undefined ? { by } : { by, input });
+    }
   }
 
-  function close(place: Pick<WaitPlace, 'stepId' | 'iteration'> & { path?: readonly string[] }): boolean {
+  function close(place: Pick<WaitPlace, 'stepId' | 'iteration'> & { path?: readonly string[] }, end: WaitEnd): boolean {
     const wait = known.get(keyOf(place));
     if (!wait?.open) return false;
     wait.open = false;
+    wait.end = end;
     return true;
   }
 
@@ -32,6 +40,11 @@ export function createWaitMemory(events: readonly RunEvent[]) {
     /** Until when a step run was to wait: a resume asks no second time how long. */
     untilOf: (place: WaitPlace) => known.get(keyOf(place))?.untilMs,
     isOpen: (place: WaitPlace) => known.get(keyOf(place))?.open ?? false,
+    /** What ended the wait of a step run; undefined while it goes on, or where it waited for something else. */
+    endOf(place: WaitPlace, reason: WaitReason): WaitEnd | undefined {
+      const wait = known.get(keyOf(place));
+      return wait?.reason === reason ? wait.end : undefined;
+    },
     /** Notes that a wait is over. False where it was not open. */
     close,
   };
@@ -52,6 +65,7 @@ export function recordWaits(waits: readonly Wait[], memory: WaitMemory, journal:
       reason: wait.reason,
       ...(wait.untilMs === undefined ? {} : { until: toTime(wait.untilMs) }),
       ...(wait.error ? { error: wait.error } : {}),
+      ...(wait.details ? { details: wait.details } : {}),
       ...pathField(wait.path),
     });
   });

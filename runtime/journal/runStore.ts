@@ -95,6 +95,11 @@ export function openRunStore(file: string) {
       const row = one(SELECT_SHOWN, runId);
       return row && fromRow(row);
     },
+    /** With everything that a runtime would need. */
+    findWhole(runId: string): StoredRun | undefined {
+      const row = one('SELECT * FROM runs WHERE run_id = ?', runId);
+      return row && fromRow(row);
+    },
     findHead(runId: string): RunHead | undefined {
       const row = one(SELECT_HEAD, runId);
       return (

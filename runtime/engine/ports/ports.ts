@@ -1,6 +1,7 @@
 import type { BoundConnection } from '#shared/contract/agentApi.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { EventOf, RunEvent, RunEventType, RunLogLine } from '#shared/run/events.ts';
+import type { Item } from '#shared/workflow/tree.ts';
 import type { HttpReply, HttpRequest, TableQuery, Where } from '../../connectors/stepType.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -99,12 +100,41 @@ export const DEFAULT_LIMITS: RunLimits = {
   script: { wallMs: 5_000, cpuMs: 1_000, memoryMb: 128, outputBytes: 10_485_760, logLines: 1_000 },
 };
 
+/** The project's own folder of files, one per environment. A write takes its idempotency key and happens once per key. */
+export type FilesPort = {
+  /** @throws SluiceError file.not_found, limit.exceeded */
+  load(path: string): Promise<Uint8Array>;
+  save(
+    path: string,
+    bytes: Uint8Array,
+    options: { how: 'replace' | 'append' | 'create'; effectKey: string },
+  ): Promise<{ path: string; bytes: number }>;
+  list(folder: string): Promise<{ path: string; bytes: number; changedAt: string }[]>;
+  remove(path: string, options: { effectKey: string }): Promise<{ removed: boolean }>;
+};
+
+/** What a run asks of the control plane it belongs to. */
+export type ControlPort = {
+  /** Starts another run of the same version; the same key starts nothing new. */
+  start(request: {
+    runId: string;
+    workflowId: string;
+    triggerStepId: string;
+    items: Item[];
+    key: string;
+    /** Not before this moment, milliseconds since 1970. */
+    atMs?: number;
+  }): Promise<{ runId: string }>;
+};
+
 /** Everything outside the engine that a run may touch. */
 export type RunPorts = {
   clock: Clock;
   blobs: Blobs;
   http: HttpPort;
   store: ProjectStore;
+  files: FilesPort;
   sandbox: Sandbox;
   hashing: Hashing;
+  control: ControlPort;
 };
