@@ -1,0 +1,112 @@
+import type { JsonObject } from '#shared/json.ts';
+import type { Sketch } from '../fixtures/engine.ts';
+import type { Dice } from './world.ts';
+
+export type EffectMix = {
+  /** Requests of class unsafe may occur. */
+  unsafe: boolean;
+  /** Waits of more than a moment may occur. */
+  waits: boolean;
+};
+
+/**
+ * A workflow that a seed decides: a chain of up to nine parts, some of them branches that come together again, loops or
+ * requests. Whatever fails in it passes within its retries, so a run of it succeeds.
+ */
+export function randomWorkflow(dice: Dice, mix: EffectMix): Sketch {
+  const steps: Sketch['steps'] = { start: { uses: 'trigger.manual' } };
+  const edges: string[] = [];
+  let count = 0;
+  const add = (uses: string, config: JsonObject, more: object = {}): string => {
+    const id = `s${++count}`;
+    steps[id] = { uses, config, ...more };
+    return id;
+  };
+
+  /** One part behind a port; gives the port behind it. */
+  function part(from: string, depth: number): string {
+    const kinds = [
+      'set',
+      'request',
+      'table',
+      'kv',
+      'filter',
+      'diamond',
+      'join',
+      'loop',
+      ...(mix.waits ? ['wait'] : []),
+    ];
+    switch (depth > 1 ? dice.oneOf(['set', 'request', 'table']) : dice.oneOf(kinds)) {
+      case 'request':
+        return request(from);
+      case 'table': {
+        const id = add('table.insert', {
+          table: 't',
+          key: `=$run.id + '-' + $json.n + '-${count}'`,
+          row: { n: '=$json.n' },
+        });
+        return link(from, id);
+      }
+      case 'kv':
+        return link(from, add('kv.set', { key: `k${count}`, value: '=$json.n' }));
+      case 'filter':
+        return link(from, add('flow.filter', { when: `=$json.n >= ${dice.pick(2)}` }));
+      case 'wait':
+        return link(from, add('flow.wait', { forMs: 5_000 + dice.pick(100_000) }));
+      case 'diamond': {
+        const fork = add('flow.if', { when: `=$json.n % 2 === ${dice.pick(2)}` });
+        edges.push(`${from} -> ${fork}`);
+        const left = part(`${fork}.true`, depth + 1);
+        const right = part(`${fork}.false`, depth + 1);
+        const join = add('flow.merge', {});
+        edges.push(`${left} -> ${join}.a`, `${right} -> ${join}.b`);
+        return join;
+      }
+      case 'join': {
+        const left = part(from, depth + 1);
+        const right = part(from, depth + 1);
+        const join = add('flow.merge', {});
+        edges.push(`${left} -> ${join}.a`, `${right} -> ${join}.b`);
+        return join;
+      }
+      case 'loop': {
+        const loop = add('flow.loop', { batch: 1 + dice.pick(3) });
+        edges.push(`${from} -> ${loop}`);
+        const end = part(`${loop}.loop`, depth + 1);
+        edges.push(`${end} -> ${loop}.next`);
+        return `${loop}.done`;
+      }
+      default:
+        return link(from, add('items.set', { fields: { [`f${count}`]: '=uuidv4()', at: '=$now.toISO()' } }));
+    }
+  }
+
+  function link(from: string, id: string): string {
+    edges.push(`${from} -> ${id}`);
+    return id;
+  }
+
+  /** A request, and the item as it was before it, with what came of it. */
+  function request(from: string): string {
+    const kind = dice.oneOf(mix.unsafe ? ['get', 'keyed', 'unsafe'] : ['get', 'keyed']);
+    const config: JsonObject = {
+      url: `https://r.example/${count}`,
+      method: kind === 'get' ? 'GET' : 'POST',
+      // What it asks is the same whatever order branches have.
+      ...(kind === 'get' ? {} : { body: { n: '=$json.n', part: count } }),
+      ...(kind === 'keyed' ? { idempotencyHeader: 'Idempotency-Key' } : {}),
+    };
+    const id = link(
+      from,
+      add('http.request', config, { retry: { count: 10, delayMs: 1_000, backoff: 'exponential' } }),
+    );
+    return link(
+      id,
+      add('items.set', { fields: { n: "=$('start').item.json.n", of: '=$json.body.of' }, keepOthers: false }),
+    );
+  }
+
+  let at = 'start';
+  for (let parts = 2 + dice.pick(8); parts > 0; parts--) at = part(at, 0);
+  return { steps, edges, settings: { durability: dice.oneOf(['step', 'step', 'run'] as const) } };
+}
