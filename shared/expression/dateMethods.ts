@@ -101,6 +101,7 @@ export const DATE_METHODS: Table<DateEntry> = table<DateEntry>({
   diffToNow: method('(unit?)', 'How many days, or another unit, from now to it.', (e, d, a) =>
     distance(e, d, currentTime(e), a[0]),
   ),
+  endOfMonth: method('()', 'The last moment of its month.', (e, d) => valid(e, d.endOf('month'), 'The result')),
   endOf: method('(unit)', 'The last moment of its day, month, ….', (e, d, a) =>
     valid(e, d.endOf(unitArg(e, a, 0, 'week')), 'The result'),
   ),
@@ -116,17 +117,31 @@ export const DATE_METHODS: Table<DateEntry> = table<DateEntry>({
     const [from, to] = [toDate(e, a[0]).toMillis(), toDate(e, a[1]).toMillis()];
     return d.toMillis() > Math.min(from, to) && d.toMillis() < Math.max(from, to);
   }),
+  isDst: method('()', 'Whether it is daylight saving time then and there.', (_e, d) => d.isInDST),
   isEmpty: method('()', 'Always false: a date is never empty.', () => false),
+  isInLast: method('(count?, unit?)', 'Whether it lies in the last so many minutes, or another unit.', (e, d, a) => {
+    const since = shift(e, currentTime(e), [a[0] ?? 0, a[1] ?? 'minutes'], -1) as DateTime;
+    return d.toMillis() >= since.toMillis() && d.toMillis() <= currentTime(e).toMillis();
+  }),
   minus: method('(length, unit?)', 'That much earlier: { days: 1 }, or 1 and "days".', (e, d, a) => shift(e, d, a, -1)),
   plus: method('(length, unit?)', 'That much later: { days: 1 }, or 1 and "days".', (e, d, a) => shift(e, d, a, 1)),
   set: method('(fields)', 'With parts replaced: { hour: 9 }.', set),
+  setLocale: method('(language)', 'With names of months and days in another language, such as de-DE.', (e, d, a) => {
+    const language = textArg(e, a, 0);
+    if (!/^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}$/.test(language))
+      throw failure(e, `"${language.slice(0, 40)}" is not a language tag.`, 'Write one such as en-US or de-DE.');
+    charge(e, 50);
+    return d.setLocale(language);
+  }),
   setZone: method('(zone)', 'The same moment on the clock of another time zone.', (e, d, a) =>
     valid(e, d.setZone(zoneOf(e, a[0])), 'The result'),
   ),
   startOf: method('(unit)', 'The first moment of its day, month, ….', startOf),
+  toDateTime: method('()', 'Itself.', (_e, d) => d),
   toFormat: method('(format)', 'As text, in a form such as yyyy-MM-dd.', format),
   toHTTP: method('()', 'As text for an HTTP header.', (_e, d) => d.toHTTP()),
   toISO: method('()', 'As ISO text with date, time and offset.', (_e, d) => d.toISO()),
+  toInt: method('()', 'Milliseconds since 1970.', (_e, d) => d.toMillis()),
   toISODate: method('()', 'As ISO text, the date alone.', (_e, d) => d.toISODate()),
   toISOTime: method('()', 'As ISO text, the time alone.', (_e, d) => d.toISOTime()),
   toJSON: method('()', 'As ISO text.', (_e, d) => d.toISO()),

@@ -102,6 +102,31 @@ function concat(evaluation: Evaluation, list: List, args: List): unknown[] {
   return [...list].concat(...args);
 }
 
+function renameKeys(evaluation: Evaluation, list: List, args: List): unknown[] {
+  const names = new Map<string, string>();
+  for (let i = 0; i < args.length; i += 2) names.set(textArg(evaluation, args, i), textArg(evaluation, args, i + 1));
+  return list.map((value) => {
+    if (!isFields(value)) return value;
+    const renamed = emptyFields();
+    for (const key of Object.keys(value)) {
+      charge(evaluation, 1);
+      renamed[names.get(key) ?? key] = value[key];
+    }
+    return renamed;
+  });
+}
+
+function smartJoin(evaluation: Evaluation, list: List, args: List): Fields {
+  const [name, content] = [textArg(evaluation, args, 0), textArg(evaluation, args, 1)];
+  const joined = emptyFields();
+  for (const value of list) {
+    charge(evaluation, 2);
+    const key = field(value, name);
+    if (typeof key === 'string' || typeof key === 'number') joined[String(key)] = field(value, content);
+  }
+  return joined;
+}
+
 /** Each call of a function is charged where it is called; this is the walk itself. */
 function walk(evaluation: Evaluation, list: List, args: List): Callback {
   charge(evaluation, list.length);
@@ -109,6 +134,10 @@ function walk(evaluation: Evaluation, list: List, args: List): Callback {
 }
 
 export const LIST_METHODS: Table<Entry> = table<Entry>({
+  append: method('(...values)', 'Followed by these elements.', (e, l, a) => {
+    charge(e, l.length + a.length);
+    return [...l, ...a];
+  }),
   at: method('(index)', 'The element at a place; -1 is the last.', (e, l, a) => l.at(numberArg(e, a, 0))),
   average: method('()', 'The mean of its numbers, 0 for an empty list.', (e, l) =>
     l.length === 0 ? 0 : numbers(e, l).reduce((sum, n) => sum + n, 0) / l.length,
@@ -200,6 +229,10 @@ export const LIST_METHODS: Table<Entry> = table<Entry>({
     charge(e, l.length);
     return reduce(e, l, a, true);
   }),
+  removeDuplicates: method('(...fields?)', 'Without repeated values, or without repeats in these fields.', (e, l, a) =>
+    unique(e, l, a),
+  ),
+  renameKeys: method('(from, to, …)', 'Its objects with fields renamed: pairs of an old and a new name.', renameKeys),
   reverse: method('()', 'A copy in the opposite order.', (e, l) => {
     charge(e, l.length);
     return l.toReversed();
@@ -209,6 +242,7 @@ export const LIST_METHODS: Table<Entry> = table<Entry>({
     charge(e, part.length);
     return part;
   }),
+  smartJoin: method('(name, value)', 'One object: each element gives a field, named by one field of it.', smartJoin),
   some: method('(test)', 'Whether any element passes a test.', (e, l, a) => l.some(walk(e, l, a))),
   sort: method('(order?)', 'A sorted copy: as texts, or by a function such as (a, b) => a.n - b.n.', sort),
   sum: method('()', 'The sum of its numbers.', (e, l) => numbers(e, l).reduce((sum, n) => sum + n, 0)),
@@ -217,6 +251,14 @@ export const LIST_METHODS: Table<Entry> = table<Entry>({
     charge(e, l.length);
     return l.toReversed();
   }),
+  toSpliced: method(
+    '(start, count, ...values)',
+    'A copy with some elements taken out and others put there.',
+    (e, l, a) => {
+      charge(e, l.length + a.length);
+      return [...l].toSpliced(numberArg(e, a, 0, 0), numberArg(e, a, 1, l.length), ...a.slice(2));
+    },
+  ),
   toSorted: method('(order?)', 'A sorted copy: as texts, or by a function.', sort),
   toString: method('()', 'Its elements as one text, with commas.', (e, l) => joinTexts(e, l, ',')),
   union: method('(list)', 'What either list holds, once each.', (e, l, a) =>

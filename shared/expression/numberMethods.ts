@@ -42,12 +42,17 @@ export const NUMBER_METHODS: Table<Entry> = table<Entry>({
   isEmpty: method('()', 'Always false: a number is never empty.', () => false),
   isEven: method('()', 'Whether it divides by 2.', (_e, n) => n % 2 === 0),
   isInteger: method('()', 'Whether it is a whole number.', (_e, n) => Number.isInteger(n)),
+  isFinite: method('()', 'Whether it is neither infinite nor NaN.', (_e, n) => Number.isFinite(n)),
+  isNotEmpty: method('()', 'Always true: a number is never empty.', () => true),
   isOdd: method('()', 'Whether it is whole and does not divide by 2.', (_e, n) => Math.abs(n % 2) === 1),
   round: method('(decimals?)', 'Rounded, to a whole number without an argument.', (e, n, a) =>
     roundTo(n, places(e, a, 0)),
   ),
+  toBoolean: method('()', 'False for 0 and NaN, else true.', (_e, n) => Boolean(n)),
   toDateTime: method('()', 'The date that many milliseconds after 1970.', (e, n) => dateFromMillis(e, n)),
   toFixed: method('(decimals?)', 'As text with this many decimals.', (e, n, a) => n.toFixed(places(e, a, 0))),
+  toFloat: method('()', 'Itself.', (_e, n) => n),
+  toInt: method('()', 'Without what stands behind the point.', (_e, n) => Math.trunc(n)),
   toLocaleString: method('()', 'As text with separators.', (e, n) => format(e, n, [])),
   toNumber: method('()', 'Itself.', (_e, n) => n),
   toPrecision: method('(digits)', 'As text with this many digits in all.', (e, n, a) =>
@@ -61,6 +66,9 @@ export const NUMBER_METHODS: Table<Entry> = table<Entry>({
 
 export const BOOLEAN_METHODS: Table<MethodEntry<boolean>> = table<MethodEntry<boolean>>({
   isEmpty: method('()', 'Always false: true and false are never empty.', () => false),
+  isNotEmpty: method('()', 'Always true: true and false are never empty.', () => true),
+  toBoolean: method('()', 'Itself.', (_e, b) => b),
+  toInt: method('()', '1 for true, 0 for false.', (_e, b) => (b ? 1 : 0)),
   toNumber: method('()', '1 for true, 0 for false.', (_e, b) => (b ? 1 : 0)),
   toString: method('()', 'The text true or false.', (_e, b) => String(b)),
 });

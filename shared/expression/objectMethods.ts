@@ -1,5 +1,5 @@
 import { fieldsArg, textArg } from './args.ts';
-import { charge, type Evaluation } from './evaluation.ts';
+import { charge, type Evaluation, made } from './evaluation.ts';
 import { type MethodEntry, method, type Table, table } from './tables.ts';
 import { stringify, toText } from './text.ts';
 import { emptyFields, type Fields } from './values.ts';
@@ -54,5 +54,13 @@ export const OBJECT_METHODS: Table<Entry> = table<Entry>({
   }),
   toJsonString: method('()', 'Its JSON text.', (e, o) => stringify(e, o)),
   toString: method('()', 'Its JSON text.', (e, o) => stringify(e, o)),
+  urlEncode: method('()', 'As the query of a URL: a=1&b=2.', (e, o) =>
+    made(
+      e,
+      keys(e, o)
+        .map((key) => `${encodeURIComponent(key)}=${encodeURIComponent(toText(e, o[key]))}`)
+        .join('&'),
+    ),
+  ),
   values: method('()', 'The list of its values.', (e, o) => keys(e, o).map((key) => o[key])),
 });

@@ -14,6 +14,7 @@ import {
 } from './regexWork.ts';
 import { type MethodEntry, method, type Table, table } from './tables.ts';
 import { toText } from './text.ts';
+import { TEXT_FORMS } from './textForms.ts';
 
 type Entry = MethodEntry<string>;
 
@@ -59,6 +60,7 @@ function lines(text: string): string {
 }
 
 export const TEXT_METHODS: Table<Entry> = table<Entry>({
+  ...TEXT_FORMS,
   at: method('(index)', 'The character at a place; -1 is the last.', (e, s, a) => s.at(numberArg(e, a, 0))),
   charAt: method('(index)', 'The character at a place, or empty text.', (e, s, a) => s.charAt(numberArg(e, a, 0, 0))),
   charCodeAt: method('(index)', 'The UTF-16 code at a place.', (e, s, a) => s.charCodeAt(numberArg(e, a, 0, 0))),
