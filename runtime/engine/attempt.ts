@@ -20,6 +20,8 @@ import type { Wait, WaitMemory } from './waits.ts';
 /** Everything that is the same for all steps of one execution of a workflow. */
 export type Execution = {
   runId: string;
+  /** The run whose idempotency keys effects have: its own, or the one that it goes on with. */
+  effectRunId: string;
   seed: string;
   /** The calling steps, for a sub-workflow. */
   path: readonly string[];

@@ -60,9 +60,9 @@ export class CallSite {
   }
 
   get place() {
-    const { runId, path } = this.execution;
+    const { effectRunId, path } = this.execution;
     const { stepId, iteration } = this.job.run;
-    return { runId, path, stepId, iteration };
+    return { runId: effectRunId, path, stepId, iteration };
   }
 
   get startedAt(): number {

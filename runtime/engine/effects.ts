@@ -1,14 +1,23 @@
 import canonicalize from 'canonicalize';
 import { errorClass, isErrorCode, SluiceError } from '#shared/error.ts';
-import type { Json } from '#shared/json.ts';
-import type { EffectKind, RunEvent, StepError } from '#shared/run/events.ts';
+import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
+import { Decision, type EffectKind, type EventOf, type RunEvent, type StepError } from '#shared/run/events.ts';
 import type { Effect } from '../connectors/stepType.ts';
 import { roughBytes } from './payload.ts';
 import type { Guide } from './ports/guide.ts';
 import type { Hashing, Journal } from './ports/ports.ts';
 
 /** What a journal says of one effect: begun with a request, or answered. */
-type Known = { request?: Json; requestHash?: string; result?: Json; error?: StepError; settled: boolean };
+type Known = {
+  /** As it was announced. */
+  intent?: EventOf<'effect.intended'>;
+  requestHash?: string;
+  result?: Json;
+  error?: StepError;
+  settled: boolean;
+  /** What a person said of it since. */
+  decided?: { decision: Decision; by: string };
+};
 
 /** Where an effect belongs in its run. */
 export type EffectPlace = { runId: string; path: readonly string[]; stepId: string; iteration: number };
@@ -28,19 +37,50 @@ export type EffectMemory = ReturnType<typeof createEffectMemory>;
 
 export function createEffectMemory(events: readonly RunEvent[]) {
   const known = new Map<string, Known>();
+  /** Effects that a person is asked about, by step run. */
+  const asked = new Map<string, string>();
   const remember = (event: RunEvent): void => {
-    if (event.type === 'effect.intended') {
-      known.set(placeOf(event, event.no), { request: event.request, settled: false });
-    }
-    if (event.type === 'effect.recorded') {
-      const entry: Known = { requestHash: event.requestHash, settled: true };
-      if (event.error === undefined) entry.result = event.result ?? null;
-      else entry.error = event.error;
-      known.set(placeOf(event, event.no), entry);
+    switch (event.type) {
+      case 'effect.intended':
+        known.set(placeOf(event, event.no), { intent: event, settled: false });
+        break;
+      case 'effect.recorded': {
+        const place = placeOf(event, event.no);
+        const entry: Known = { intent: known.get(place)?.intent, requestHash: event.requestHash, settled: true };
+        if (event.error === undefined) entry.result = event.result ?? null;
+        else entry.error = event.error;
+        known.set(place, entry);
+        break;
+      }
+      case 'run.waiting':
+        if (event.reason === 'needs_attention') asked.set(placeOf(event, ''), String(event.details?.effect ?? ''));
+        break;
+      case 'run.resumed': {
+        const no = asked.get(placeOf(event, ''));
+        const entry = no === undefined ? undefined : known.get(placeOf(event, no));
+        const { success, data } = Decision.safeParse(event.input);
+        if (entry && success) entry.decided = { decision: data, by: event.by };
+        break;
+      }
+      default:
+        break;
     }
   };
   for (const event of events) remember(event);
-  return { find: (place: EffectPlace, no: string) => known.get(placeOf(place, no)), remember };
+  return {
+    find: (place: EffectPlace, no: string) => known.get(placeOf(place, no)),
+    remember,
+    /** What may have happened of a step run, as a person is shown who decides; undefined where nothing may have. */
+    unclear(place: Omit<EffectPlace, 'runId'>): JsonObject | undefined {
+      const own = placeOf(place, '');
+      for (const [key, entry] of known) {
+        if (!key.startsWith(own) || !mayHaveHappened(entry) || !entry.intent) continue;
+        const { no, kind, request, at, key: effect } = entry.intent;
+        return { effect: no, kind, request, sentAt: at, key: effect };
+      }
+      return undefined;
+    },
+  };
 }
 
 function placeOf(place: { path?: readonly string[]; stepId: string; iteration: number }, no: string): string {
@@ -91,10 +131,11 @@ export async function doEffect<T extends Json>(
     return before.result as T;
   }
   if (before && mayHaveHappened(before)) {
-    checkAmbiguous(request, place.stepId);
+    if (!before.decided) checkAmbiguous(request, place.stepId);
     // Under the key of something else the receiver would take it for that, and drop it.
-    const asked = before.requestHash ?? hashing.sha256(canonicalize(before.request) ?? 'null');
-    if (request.effect === 'keyed' && asked !== requestHash) throw notDeterministic(place.stepId, request.no);
+    const asked = before.requestHash ?? hashing.sha256(canonicalize(before.intent?.request) ?? 'null');
+    if ((request.effect === 'keyed' || before.decided) && asked !== requestHash)
+      throw notDeterministic(place.stepId, request.no);
   }
   const common = {
     stepId: place.stepId,
@@ -102,9 +143,18 @@ export async function doEffect<T extends Json>(
     attempt,
     ...(place.path.length ? { path: [...place.path] } : {}),
   };
+  const record = { ...common, type: 'effect.recorded' as const, no: request.no, kind: request.kind, requestHash };
+  if (before?.decided && before.decided.decision.decision !== 'retry') {
+    const { decision, by } = before.decided;
+    if (decision.decision === 'fail') throw givenUp(place.stepId, request.no, by);
+    const result = answerSaid(request.kind, decision.result);
+    memory.remember(journal.append({ ...record, result, by }));
+    return result as T;
+  }
   const key = effectKey(where, request.no, hashing);
   if (request.effect === 'keyed' || request.effect === 'unsafe') {
-    if (!before || before.settled) {
+    // What is sent again by decision is announced again: cut off once more, it is asked about once more.
+    if (!before || before.settled || before.decided) {
       memory.remember(
         journal.append({
           ...common,
@@ -120,7 +170,6 @@ export async function doEffect<T extends Json>(
   } else if (request.kind === 'http') {
     await journal.durable();
   }
-  const record = { ...common, type: 'effect.recorded' as const, no: request.no, kind: request.kind, requestHash };
   try {
     const result = guide ? ((await guide.effect(where, request.no, requestHash)) as T) : await request.perform(key);
     checkSize(result, 'answer', place.stepId);
@@ -143,6 +192,20 @@ function checkSize(value: Json, what: 'request' | 'answer', stepId: string): voi
   throw new SluiceError('step.output_too_large', `The ${what} of step ${stepId} has more than ${MOST_BYTES} bytes.`, {
     advice: 'Ask for less at once, for example a page at a time.',
     details: { limit: MOST_BYTES, stepId },
+  });
+}
+
+/** What a person said came of an effect, in the shape in which its kind answers. */
+function answerSaid(kind: EffectKind, result: Json | undefined): Json {
+  if (kind !== 'http') return result ?? {};
+  if (isJsonObject(result) && typeof result.status === 'number') return { headers: {}, body: null, ...result };
+  return { status: 200, headers: {}, body: result ?? null };
+}
+
+function givenUp(stepId: string, no: string, by: string): SluiceError {
+  return new SluiceError('connector.rejected', `Step ${stepId} may have sent something, and it was given up.`, {
+    advice: 'Retry the run from its failed step once it is clear what the receiver has.',
+    details: { stepId, effect: no, by },
   });
 }
 

@@ -13,7 +13,7 @@ import { createHistory } from './history.ts';
 import { toPayload } from './payload.ts';
 import { compilePlan, type Plan } from './plan.ts';
 import type { Guide } from './ports/guide.ts';
-import type { Journal, RunLimits, RunPorts } from './ports/ports.ts';
+import type { Journal, NewEvent, RunLimits, RunPorts } from './ports/ports.ts';
 import { createRunState, type StepRun } from './runState.ts';
 import { createScopes } from './scopes.ts';
 import { createWaitMemory, recordWaits } from './waits.ts';
@@ -90,16 +90,24 @@ export async function executeRun(job: RunJob, deps: RunDeps): Promise<RunOutcome
 const ENDED = new Error('The run ended.');
 
 /** Where a run begins: its seed and its moment, as they were written down. */
-async function beginRun(job: RunJob, { journal, limits, ports }: RunDeps): Promise<{ seed: string; at: string }> {
+async function beginRun(
+  job: RunJob,
+  { journal, limits, ports }: RunDeps,
+): Promise<{ seed: string; at: string; events: readonly RunEvent[] }> {
   const begun = job.events.find((event) => event.type === 'run.started');
   if (begun && durabilityOf(job) === 'none') {
     throw new SluiceError('run.lost', 'The process that executed the run ended, and nothing of the run was kept.', {
       advice: 'Start it again, or set the workflow’s durability to step.',
     });
   }
-  if (begun) return begun;
+  const recorded = (job.recorded ?? []).filter((event) => journal.keeps(event.type));
+  if (begun) {
+    // Cut off while it took over what an earlier run recorded, it goes on with that.
+    const taken = job.events.filter((event) => event.source !== undefined).length;
+    return { ...begun, events: [...job.events, ...recorded.slice(taken).map(takeOver)] };
+  }
   const input = await toPayload(job.input, limits, ports.blobs);
-  const { at } = journal.append({
+  const started = journal.append({
     type: 'run.started',
     workflowId: job.workflowId,
     ...(job.versionId ? { versionId: job.versionId } : {}),
@@ -112,8 +120,15 @@ async function beginRun(job: RunJob, { journal, limits, ports }: RunDeps): Promi
     ...(job.resumeUrl === undefined ? {} : { resumeUrl: job.resumeUrl }),
     input,
     seed: job.seed,
+    ...(job.retryOf === undefined ? {} : { retryOf: job.retryOf }),
   });
-  return { seed: job.seed, at };
+  const events = recorded.length > 0 ? [started, ...recorded.map(takeOver)] : job.events;
+  return { seed: job.seed, at: started.at, events };
+
+  /** Says where it was recorded, and when. */
+  function takeOver({ runId, seq: _seq, at, fence: _fence, ...event }: RunEvent): RunEvent {
+    return journal.append({ ...event, source: event.source ?? runId } as NewEvent, fromTime(at));
+  }
 }
 
 function durabilityOf(job: RunJob): Settings['durability'] {
@@ -122,13 +137,13 @@ function durabilityOf(job: RunJob): Settings['durability'] {
 
 async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   const { ports, limits, journal } = deps;
-  const { seed, at: startedAt } = await beginRun(job, deps);
+  const { seed, at: startedAt, events } = await beginRun(job, deps);
   const planOf = deps.planOf ?? compilePlan;
   const durability = durabilityOf(job);
-  const memory = createEffectMemory(job.events);
-  const waits = createWaitMemory(job.events);
-  const historyOf = createHistory(job.events, ports.blobs);
-  const answer = createAnswer(job.events, deps);
+  const memory = createEffectMemory(events);
+  const waits = createWaitMemory(events);
+  const historyOf = createHistory(events, ports.blobs);
+  const answer = createAnswer(events, deps);
   const trigger: Json = job.input[0]?.json ?? {};
   const secrets = secretsOf(job.connections);
 
@@ -142,6 +157,7 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
     const state = createRunState();
     const execution: Execution = {
       runId: job.runId,
+      effectRunId: job.effectRunId ?? job.runId,
       seed,
       path,
       plan,
@@ -295,7 +311,7 @@ function activeMs(events: readonly RunEvent[]): number {
   let total = 0;
   events.forEach((event, index) => {
     const before = events[index - 1];
-    if (!before || before.type === 'run.waiting') return;
+    if (!before || before.type === 'run.waiting' || event.source !== undefined || before.source !== undefined) return;
     const passed = Math.max(0, fromTime(event.at) - fromTime(before.at));
     total += before.fence === event.fence ? passed : Math.min(passed, MOST_GAP_MS);
   });

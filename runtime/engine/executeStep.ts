@@ -106,8 +106,10 @@ export function afterFailure(thrown: unknown, job: StepJob, execution: Execution
     execution.journal.log({ level: 'error', message: String(error.cause ?? error), stepId: run.stepId });
   const wire: StepError = { ...error.toWire(), stepId: run.stepId };
   const verdict = afterError(job, error);
-  if (verdict.next === 'ask') return needsAttention(wire, job, execution);
-  if (verdict.next === 'give_up') return giveUp(error, job, execution);
+  // Where nothing was sent there is nothing to ask about.
+  const asks = verdict.next === 'ask' && execution.memory.unclear(placeOf(run, execution)) !== undefined;
+  if (asks) return needsAttention(wire, job, execution);
+  if (verdict.next !== 'again') return giveUp(error, job, execution);
   run.failures++;
   const retryAt = toTime(execution.ports.clock.now() + verdict.delayMs);
   execution.journal.append({ ...stepFields(run, attempt, execution.path), type: 'step.failed', error: wire, retryAt });
@@ -119,11 +121,9 @@ export function afterFailure(thrown: unknown, job: StepJob, execution: Execution
 /** The run waits for a person. One of which nothing is kept cannot wait: the step has failed. */
 function needsAttention(error: StepError, job: StepJob, execution: Execution): StepResult {
   if (execution.durability === 'none') return giveUp(SluiceError.fromWire(error), job, execution);
-  const { stepId, iteration } = job.run;
-  return {
-    status: 'waiting',
-    waits: [{ path: execution.path, stepId, iteration, reason: 'needs_attention', error }],
-  };
+  const place = placeOf(job.run, execution);
+  const details = execution.memory.unclear(place);
+  return { status: 'waiting', waits: [{ ...place, reason: 'needs_attention', error, details }] };
 }
 
 function giveUp(error: SluiceError, job: StepJob, execution: Execution): StepResult {

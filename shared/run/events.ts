@@ -111,6 +111,8 @@ export const RunEvent = z.discriminatedUnion('type', [
     requestHash: Hash,
     result: Json.optional(),
     error: StepError.optional(),
+    /** Who said that this came of it, where nothing outside did. */
+    by: z.string().max(200).optional(),
   }),
   z.strictObject({
     ...ofStep,

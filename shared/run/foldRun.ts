@@ -30,6 +30,8 @@ export type StepRunState = {
   retryAt?: string;
   wait?: { reason: WaitReason; until?: string };
   skipReason?: EventOf<'step.skipped'>['reason'];
+  /** What it gave comes from a person's pin, or was taken over from an earlier run. Absent: it ran in this one. */
+  source?: 'pin' | string;
 };
 
 /** A step over all its runs: what the box on the canvas shows. */
@@ -135,7 +137,10 @@ function foldType(state: RunState, event: RunEvent): RunState {
     case 'effect.recorded':
       return state;
     case 'step.succeeded':
-      return closeBatches(ended(state, event, { status: 'succeeded', outputs: event.outputs }), event);
+      return closeBatches(
+        ended(state, event, { status: 'succeeded', outputs: event.outputs, ...sourceOf(event) }),
+        event,
+      );
     case 'step.failed': {
       const { error, retryAt } = event;
       if (retryAt === undefined) return ended(state, event, { status: failedStatus(error), error });
@@ -190,6 +195,11 @@ function foldType(state: RunState, event: RunEvent): RunState {
       };
     }
   }
+}
+
+function sourceOf({ pinned, source }: EventOf<'step.succeeded'>): Pick<StepRunState, 'source'> {
+  if (pinned) return { source: 'pin' };
+  return source === undefined ? {} : { source };
 }
 
 /** What an unfinished step becomes when its run ends. */

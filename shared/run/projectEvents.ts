@@ -76,6 +76,8 @@ export function projectEvents(state: RunState, events: readonly RunEvent[]): Run
       case 'step.succeeded':
       case 'step.failed': {
         if (event.type === 'step.failed' && event.retryAt !== undefined) break;
+        // It was done, and counted, in an earlier run.
+        if (event.source !== undefined) break;
         const id = stepSourceId(event);
         if (!counted.has(id)) change.endedSteps.push(id);
         counted.add(id);
