@@ -7,6 +7,7 @@ import { flatHash } from '#shared/workflow/hash.ts';
 import { quietLogger, until } from '../../tests/fixtures/agent.ts';
 import { PROJECT_ID, RUN_ID, type Sketch, sketchTree, WORKFLOW_ID } from '../../tests/fixtures/engine.ts';
 import type { HttpReply } from '../connectors/stepType.ts';
+import { noFiles } from '../engine/ports/noFiles.ts';
 import { openProjectStore } from '../engine/ports/projectStore.ts';
 import { systemClock } from '../engine/ports/systemClock.ts';
 import { memoryBlobs } from '../journal/memoryBlobs.ts';
@@ -92,6 +93,9 @@ function setUp({
       return { runs: work.shift() ?? [], ...(draining ? { drain: true } : {}) };
     },
     report: async (input) => (report ? report(input) : take(input)),
+    start: async () => {
+      throw new SluiceError('host.not_supported', 'Nothing is started here.');
+    },
     putBlob: () => Promise.reject(new Error('no blobs here')),
     getBlob: () => Promise.reject(new Error('no blobs here')),
   };
@@ -104,6 +108,7 @@ function setUp({
       http: { send: (_request, { signal }) => http(signal) },
       store,
       sandbox: { run: () => Promise.reject(new Error('no sandbox here')), close: async () => {} },
+      files: noFiles(),
       hashing: nodeHashing,
     }),
     bootSecret: 'secret',

@@ -3,6 +3,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { JsonObject } from '#shared/json.ts';
 import type { StepCatalog, StepTypeInfo } from '#shared/workflow/catalog.ts';
 import { javascript, typescript } from './code/code.ts';
+import { approval, waitForReply } from './flow/approval.ts';
 import { filter, ifStep, stop, switchStep } from './flow/branch.ts';
 import { loop, respond, runWorkflow, wait } from './flow/control.ts';
 import { merge } from './flow/merge.ts';
@@ -13,13 +14,14 @@ import { limit, set, sort, splitOut } from './items/items.ts';
 import * as kv from './kv/kv.ts';
 import type { Connector, StepType } from './stepType.ts';
 import * as table from './table/table.ts';
+import { calledByWorkflow, failedRun } from './trigger/calledBy.ts';
 import { event, hook, manual, schedule } from './trigger/trigger.ts';
 import { webhook } from './trigger/webhookConfig.ts';
 
 /** Every step type there is, in the order of the step library. */
 export const stepTypes: StepType[] = [
-  ...[manual, schedule, hook, event],
-  ...[ifStep, switchStep, filter, merge, loop, wait, respond, stop, runWorkflow],
+  ...[manual, schedule, hook, event, calledByWorkflow, failedRun],
+  ...[ifStep, switchStep, filter, merge, loop, wait, approval, waitForReply, respond, stop, runWorkflow],
   ...[set, sort, limit, splitOut, aggregate],
   ...[javascript, typescript],
   request,

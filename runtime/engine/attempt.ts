@@ -55,6 +55,8 @@ export type Execution = {
   runWorkflow(caller: StepRun, workflowId: string, items: Item[], signal: AttemptSignal): Promise<Item[]>;
   /** A workflow of this version and the trigger at which another one begins it. */
   entryOf(workflowId: string, triggerStepId?: string): { workflowId: string; triggerStepId: string };
+  /** Refuses items that do not fit what a workflow declares. */
+  checkEntry(entry: { workflowId: string; triggerStepId: string }, items: Item[]): Promise<void> | undefined;
 };
 
 /** One attempt at one step run. */

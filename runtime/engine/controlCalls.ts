@@ -48,6 +48,7 @@ export function controlOf(site: CallSite): RunControl {
     runWorkflow: (workflowId, items) => execution.runWorkflow(run, workflowId, items, attempt),
     async start({ workflowId, triggerStepId, items, atMs }) {
       const target = execution.entryOf(workflowId, triggerStepId);
+      await execution.checkEntry(target, items);
       const request = { op: 'start', ...target, items, ...(atMs === undefined ? {} : { atMs }) } as unknown as Json;
       const started = await site.perform('run', request, 'keyed', (key) =>
         ports.control.start({

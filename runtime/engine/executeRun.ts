@@ -14,9 +14,10 @@ import { toPayload } from './payload.ts';
 import { compilePlan, type Plan } from './plan.ts';
 import type { Guide } from './ports/guide.ts';
 import type { Journal, NewEvent, RunLimits, RunPorts } from './ports/ports.ts';
-import { createRunState, type StepRun } from './runState.ts';
+import { createRunState, pathField, type StepRun } from './runState.ts';
 import { createScopes } from './scopes.ts';
 import { createWaitMemory, recordWaits } from './waits.ts';
+import { checkInputs, declaredInputs } from './workflowInputs.ts';
 
 export type RunJob = Pick<
   Assignment,
@@ -186,9 +187,10 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
       respond: answer,
       runWorkflow: (caller, id, items, attempt) => callWorkflow(caller, id, items, path, attempt),
       entryOf,
+      checkEntry,
     };
     const scopes = createScopes(execution, state);
-    return executeGraph(
+    const result = executeGraph(
       {
         triggerStepId,
         input,
@@ -198,10 +200,18 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
       execution,
       state,
     );
+    // Cut off with the step that called it: the run goes on, and says what was at work.
+    if (path.length > 0) result.catch(() => deps.signal.aborted || endAtWork(state, path, journal));
+    return result;
   };
 
   function entryOf(workflowId: string, triggerStepId?: string) {
     return { workflowId, triggerStepId: triggerStepId ?? entryStep(planOf(job.tree, workflowId)) };
+  }
+
+  function checkEntry({ workflowId, triggerStepId }: ReturnType<typeof entryOf>, items: Item[]) {
+    const plan = planOf(job.tree, workflowId);
+    return declaredInputs(plan, triggerStepId) ? checkInputs(plan, triggerStepId, items) : undefined;
   }
 
   async function callWorkflow(
@@ -219,7 +229,9 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
     }
     const inner = [...path, `${caller.stepId}:${caller.iteration}`];
     // Its time-out and its cancel are those of the step that calls.
-    const result = await execute(entryOf(workflowId), inner, items, attempt.signal).catch((thrown: unknown) => {
+    const entry = entryOf(workflowId);
+    await checkEntry(entry, items);
+    const result = await execute(entry, inner, items, attempt.signal).catch((thrown: unknown) => {
       historyOf.forget(inner);
       throw thrown;
     });
@@ -232,6 +244,14 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   const result = await execute(job, [], job.input, deps.signal);
   if (result.status === 'waiting') recordWaits(result.waits, waits, journal);
   return result;
+}
+
+/** Says of step runs that were at work that they ended with the workflow they belong to. */
+function endAtWork({ runs }: ReturnType<typeof createRunState>, path: readonly string[], journal: Journal): void {
+  for (const { stepId, iteration, attempts, outputs } of [...runs.values()].flat()) {
+    if (attempts === 0 || outputs.size > 0) continue;
+    journal.append({ type: 'step.skipped', stepId, iteration, reason: 'group_ended', ...pathField(path) });
+  }
 }
 
 /** Where a workflow begins when another one runs it: the trigger made for that, else the manual one, else its only one. */

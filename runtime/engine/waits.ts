@@ -11,7 +11,7 @@ export type WaitPlace = { path: readonly string[]; stepId: string; iteration: nu
 export type Wait = WaitPlace & { reason: WaitReason; untilMs?: number; error?: StepError; details?: JsonObject };
 
 /** What ended a wait: the time, or somebody with what came along. */
-export type WaitEnd = { by: string; input?: Json };
+export type WaitEnd = { by: string; at?: string; input?: Json };
 
 /** The waits a run's journal knows of. */
 export type WaitMemory = ReturnType<typeof createWaitMemory>;
@@ -23,8 +23,8 @@ export function createWaitMemory(events: readonly RunEvent[]) {
       const untilMs = event.until === undefined ? undefined : fromTime(event.until);
       known.set(keyOf(event), { reason: event.reason, untilMs, open: true });
     } else if (event.type === 'run.resumed') {
-      const { by, input } = event;
-      close(event, input === undefined ? { by } : { by, input });
+      const { by, at, input } = event;
+      close(event, input === undefined ? { by, at } : { by, at, input });
     }
   }
 

@@ -237,3 +237,32 @@ describe('foldRun', () => {
     expect(run.steps.hook?.status).toBe('succeeded');
   });
 });
+
+describe('where the data of a step came from', () => {
+  it('is a pin, an earlier run, or this run', () => {
+    const state = fold(
+      journal(
+        started,
+        { ...attempted('a', [from('hook')]), source: workflowId },
+        { ...succeeded('a', { main: items(1) }), source: workflowId },
+        attempted('b', [from('a')]),
+        { ...succeeded('b', { main: items(1) }), pinned: true },
+        attempted('c', [from('b')]),
+        succeeded('c', { main: items(1) }),
+      ),
+    );
+    expect(['a', 'b', 'c'].map((id) => state.steps[id]?.runs[0]?.source)).toEqual([workflowId, 'pin', undefined]);
+  });
+
+  it('a step run whose group ended is over, and says why', () => {
+    const state = fold(
+      journal(started, attempted('a', [from('hook')]), {
+        type: 'step.skipped',
+        stepId: 'a',
+        iteration: 0,
+        reason: 'group_ended',
+      }),
+    );
+    expect(state.steps.a).toMatchObject({ status: 'cancelled', runs: [{ skipReason: 'group_ended' }] });
+  });
+});

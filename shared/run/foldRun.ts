@@ -149,6 +149,15 @@ function foldType(state: RunState, event: RunEvent): RunState {
     case 'step.skipped': {
       const key = keyOf(event);
       const step = state.steps[key];
+      if (event.iteration !== undefined) {
+        const { reason: skipReason, iteration } = event;
+        return withStepRun(state, { ...event, iteration }, ({ retryAt: _, wait: __, ...run }) => ({
+          ...run,
+          status: 'cancelled',
+          endedAt: event.at,
+          skipReason,
+        }));
+      }
       // A step that ran in some iteration and not in a later one keeps what it did.
       if (step && step.runs.length > 0) return state;
       const skipped: StepState = { ...emptyStep(), status: 'skipped', endedAt: event.at };

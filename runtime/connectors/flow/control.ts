@@ -102,9 +102,19 @@ export const runWorkflow = defineStepType({
   icon: 'workflow',
   timeoutMs: null,
   config: z.strictObject({
-    workflow: z.string().min(1).max(120).meta({ title: 'Workflow', widget: 'workflow', expression: false }),
+    workflow: z.string().min(1).max(120).meta({ title: 'Workflow', widget: 'workflow', expression: false, order: 1 }),
+    wait: z.boolean().default(true).meta({
+      title: 'Wait for what it gives',
+      help: 'Off: it becomes a run of its own, and this one goes on at once with its runId.',
+      expression: false,
+      order: 2,
+    }),
   }),
   async runAll({ inputs, config, run }) {
+    if (!config.wait) {
+      const { runId } = await run.start({ workflowId: config.workflow, items: inputs.main ?? [] });
+      return { main: [{ json: { runId } }] };
+    }
     const given = await run.runWorkflow(config.workflow, inputs.main ?? []);
     // Its lineage points into lists of its own.
     return { main: given.map(({ from: _, ...item }) => item) };
