@@ -24,6 +24,8 @@ export type Simulation = {
   /** Somebody cancels the run at a moment that the dice decide. */
   cancel?: boolean;
   runTimeoutMs?: number;
+  /** What an earlier process left behind. */
+  before?: readonly RunEvent[];
 };
 
 export type Simulated = {
@@ -49,18 +51,19 @@ const MOST_LIVES = 200;
  */
 export async function simulate(simulation: Simulation): Promise<Simulated> {
   const { tree, dice } = simulation;
-  const clock = createVirtualClock(START);
+  const clock = createVirtualClock(simulation.before ? fromTime(simulation.before.at(-1)?.at ?? '') : START);
   const blobs = memoryBlobs();
   const store = openProjectStore(':memory:', { now: clock.now });
-  const durable: RunEvent[] = [];
+  const durable: RunEvent[] = [...(simulation.before ?? [])];
   const parked: EventOf<'run.waiting'>[] = [];
-  let fence = 0;
+  let fence = durable.at(-1)?.fence ?? 0;
   let crashes = 0;
   let cancelled = false;
   let life = { dead: false, ticks: Number.POSITIVE_INFINITY, cancelAt: Number.POSITIVE_INFINITY };
   let controller = new AbortController();
   let lateAfter: number | undefined;
   const receiver = createReceiver(dice, simulation.faults, () => fence);
+  receiver.arrivals.push(...arrivedIn(durable));
 
   /** A moment at which a process may die, or hear that its run is cancelled. */
   function tick(): void {
@@ -207,6 +210,23 @@ export async function simulate(simulation: Simulation): Promise<Simulated> {
 
 const placeOf = ({ stepId, iteration }: { stepId: string; iteration: number }) => `${stepId}:${iteration}`;
 const isOf = (one: EventOf<'run.resumed'>, wait: EventOf<'run.waiting'>) => placeOf(one) === placeOf(wait);
+
+/** What must have arrived for its answer to stand in a journal. */
+function arrivedIn(events: readonly RunEvent[]): Arrival[] {
+  const asked = new Map<string, EventOf<'effect.intended'>>();
+  return events.flatMap((event): Arrival[] => {
+    if (event.type === 'effect.intended') asked.set(`${placeOf(event)}|${event.no}`, event);
+    if (event.type !== 'effect.recorded' || event.kind !== 'http' || event.error) return [];
+    const intended = asked.get(`${placeOf(event)}|${event.no}`);
+    if (!intended) return [];
+    const {
+      url,
+      body = null,
+      idempotencyHeader,
+    } = intended.request as { url: string; body?: Json; idempotencyHeader?: Json };
+    return [{ key: idempotencyHeader ? intended.key : undefined, url, body: JSON.stringify(body), fence: event.fence }];
+  });
+}
 
 /** A person looks at the receiver: did it arrive? */
 function decisionOn(wait: EventOf<'run.waiting'>, events: readonly RunEvent[], arrivals: readonly Arrival[]): Json {

@@ -1,0 +1,39 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { root } from '../paths.ts';
+import { errorTable } from './errorPage.ts';
+import { expressionPage } from './expressionPage.ts';
+import { stepPages } from './stepPages.ts';
+
+const MARK = /(<!-- made: codes -->\n)[\s\S]*?(<!-- end -->)/;
+
+/** Every page that is made from the code, by path below `docs/`. */
+export function madePages(docs = join(root, 'docs')): Map<string, string> {
+  const pages = new Map<string, string>();
+  for (const [name, text] of stepPages()) pages.set(`steps/${name}`, text);
+  pages.set('expression-names.md', expressionPage());
+  const errors = readFileSync(join(docs, 'errors.md'), 'utf8');
+  if (!MARK.test(errors)) throw new Error('docs/errors.md has no place for the table of codes.');
+  pages.set(
+    'errors.md',
+    errors.replace(MARK, (_all, open: string, close: string) => `${open}\n${errorTable()}\n${close}`),
+  );
+  return pages;
+}
+
+/** Writes them, and takes away pages of step types that are gone. `npm run docs` */
+function main(): void {
+  const docs = join(root, 'docs');
+  const pages = madePages(docs);
+  mkdirSync(join(docs, 'steps'), { recursive: true });
+  for (const name of readdirSync(join(docs, 'steps'))) {
+    if (!pages.has(`steps/${name}`)) rmSync(join(docs, 'steps', name));
+  }
+  for (const [path, text] of pages) {
+    mkdirSync(dirname(join(docs, path)), { recursive: true });
+    writeFileSync(join(docs, path), text);
+  }
+  process.stdout.write(`${pages.size} pages made.\n`);
+}
+
+if (import.meta.main) main();
