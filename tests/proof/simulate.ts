@@ -59,7 +59,7 @@ export async function simulate(simulation: Simulation): Promise<Simulated> {
   let fence = durable.at(-1)?.fence ?? 0;
   let crashes = 0;
   let cancelled = false;
-  let life = { dead: false, ticks: Number.POSITIVE_INFINITY, cancelAt: Number.POSITIVE_INFINITY };
+  let life = newLife();
   let controller = new AbortController();
   let lateAfter: number | undefined;
   const receiver = createReceiver(dice, simulation.faults, () => fence);
@@ -74,6 +74,7 @@ export async function simulate(simulation: Simulation): Promise<Simulated> {
     }
     if (--life.ticks > 0) return;
     life.dead = true;
+    life.die();
     crashes++;
     controller.abort(new SluiceError('service.draining', 'The process died.'));
   }
@@ -119,12 +120,9 @@ export async function simulate(simulation: Simulation): Promise<Simulated> {
 
   async function live(): Promise<RunOutcome['status'] | 'died'> {
     fence++;
-    const mayDie = crashes < simulation.crashes;
-    life = {
-      dead: false,
-      ticks: mayDie ? 1 + dice.pick(60) : Number.POSITIVE_INFINITY,
-      cancelAt: simulation.cancel ? 1 + dice.pick(60) : Number.POSITIVE_INFINITY,
-    };
+    life = newLife();
+    if (crashes < simulation.crashes) life.ticks = 1 + dice.pick(60);
+    if (simulation.cancel) life.cancelAt = 1 + dice.pick(60);
     controller = new AbortController();
     // The control plane says so again to whoever takes the run up.
     if (cancelled) controller.abort(new SluiceError('run.cancelled', 'The run was cancelled.'));
@@ -157,16 +155,13 @@ export async function simulate(simulation: Simulation): Promise<Simulated> {
         signal: controller.signal,
       },
     ).then(({ status }) => status);
-    const died = new Promise<'died'>((resolve) => {
-      controller.signal.addEventListener('abort', () => mine.dead && setImmediate(() => resolve('died')));
-    });
     outcome.catch(() => undefined);
     return Promise.race([
       outcome.catch((thrown: unknown) => {
         if (mine.dead) return 'died' as const;
         throw thrown;
       }),
-      died,
+      mine.died,
     ]);
   }
 
@@ -206,6 +201,15 @@ export async function simulate(simulation: Simulation): Promise<Simulated> {
     const due = open.flatMap(({ until }) => (until === undefined ? [] : [fromTime(until)]));
     await clock.sleep(Math.max(0, Math.min(...due) - clock.now()));
   }
+}
+
+/** One process that takes the run up. */
+function newLife() {
+  let die = () => {};
+  const died = new Promise<'died'>((resolve) => {
+    die = () => setImmediate(() => resolve('died'));
+  });
+  return { dead: false, ticks: Number.POSITIVE_INFINITY, cancelAt: Number.POSITIVE_INFINITY, die, died };
 }
 
 const placeOf = ({ stepId, iteration }: { stepId: string; iteration: number }) => `${stepId}:${iteration}`;

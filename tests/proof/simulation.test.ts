@@ -32,3 +32,11 @@ test('a run that is cancelled ends, whatever dies meanwhile, and nothing of it h
   expect(tally.outcomes.cancelled).toBeGreaterThan(100);
   expect((tally.outcomes.cancelled ?? 0) + (tally.outcomes.succeeded ?? 0)).toBe(250);
 });
+
+test('a run whose time is up ends, whatever dies meanwhile, and nothing of it happens later', MINUTES, async () => {
+  const tally = await simulateSeeds('time', 250, { unsafe: true, runTimeoutMs: 2_500 });
+  console.info(`R14: ${told(tally)}`);
+  expect(tally.violations.slice(0, 10)).toEqual([]);
+  expect(tally.outcomes.timed_out).toBeGreaterThan(20);
+  expect((tally.outcomes.timed_out ?? 0) + (tally.outcomes.succeeded ?? 0)).toBe(250);
+});

@@ -80,9 +80,11 @@ export function createReceiver(dice: Dice, faults: Faults, fence: () => number) 
   }
 
   const http: HttpPort = {
-    async send(request, { idempotencyKey }) {
+    async send(request, { idempotencyKey, signal }) {
       // Some turns of the loop, so that branches overtake each other.
       for (let turns = dice.pick(4); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+      // What a process that died had on its way does not arrive after everybody has looked.
+      signal.throwIfAborted();
       const kind = failure(request.url);
       if (kind === 'refused') throw new SluiceError('connector.unavailable', 'The connection was refused.');
       if (kind === 'lostBefore') throw new SluiceError('connector.unclear', 'The connection broke.');
