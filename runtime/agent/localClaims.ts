@@ -11,6 +11,10 @@ export type LocalClaimsDeps = {
   connectionsOf(projectId: string, names: string[], environment: string): Record<string, BoundConnection>;
   now: () => number;
   leaseMs: number;
+  /** Where somebody outside ends a wait of a run; undefined where it cannot wait for that. */
+  resumeUrlOf(runId: string, tree: Tree): string | undefined;
+  /** Writes down what came for a run while it was held. Called inside a transaction. */
+  applyPending(run: StoredRun): { run: StoredRun };
   /** Told of runs that were ended in place of being handed out. */
   onEnded(run: StoredRun, event: RunEvent): void;
   /** Called before the store is looked at for work. */
@@ -72,10 +76,11 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
 
   /** What a runtime gets of a run. A new one has no events. @throws what the connections cannot be had for */
   function assignmentOf(run: StoredRun, tree: Tree, events: RunEvent[]): Omit<Assignment, 'tree'> {
-    const { environment, input, partial } = run.assignment as unknown as Pick<
+    const { environment, input, partial, retryOf, recorded, effectRunId } = run.assignment as unknown as Pick<
       Assignment,
-      'environment' | 'input' | 'partial'
+      'environment' | 'input' | 'partial' | 'retryOf' | 'recorded' | 'effectRunId'
     >;
+    const resumeUrl = deps.resumeUrlOf(run.runId, tree);
     return {
       runId: run.runId,
       fence: run.fence,
@@ -89,6 +94,10 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
       input,
       events,
       ...(partial ? { partial } : {}),
+      ...(retryOf ? { retryOf } : {}),
+      ...(recorded ? { recorded } : {}),
+      ...(effectRunId ? { effectRunId } : {}),
+      ...(resumeUrl ? { resumeUrl } : {}),
     };
   }
 
@@ -112,7 +121,8 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
           ended.push([one, journal.endCancelled(one)]);
           continue;
         }
-        const run = { ...one, fence: one.fence + 1 };
+        const settled = deps.applyPending(one).run;
+        const run = { ...settled, fence: settled.fence + 1 };
         try {
           const tree = treeOf(run);
           taken.push(handOut({ assignment: assignmentOf(run, tree, store.events(run.runId)), tree }, have));

@@ -7,7 +7,7 @@ import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
-import type { RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
+import type { EventOf, Payload, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
 import { hasEnded } from '#shared/run/projectEvents.ts';
 import { toTime } from '#shared/time.ts';
 import type { Item, Tree } from '#shared/workflow/tree.ts';
@@ -16,9 +16,13 @@ import { openRunStore, type ShownRun, type StoredRun } from '../journal/runStore
 import { createGroupCommit } from './groupCommit.ts';
 import { createLiveRuns, type LiveRun } from './liveRuns.ts';
 import { createLocalClaims, type Offer } from './localClaims.ts';
+import { errorRun, failureIn } from './localErrors.ts';
 import { createLocalFeed } from './localFeed.ts';
 import { createLocalJournal, type LocalReport, type Taken } from './localJournal.ts';
-import { createLocalStarts } from './localStarts.ts';
+import { createLocalResume } from './localResume.ts';
+import { type RetryRequest, retryOf } from './localRetry.ts';
+import { createLocalStarts, storedTree } from './localStarts.ts';
+import { createResumeAddress } from './resumeAddress.ts';
 import { toSummary } from './runSummary.ts';
 
 export type { LocalMessage } from './localFeed.ts';
@@ -34,6 +38,10 @@ export type NewRun = {
   trigger: RunSummary['trigger'];
   items: Item[];
   partial?: Assignment['partial'];
+  /** The run that this one does again, what of it still holds, and whose idempotency keys its effects have. */
+  retryOf?: string;
+  recorded?: RunEvent[];
+  effectRunId?: string;
   /** Not before this moment, milliseconds since 1970. */
   atMs?: number;
   /** A delivery that came before starts nothing new. */
@@ -57,10 +65,14 @@ export type LocalControlDeps = {
   runsAtOnce?: number;
   leaseMs?: number;
   now?: () => number;
+  /** Where `/resume/<run>/<token>` is served, without a slash at its end. Absent: nobody outside can end a wait. */
+  resumeBase?: string;
 };
 
 /** The control plane of one computer: the agent contract over SQLite. */
 export type LocalControl = ReturnType<typeof createLocalControl>;
+
+type Ended = EventOf<'run.ended'>;
 
 const LEASE_MS = 10_000;
 const RUNS_AT_ONCE = 20;
@@ -78,7 +90,19 @@ export function createLocalControl(deps: LocalControlDeps) {
   const journal = createLocalJournal(store, { now, leaseMs });
   const live = createLiveRuns({ store, journal, commit, storeRun });
   const feed = createLocalFeed(store, find);
+  const address = createResumeAddress({ keyFile: `${deps.file}.key`, base: deps.resumeBase });
+  const resumes = createLocalResume({
+    store,
+    journal,
+    now,
+    onResumed(run, event) {
+      feed.reported(run, [event], []);
+      claims.arrived(run.projectId);
+    },
+  });
   const claims = createLocalClaims({
+    resumeUrlOf: address.of,
+    applyPending: resumes.applyPending,
     store,
     journal,
     connectionsOf: deps.connectionsOf,
@@ -140,6 +164,7 @@ export function createLocalControl(deps: LocalControlDeps) {
       async report(report) {
         const { runId, logs = [], done = false } = report;
         const one = live.find(runId);
+        const before = one?.run;
         const { run, fresh, ack, after, cancelled } = one
           ? { cancelled: undefined, ...(await live.report(one, report)) }
           : await takeStored(report);
@@ -152,6 +177,8 @@ export function createLocalControl(deps: LocalControlDeps) {
             else claims.arrived(projectId);
           }
         }
+        const failure = failureIn(fresh);
+        if (failure) await tellOfFailure(before ?? store.findWhole(runId), one?.tree, failure);
         return { ack, ...(run.cancel ? { cancel: true } : {}) };
       },
       start: startBeside,
@@ -188,6 +215,16 @@ export function createLocalControl(deps: LocalControlDeps) {
     else feed.reported(one.run, [live.end(one, 'cancelled')], [], one.run);
   }
 
+  /** Starts the error workflow of a run that failed, before whoever reported it hears that it was taken in. */
+  async function tellOfFailure(run: StoredRun | undefined, known: Tree | undefined, ended: Ended): Promise<void> {
+    if (!run || run.trigger === 'error') return;
+    const tree = known ?? storedTree(store, run);
+    const { environment } = run.assignment as unknown as Pick<NewRun, 'environment'>;
+    const startedAt = run.startedAt === undefined ? undefined : toTime(run.startedAt);
+    const told = errorRun({ ...run, environment, startedAt }, ended, tree);
+    if (told) await control.start(told);
+  }
+
   async function takeStored(report: LocalReport) {
     let taken: Taken | undefined;
     let cancelled: RunEvent | undefined;
@@ -196,6 +233,10 @@ export function createLocalControl(deps: LocalControlDeps) {
       const run = report.done && taken.run.cancel ? store.findHead(report.runId) : undefined;
       // Cancelled while it was on its way to wait: nobody would take it up to end it.
       if (run && !hasEnded(run.status)) cancelled = journal.endCancelled(run);
+      // Handed back while it waits: somebody may have answered meanwhile.
+      const waits = report.done && !run && !taken.again && taken.change.status === 'waiting';
+      const whole = waits ? store.findWhole(report.runId) : undefined;
+      if (whole) taken.fresh.push(...resumes.applyPending(whole).events);
     });
     if (!taken) throw new SluiceError('internal', 'The report was not stored.');
     return { ...taken, after: undefined, cancelled };
@@ -263,6 +304,35 @@ export function createLocalControl(deps: LocalControlDeps) {
         return { run, ended: held ? undefined : journal.endCancelled(run) };
       });
       if (ended) feed.reported(run, [ended], []);
+    },
+    /** Ends a wait of a run. @throws SluiceError run.not_found, run.not_waiting, request.invalid */
+    resume: resumes.resume,
+    /**
+     * Ends a wait for a reply, by the run's own address: `$run.resumeUrl` ends in `/resume/<runId>/<token>`.
+     *
+     * @throws SluiceError run.not_found (also where the token is wrong), run.not_waiting
+     */
+    resumeByToken(runId: string, token: string, input: Json): void {
+      if (!address.isOf(runId, token)) throw new SluiceError('run.not_found', 'There is no such address.');
+      resumes.reply(runId, input);
+    },
+    /** Does a run again as a new one. @throws as `retryOf` does; SluiceError run.not_found */
+    async retry(request: RetryRequest): Promise<{ runId: string }> {
+      const run = store.findRun(request.runId);
+      if (!run) {
+        throw new SluiceError('run.not_found', 'There is no such run on this computer.', {
+          advice: 'Of a workflow with durability none no run is kept.',
+        });
+      }
+      const itemsOf = async (payload: Payload) => ('items' in payload ? payload.items : await this.items(payload.blob));
+      const earlier = { run, events: store.events(run.runId), tree: storedTree(store, run), itemsOf };
+      const { runId } = await this.start(await retryOf(earlier, request));
+      return { runId };
+    },
+    /** A run with its journal and the version that it ran, to go on from. */
+    earlier(runId: string) {
+      const run = store.findRun(runId);
+      return run && { run, events: store.events(runId), tree: storedTree(store, run) };
     },
     list({
       projectId,
@@ -355,7 +425,11 @@ function queuedRun(run: NewRun, runId: string, treeHash: string, queuedAt: numbe
       environment: run.environment,
       input: run.items,
       ...(run.partial ? { partial: run.partial } : {}),
+      ...(run.retryOf ? { retryOf: run.retryOf } : {}),
+      ...(run.recorded ? { recorded: run.recorded } : {}),
+      ...(run.effectRunId ? { effectRunId: run.effectRunId } : {}),
     } as unknown as Json,
+    retryOf: run.retryOf,
     wait: null,
     error: null,
     answer: undefined,

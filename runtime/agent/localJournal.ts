@@ -46,8 +46,14 @@ export function createLocalJournal(store: RunStore, { now, leaseMs }: { now: () 
     else {
       const waiting = events.findLast((event) => event.type === 'run.waiting');
       if (waiting) {
-        const { reason, stepId, until } = waiting;
-        change.wait = { reason, stepId, ...(until ? { until } : {}) };
+        const { reason, stepId, iteration, path, until, error, details } = waiting;
+        change.wait = {
+          ...{ reason, stepId, iteration },
+          ...(path ? { path } : {}),
+          ...(until ? { until } : {}),
+          ...(error ? { error } : {}),
+          ...(details ? { details } : {}),
+        } as Json;
         change.dueAt = until ? fromTime(until) : undefined;
       }
     }

@@ -18,6 +18,7 @@ export function toSummary(run: ShownRun): RunSummary {
     status: run.status,
     ...(wait ? { wait } : {}),
     ...(error ? { error } : {}),
+    ...(run.retryOf === undefined ? {} : { retryOf: run.retryOf }),
     attempt: 1,
     queuedAt: toTime(run.queuedAt),
     ...(run.startedAt === undefined ? {} : { startedAt: toTime(run.startedAt) }),

@@ -178,7 +178,7 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
         trigger: input[0]?.json ?? trigger,
         request: requestOf(trigger),
         env: job.environment.vars,
-        run: { id: job.runId, mode: job.versionId ? 'hosted' : 'local', startedAt },
+        run: runValues(job, startedAt),
         workflow: { id: workflowId, name: plan.workflow.name },
       },
       secrets,
@@ -244,6 +244,13 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   const result = await execute(job, [], job.input, deps.signal);
   if (result.status === 'waiting') recordWaits(result.waits, waits, journal);
   return result;
+}
+
+/** `$run`. */
+function runValues({ runId, versionId, resumeUrl }: RunJob, startedAt: string): JsonObject {
+  const values: JsonObject = { id: runId, mode: versionId ? 'hosted' : 'local', startedAt };
+  if (resumeUrl !== undefined) values.resumeUrl = resumeUrl;
+  return values;
 }
 
 /** Says of step runs that were at work that they ended with the workflow they belong to. */

@@ -28,6 +28,8 @@ export type StoredRun = {
   wait: Json;
   error: Json;
   answer: Answer | undefined;
+  /** The run that it does again. */
+  retryOf: string | undefined;
 };
 
 export type ShownRun = Omit<StoredRun, 'assignment'>;
@@ -55,6 +57,7 @@ export function openRunStore(file: string) {
   // The pages that every run writes are copied into the database once for many runs.
   db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   db.exec(SCHEMA);
+  addColumns(db);
   takeOverEvents(db);
   const statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   const sql = (text: string) => {
@@ -243,7 +246,8 @@ CREATE TABLE IF NOT EXISTS runs (
   environment TEXT NOT NULL, trigger TEXT NOT NULL, trigger_step_id TEXT NOT NULL, status TEXT NOT NULL,
   fence INTEGER NOT NULL, lease_until INTEGER, due_at INTEGER, cancel INTEGER NOT NULL, queued_at INTEGER NOT NULL,
   started_at INTEGER, finished_at INTEGER, step_count INTEGER NOT NULL, last_seq INTEGER NOT NULL,
-  tree_hash TEXT NOT NULL, assignment TEXT NOT NULL, wait TEXT, error TEXT, answer TEXT
+  tree_hash TEXT NOT NULL, assignment TEXT NOT NULL, wait TEXT, error TEXT, answer TEXT,
+  retry_of TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS runs_by_project ON runs (project_id, run_id);
 CREATE INDEX IF NOT EXISTS runs_open ON runs (project_id, status) WHERE status IN ('queued', 'running', 'waiting');
@@ -260,6 +264,21 @@ CREATE TABLE IF NOT EXISTS deliveries (
 
 /** Of 4 KiB each. */
 const CHECKPOINT_PAGES = 4_000;
+
+/** What files of before lack. */
+function addColumns(db: DatabaseSync): void {
+  const present = new Set(
+    db
+      .prepare('PRAGMA table_info(runs)')
+      .all()
+      .map(({ name }) => name),
+  );
+  for (const [column, type] of ADDED_COLUMNS) {
+    if (!present.has(column)) db.exec(`ALTER TABLE runs ADD COLUMN ${column} ${type}`);
+  }
+}
+
+const ADDED_COLUMNS = [['retry_of', 'TEXT']] as const;
 
 /** Files of before had one row per event. */
 function takeOverEvents(db: DatabaseSync): void {
@@ -299,6 +318,7 @@ const FIELDS: Record<string, keyof StoredRun> = {
   wait: 'wait',
   error: 'error',
   answer: 'answer',
+  retry_of: 'retryOf',
 };
 const COLUMNS = Object.keys(FIELDS);
 const INSERT_RUN = `INSERT INTO runs (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../json.ts';
 import { DEFAULT_SETTINGS, type Step, type Tree, type Workflow } from '../workflow/tree.ts';
 import type { RunEvent } from './events.ts';
-import { recordedStillValid, unfinishedStillValid } from './recorded.ts';
+import { recordedStillValid, wholeStillValid } from './recorded.ts';
 
 const MAIN = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
 const CHILD = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a02';
@@ -145,7 +145,7 @@ describe('a run that failed', () => {
       'effect.recorded b',
       'step.attempted b',
     ]);
-    expect(unfinishedStillValid({ events, before: chain(), now: chain(), workflowId: MAIN })).toBe(true);
+    expect(wholeStillValid({ events, before: chain(), now: chain(), workflowId: MAIN })).toBe(true);
   });
 
   test('keeps nothing of the step that failed once that was changed', () => {
@@ -154,7 +154,7 @@ describe('a run that failed', () => {
       'step.attempted a',
       'step.succeeded a',
     ]);
-    expect(unfinishedStillValid({ events, before: chain(), now, workflowId: MAIN })).toBe(false);
+    expect(wholeStillValid({ events, before: chain(), now, workflowId: MAIN })).toBe(false);
   });
 
   test('a failure that did not end the run is what happened', () => {

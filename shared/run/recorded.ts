@@ -63,15 +63,14 @@ export function recordedStillValid(question: RecordedQuestion): RunEvent[] {
 }
 
 /**
- * Whether a step that did not end, or failed, would do the same again: only then may its effects have the idempotency keys
- * of the earlier run.
+ * Whether all that the earlier run did still holds. Only then may effects have its idempotency keys: under the key of
+ * something else a receiver would take what is sent for that, and drop it.
  */
-export function unfinishedStillValid(question: RecordedQuestion): boolean {
-  const ended = new Set<string>();
-  for (const event of question.events) if (event.type === 'step.succeeded') ended.add(placeOf(event));
-  const open = question.events.filter((event) => event.type === 'step.attempted' && !ended.has(placeOf(event)));
-  const kept = new Set(recordedStillValid(question).map(({ seq }) => seq));
-  return open.every(({ seq }) => kept.has(seq));
+export function wholeStillValid(question: RecordedQuestion): boolean {
+  const { before, from = [] } = question;
+  if (from.length > 0) return false;
+  const all = recordedStillValid({ ...question, now: before, vars: { ...question.vars, now: question.vars?.before } });
+  return recordedStillValid(question).length === all.length;
 }
 
 type StepEvent = EventOf<
