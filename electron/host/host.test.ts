@@ -76,23 +76,44 @@ test('the first start makes a sample once, and its run passes items from step to
   });
   expect(await client.runs.list({ projectId: sampleId })).toMatchObject({ data: [{ id: runId, status: 'succeeded' }] });
 
-  // From the last step on: what the run before recorded is taken, the code step does not run again.
+  // From the last step on: what the run before recorded is taken, and says so; the code step does not run again.
+  await client.documents.edit({
+    projectId: sampleId,
+    edits: [{ type: 'setVariable', environment: 'local', name: 'word', value: 'Welcome' }],
+  });
+  const fromGreet = { projectId: sampleId, workflowId, fromStepId: 'greet_c4r7', basedOn: runId };
+  const part = await client.runs.start(fromGreet);
+  expect(await ended(events, part.runId)).toMatchObject({ status: 'succeeded', retryOf: runId });
+  const partial = (await client.runs.get({ runId: part.runId })).events;
+  expect(JSON.stringify(partial)).toContain('Welcome, Mercury!');
+  const sourceOf = (stepId: string) =>
+    partial.find((event) => event.type === 'step.succeeded' && event.stepId === stepId)?.source;
+  expect([sourceOf('guests_w8p3'), sourceOf('greet_c4r7')]).toEqual([runId, undefined]);
+
+  // Once the code step is changed, what it gave before does not hold any more.
+  const code = 'throw new Error("It ran again.")';
+  await client.documents.edit({
+    projectId: sampleId,
+    edits: [{ type: 'setConfig', workflowId, stepId: 'guests_w8p3', path: ['code'], value: code }],
+  });
+  const changed = await client.runs.start(fromGreet);
+  expect(await ended(events, changed.runId)).toMatchObject({ status: 'failed', error: { stepId: 'guests_w8p3' } });
+
+  // The run that failed goes on on the newest version, once that is right again.
   await client.documents.edit({
     projectId: sampleId,
     edits: [
-      { type: 'setVariable', environment: 'local', name: 'word', value: 'Welcome' },
       {
         type: 'setConfig',
         workflowId,
         stepId: 'guests_w8p3',
         path: ['code'],
-        value: 'throw new Error("It ran again.")',
+        value: 'return [{ name: "Venus", table: 1 }]',
       },
     ],
   });
-  const part = await client.runs.start({ projectId: sampleId, workflowId, fromStepId: 'greet_c4r7', basedOn: runId });
-  expect(await ended(events, part.runId)).toMatchObject({ status: 'succeeded' });
-  expect(JSON.stringify((await client.runs.get({ runId: part.runId })).events)).toContain('Welcome, Mercury!');
+  const again = await client.runs.retry({ runId: changed.runId, from: 'failed', version: 'latest' });
+  expect(await ended(events, again.runId)).toMatchObject({ status: 'succeeded', retryOf: changed.runId });
 
   // With a pin, what was recorded does not matter.
   await client.documents.setPin({

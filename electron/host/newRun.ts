@@ -2,7 +2,9 @@ import type { LocalControl, NewRun } from '#runtime/agent/localControl.ts';
 import type { BoundConnection } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { isJsonObject } from '#shared/json.ts';
-import type { Payload } from '#shared/run/events.ts';
+import type { RunEvent } from '#shared/run/events.ts';
+import { itemCount } from '#shared/run/foldRun.ts';
+import { recordedStillValid } from '#shared/run/recorded.ts';
 import type { Problem } from '#shared/workflow/problem.ts';
 import { type Item, parseEdge, type Tree, type Workflow } from '#shared/workflow/tree.ts';
 import { treeOfRun, upstreamOf } from './runPart.ts';
@@ -22,7 +24,7 @@ export type NewRunDeps = {
   pinned(workflowId: string, stepId: string): Item[];
   /** What was found wrong with the project. */
   problems: readonly Problem[];
-  runs: Pick<LocalControl, 'get' | 'items'>;
+  runs: Pick<LocalControl, 'earlier' | 'items'>;
 };
 
 /**
@@ -43,12 +45,26 @@ export async function newRun(tree: Tree, wish: RunWish, deps: NewRunDeps): Promi
   const triggerStepId = wish.triggerStepId ?? earlier?.triggerStepId ?? defaultTrigger(workflow);
   const part = treeOfRun(tree, workflowId, { ...wish, triggerStepId }, deps.problems);
   const given = pinnedOutputs(tree, workflowId, deps);
+  const environment = environmentOf(tree, wish.environment);
+  let recorded: RunEvent[] = [];
   if (fromStepId !== undefined) {
-    const before = upstreamOf(workflow, fromStepId);
-    // A pin wins over what was recorded: it is what the person wants the step to have given.
-    for (const stepId of before) given[stepId] ??= earlier?.outputs[stepId] ?? {};
     delete given[fromStepId];
-    refuseGaps(workflow, fromStepId, given, earlier !== undefined);
+    if (earlier) {
+      // A pin wins over what was recorded: it is what the person wants the step to have given.
+      const from = [fromStepId, ...Object.keys(given)];
+      const { events, tree: before } = earlier;
+      const holds = recordedStillValid({
+        events,
+        before,
+        now: tree,
+        workflowId,
+        from,
+        vars: { now: environment.vars },
+      });
+      const kept = part.workflows[workflowId]?.steps ?? {};
+      recorded = holds.filter((event) => Object.hasOwn(kept, topStepOf(event)));
+    } else for (const stepId of upstreamOf(workflow, fromStepId)) given[stepId] ??= {};
+    refuseGaps({ workflow, stepId: fromStepId, triggerStepId, given, recorded, earlier });
   }
   const partial = Object.keys(given).length > 0 || stopAfterStepId !== undefined;
   return {
@@ -56,13 +72,14 @@ export async function newRun(tree: Tree, wish: RunWish, deps: NewRunDeps): Promi
     workflowId,
     workflowName: workflow.name,
     tree: part,
-    environment: environmentOf(tree, wish.environment),
+    environment,
     triggerStepId,
     trigger: 'manual',
     items: wish.items ?? earlier?.items ?? sampleOf(workflow, triggerStepId),
     ...(partial
       ? { partial: { given, ...(stopAfterStepId === undefined ? {} : { stopAfter: stopAfterStepId }) } }
       : {}),
+    ...(recorded.length > 0 && wish.basedOn !== undefined ? { recorded, retryOf: wish.basedOn } : {}),
   };
 }
 
@@ -117,25 +134,26 @@ export function recordName(tree: Tree, connection: string, environment: string):
 
 type Outputs = Record<string, Record<string, Item[]>>;
 
-async function earlierRun(runId: string, workflowId: string, { runs }: NewRunDeps) {
-  const found = runs.get(runId);
+type Earlier = { triggerStepId: string; items: Item[]; events: readonly RunEvent[]; tree: Tree };
+
+async function earlierRun(runId: string, workflowId: string, { runs }: NewRunDeps): Promise<Earlier> {
+  const found = runs.earlier(runId);
   if (!found || found.run.workflowId !== workflowId) {
     throw new SluiceError('run.not_found', 'The run to go on from is not there any more.', {
       advice: 'Run the workflow from its start once.',
     });
   }
-  const itemsOf = async (payload: Payload) => ('items' in payload ? payload.items : runs.items(payload.blob));
-  const outputs: Outputs = {};
-  let items: Item[] = [];
-  for (const event of found.events) {
-    if (event.path?.length) continue;
-    if (event.type === 'run.started') items = await itemsOf(event.input);
-    if (event.type !== 'step.succeeded') continue;
-    const ports: Record<string, Item[]> = {};
-    for (const [port, payload] of Object.entries(event.outputs)) ports[port] = await itemsOf(payload);
-    outputs[event.stepId] = ports;
-  }
-  return { triggerStepId: found.run.triggerStepId, items, outputs };
+  const { run, events, tree } = found;
+  const input = events.find((event) => event.type === 'run.started')?.input;
+  const items = input === undefined ? [] : 'items' in input ? input.items : await runs.items(input.blob);
+  return { triggerStepId: run.triggerStepId, items, events, tree };
+}
+
+/** The step of the workflow itself that an event belongs to. */
+function topStepOf(event: RunEvent): string {
+  const call = event.path?.[0];
+  if (call !== undefined) return call.slice(0, call.lastIndexOf(':'));
+  return 'stepId' in event ? (event.stepId ?? '') : '';
 }
 
 function pinnedOutputs(tree: Tree, workflowId: string, { pinned }: NewRunDeps): Outputs {
@@ -144,13 +162,36 @@ function pinnedOutputs(tree: Tree, workflowId: string, { pinned }: NewRunDeps): 
   return given;
 }
 
-function refuseGaps(workflow: Workflow, stepId: string, given: Outputs, hasEarlier: boolean): void {
+/** Refuses a run from a step that nothing can come to. What ran before and does not hold any more runs again. */
+function refuseGaps(about: {
+  workflow: Workflow;
+  stepId: string;
+  triggerStepId: string;
+  given: Outputs;
+  recorded: readonly RunEvent[];
+  earlier: Earlier | undefined;
+}): void {
+  const { workflow, stepId, triggerStepId, given, recorded, earlier } = about;
   const before = Object.keys(workflow.edges)
     .map(parseEdge)
     .filter(({ to, from }) => to === stepId && from !== stepId);
-  const arrives = before.some(({ from, outPort }) => (given[from]?.[outPort]?.length ?? 0) > 0);
+  const gave = (events: readonly RunEvent[], from: string, port?: string) =>
+    events.some(
+      (event) =>
+        event.type === 'step.succeeded' &&
+        event.stepId === from &&
+        !event.path?.length &&
+        Object.entries(event.outputs).some(([out, payload]) => (port ?? out) === out && itemCount(payload) > 0),
+    );
+  const arrives = before.some(({ from, outPort }) => {
+    if (given[from]) return (given[from][outPort]?.length ?? 0) > 0;
+    // A loop gives its batches before it ends.
+    if (earlier && (from === triggerStepId || outPort === 'loop')) return true;
+    if (gave(recorded, from)) return gave(recorded, from, outPort);
+    return gave(earlier?.events ?? [], from);
+  });
   if (arrives || before.length === 0) return;
-  const message = hasEarlier
+  const message = earlier
     ? `In that run nothing reached "${stepId}".`
     : `Nothing is known of what reaches "${stepId}".`;
   throw new SluiceError('request.invalid', message, {

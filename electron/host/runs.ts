@@ -1,10 +1,12 @@
 import type { LocalControl } from '#runtime/agent/localControl.ts';
+import type { RetryRequest } from '#runtime/agent/localRetry.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Runners } from '../runner/runner.ts';
-import { newRun } from './newRun.ts';
+import { environmentOf, newRun } from './newRun.ts';
 import type { ProjectSet } from './projects.ts';
+import { treeOfRun } from './runPart.ts';
 
 const MAX_ITEMS = 1_000;
 
@@ -23,14 +25,16 @@ export function runCalls({ projects, runners, control }: RunCallsDeps): Service<
       advice: 'Runs are kept for 30 days, and at most 10,000 of them.',
     });
   };
+  const trusted = async (projectId: string) => {
+    const project = await projects.get(projectId);
+    if (projects.isTrusted(projectId)) return project;
+    throw new SluiceError('project.not_trusted', 'This project came from elsewhere, so nothing of it runs yet.', {
+      advice: 'Look at its steps and scripts, then trust the project.',
+    });
+  };
   return {
     start: async ({ projectId, ...wish }) => {
-      const project = await projects.get(projectId);
-      if (!projects.isTrusted(projectId)) {
-        throw new SluiceError('project.not_trusted', 'This project came from elsewhere, so nothing of it runs yet.', {
-          advice: 'Look at its steps and scripts, then trust the project.',
-        });
-      }
+      const project = await trusted(projectId);
       // What is wrong is named with its line, so the file must hold what was changed a moment ago.
       if (project.problems().length > 0) await project.flush().catch(() => undefined);
       const problems = project.problems();
@@ -42,6 +46,26 @@ export function runCalls({ projects, runners, control }: RunCallsDeps): Service<
     cancel: ({ runId }) => {
       found(runId);
       control.cancel(runId);
+      return { done: true };
+    },
+    retry: async ({ runId, from, fromStepId, version }) => {
+      const { run } = found(runId);
+      const project = await trusted(run.projectId);
+      let latest: RetryRequest['latest'];
+      if (version === 'latest') {
+        if (project.problems().length > 0) await project.flush().catch(() => undefined);
+        const bounds = { triggerStepId: run.triggerStepId };
+        const tree = treeOfRun(project.tree(), run.workflowId, bounds, project.problems());
+        latest = { tree, vars: environmentOf(tree, run.environment).vars };
+      }
+      runners.start(run.projectId);
+      return control.retry({ runId, from, ...(fromStepId ? { fromStepId } : {}), ...(latest ? { latest } : {}) });
+    },
+    resume: async ({ runId, stepId, iteration, path, input }) => {
+      const { run } = found(runId);
+      await trusted(run.projectId);
+      runners.start(run.projectId);
+      control.resume({ runId, stepId, iteration, ...(path ? { path } : {}), by: 'local', input });
       return { done: true };
     },
     list: ({ projectId, workflowId, limit, cursor }) => {
