@@ -28,7 +28,15 @@ export function signedOut(cloudUrl: string): CloudServices {
     },
     sync: { bind: refuse, now: refuse },
     publish: { preview: refuse, start: refuse, deployments: refuse, versions: refuse, rollback: refuse },
-    hosted: { runs: refuse, run: refuse, cancel: refuse, usage: refuse, upgrade: refuse },
+    hosted: {
+      runs: refuse,
+      run: refuse,
+      cancel: refuse,
+      retry: refuse,
+      resume: refuse,
+      usage: refuse,
+      upgrade: refuse,
+    },
     close: async () => {},
   };
 }

@@ -145,7 +145,8 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       if (ended) return;
       if (payloads) {
         const fields = stepFields(run, Math.max(run.attempts, 1), execution.path);
-        journal.append({ ...fields, type: 'step.succeeded', outputs: payloads });
+        const pinned = start.given?.[run.stepId] ? { pinned: true as const } : undefined;
+        journal.append({ ...fields, type: 'step.succeeded', outputs: payloads, ...pinned });
       }
       active.delete(run);
       graph.takeOutputs(run, outputs);
