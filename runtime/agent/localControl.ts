@@ -255,8 +255,9 @@ export function createLocalControl(deps: LocalControlDeps) {
       const { projectId, tree, dedupe, accept = 'stored' } = run;
       const runId = run.runId ?? uuidv7();
       const queued = queuedRun(run, runId, hashOf(tree), now());
-      const isLive = accept !== 'stored' && !dedupe && claims.isManned(projectId);
-      const offer = isLive || claims.room(projectId) > 0 ? offerOf(queued, tree) : undefined;
+      const isLater = run.atMs !== undefined && run.atMs > now();
+      const isLive = accept !== 'stored' && !dedupe && !isLater && claims.isManned(projectId);
+      const offer = isLive || (!isLater && claims.room(projectId) > 0) ? offerOf(queued, tree) : undefined;
       if (isLive && offer) {
         live.add(queued, tree, accept === 'held');
         claims.offer(projectId, offer);

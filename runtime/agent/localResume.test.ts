@@ -329,3 +329,13 @@ test('a run that another one starts beside itself is executed too', async () => 
   await until(() => beside()[0]?.status === 'succeeded');
   expect(beside()).toMatchObject([{ trigger: 'sub_workflow', triggerStepId: 'go' }]);
 });
+
+test('a run that is to start later is not begun before', async () => {
+  const { control, reach } = setUp();
+  const atMs = Date.now() + 150;
+  const { runId } = await control.start(newRun(asking, { atMs }));
+  const other = await control.start(newRun(asking));
+  await reach(other.runId, 'waiting');
+  await reach(runId, 'waiting');
+  expect(Date.parse(control.get(runId)?.run.startedAt ?? '')).toBeGreaterThanOrEqual(atMs);
+});

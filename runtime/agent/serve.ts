@@ -75,6 +75,7 @@ export async function serveProject(
     runtimeHash: deps.runtimeHash,
     connectionsOf: () => config.connections,
     runsAtOnce: RUNS_AT_ONCE,
+    resumeBase: url,
   });
   const ports = createRunPorts({ dataDir: config.dataDir, blobs: control.blobs, sandbox: deps.sandbox });
   const service = control.agent(projectId);

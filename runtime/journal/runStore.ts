@@ -123,7 +123,7 @@ export function openRunStore(file: string) {
     claimable(projectId: string, now: number, limit: number): StoredRun[] {
       return all(
         `SELECT * FROM runs WHERE project_id = ? AND status IN ('queued', 'running', 'waiting')
-           AND (lease_until < ? OR lease_until IS NULL AND (status <> 'waiting' OR due_at <= ? OR cancel = 1))
+           AND (lease_until < ? OR lease_until IS NULL AND (due_at IS NULL AND status <> 'waiting' OR due_at <= ? OR cancel = 1))
          ORDER BY queued_at, run_id LIMIT ?`,
         projectId,
         now,
