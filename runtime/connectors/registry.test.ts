@@ -7,6 +7,7 @@ test('every step type that is promised is there, once', () => {
   expect(stepTypes.map(({ type }) => type).sort()).toEqual([
     'code.javascript',
     'code.typescript',
+    'flow.approval',
     'flow.filter',
     'flow.if',
     'flow.loop',
@@ -16,6 +17,7 @@ test('every step type that is promised is there, once', () => {
     'flow.stop',
     'flow.switch',
     'flow.wait',
+    'flow.waitFor',
     'http.request',
     'items.aggregate',
     'items.limit',
@@ -28,10 +30,12 @@ test('every step type that is promised is there, once', () => {
     'table.insert',
     'table.query',
     'table.update',
+    'trigger.error',
     'trigger.event',
     'trigger.manual',
     'trigger.schedule',
     'trigger.webhook',
+    'trigger.workflow',
   ]);
 });
 
