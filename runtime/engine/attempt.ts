@@ -3,7 +3,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Scope } from '#shared/expression/expression.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { Answer, StepError } from '#shared/run/events.ts';
-import type { Item, Settings } from '#shared/workflow/tree.ts';
+import type { Item, Settings, Tree } from '#shared/workflow/tree.ts';
 import type { Call } from '../connectors/stepType.ts';
 import type { AttemptSignal } from './attemptSignal.ts';
 import { CallSite } from './call.ts';
@@ -42,6 +42,7 @@ export type Execution = {
    * are repeated ask the same things.
    */
   steadyNow: number | undefined;
+  tree: Tree;
   scripts: Readonly<Record<string, string>>;
   /** What an expression sees besides items. */
   surroundings: { trigger: Json; request: Json; env: JsonObject; run: JsonObject; workflow: JsonObject };
@@ -52,7 +53,14 @@ export type Execution = {
   originsOf(run: StepRun, ref: string): (Item | undefined)[];
   /** `first`: before the step goes on. */
   respond(stepId: string, answer: Answer, first: boolean): Promise<void>;
-  runWorkflow(caller: StepRun, workflowId: string, items: Item[], signal: AttemptSignal): Promise<Item[]>;
+  /** `part`: which of several workflows that one step run calls. */
+  runWorkflow(
+    caller: StepRun,
+    workflowId: string,
+    items: Item[],
+    signal: AttemptSignal,
+    part?: string,
+  ): Promise<Item[]>;
   /** A workflow of this version and the trigger at which another one begins it. */
   entryOf(workflowId: string, triggerStepId?: string): { workflowId: string; triggerStepId: string };
   /** Refuses items that do not fit what a workflow declares. */

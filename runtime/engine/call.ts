@@ -1,14 +1,26 @@
 import { SluiceError } from '#shared/error.ts';
+import { compileConfig } from '#shared/expression/config.ts';
 import type { Scope } from '#shared/expression/expression.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { EffectKind } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
-import type { Call, Effect, HttpReply, RunControl, StepFiles, StepHttp, StepStore } from '../connectors/stepType.ts';
+import type {
+  Call,
+  Effect,
+  HttpReply,
+  RunControl,
+  StepCrypto,
+  StepFiles,
+  StepHttp,
+  StepStore,
+} from '../connectors/stepType.ts';
 import type { Execution, StepJob } from './attempt.ts';
 import type { AttemptSignal } from './attemptSignal.ts';
 import { controlOf } from './controlCalls.ts';
+import { cryptoOf } from './cryptoCalls.ts';
 import { doEffect, effectKey } from './effects.ts';
 import { filesOf } from './fileCalls.ts';
+import { machineOf } from './machineOf.ts';
 import { checkConfig } from './plan.ts';
 import type { Hashing } from './ports/ports.ts';
 import { redactRequest, redactSecrets } from './ports/redact.ts';
@@ -150,6 +162,14 @@ class StepCall implements Call {
     return filesOf(this.#site);
   }
 
+  get crypto(): StepCrypto {
+    return cryptoOf(this.#site);
+  }
+
+  get timezone(): string {
+    return this.#site.execution.timezone;
+  }
+
   get run(): RunControl {
     return controlOf(this.#site);
   }
@@ -185,6 +205,16 @@ class StepCall implements Call {
       const context = scriptContext(execution, scope, job.run, request.source, now, seed);
       return execution.ports.sandbox.run({ ...request, context }, attempt.signal);
     };
+  }
+
+  get evaluate(): Call['evaluate'] {
+    const { scope } = this.#site;
+    return (value, json) => compileConfig({ value }).resolve({ ...scope, json }).value as Json;
+  }
+
+  get machine(): Call['machine'] {
+    const { tree } = this.#site.execution;
+    return (slug) => machineOf(tree, slug);
   }
 
   get readScript(): Call['readScript'] {
@@ -264,7 +294,7 @@ function lazySeeded(seed: () => string, hashing: Hashing): Seeded {
   return { random: () => get().random(), uuid: () => get().uuid() };
 }
 
-function boundConnection(execution: Execution, name: string, stepId: string) {
+export function boundConnection(execution: Execution, name: string, stepId: string) {
   const found = execution.connections[name];
   if (found) return found;
   throw new SluiceError(

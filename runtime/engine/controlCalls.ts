@@ -45,7 +45,7 @@ export function controlOf(site: CallSite): RunControl {
         { ...place, reason, ...(untilMs === undefined ? {} : { untilMs }), ...(details ? { details } : {}) },
       ]);
     },
-    runWorkflow: (workflowId, items) => execution.runWorkflow(run, workflowId, items, attempt),
+    runWorkflow: (workflowId, items, part) => execution.runWorkflow(run, workflowId, items, attempt, part),
     async start({ workflowId, triggerStepId, items, atMs }) {
       const target = execution.entryOf(workflowId, triggerStepId);
       await execution.checkEntry(target, items);

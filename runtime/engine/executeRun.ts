@@ -173,6 +173,7 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
       ...(deps.guide ? { guide: deps.guide } : {}),
       timezone: plan.workflow.settings.timezone ?? 'UTC',
       steadyNow: durability === 'run' ? fromTime(startedAt) : undefined,
+      tree: job.tree,
       scripts: job.tree.scripts,
       surroundings: {
         trigger: input[0]?.json ?? trigger,
@@ -185,7 +186,7 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
       scopeOf: (stepRun, seeded) => scopes.scopeOf(stepRun, seeded),
       originsOf: (stepRun, ref) => scopes.originsOf(stepRun, ref),
       respond: answer,
-      runWorkflow: (caller, id, items, attempt) => callWorkflow(caller, id, items, path, attempt),
+      runWorkflow: (caller, id, items, attempt, part) => callWorkflow({ caller, part, path }, id, items, attempt),
       entryOf,
       checkEntry,
     };
@@ -215,10 +216,9 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   }
 
   async function callWorkflow(
-    caller: StepRun,
+    { caller, part, path }: { caller: StepRun; part: string | undefined; path: readonly string[] },
     workflowId: string,
     items: Item[],
-    path: readonly string[],
     attempt: AttemptSignal,
   ): Promise<Item[]> {
     if (path.length + 1 > limits.depth) {
@@ -227,7 +227,7 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
         details: { limit: limits.depth, what: 'nested runs' },
       });
     }
-    const inner = [...path, `${caller.stepId}:${caller.iteration}`];
+    const inner = [...path, `${caller.stepId}:${caller.iteration}${part === undefined ? '' : `:${part}`}`];
     // Its time-out and its cancel are those of the step that calls.
     const entry = entryOf(workflowId);
     await checkEntry(entry, items);

@@ -9,7 +9,8 @@ export function createHistory(events: readonly RunEvent[], blobs: Blobs) {
   const byPath = new Map<string, RunEvent[]>();
   const forget = (path: readonly string[]): void => {
     const key = path.join('/');
-    for (const known of byPath.keys()) if (known === key || known.startsWith(`${key}/`)) byPath.delete(known);
+    const isInside = (known: string) => known === key || known.startsWith(`${key}/`) || known.startsWith(`${key}:`);
+    for (const known of byPath.keys()) if (isInside(known)) byPath.delete(known);
   };
   for (const event of events) {
     const path = event.path ?? [];
