@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Json, JsonObject } from '../json.ts';
+import { isJsonObject, Json, JsonObject } from '../json.ts';
 
 /** The name of a state or an event. */
 const Name = z
@@ -72,6 +72,18 @@ export function transitionsOf(machine: Machine): { from: string; event: string; 
       waysOf(state, event).map((way) => ({ from, event, way })),
     ),
   );
+}
+
+/** A machine as it was written, with workflows that are named by their file named by their id. */
+export function withWorkflowIds(value: Json, idOfSlug: ReadonlyMap<string, string>): Json {
+  if (Array.isArray(value)) return value.map((one) => withWorkflowIds(one, idOfSlug));
+  if (!isJsonObject(value)) return value;
+  const named = Object.create(null) as JsonObject;
+  for (const [key, one] of Object.entries(value)) {
+    const isName = (key === 'action' || key === 'undo') && typeof one === 'string';
+    named[key] = isName ? (idOfSlug.get(one) ?? one) : withWorkflowIds(one, idOfSlug);
+  }
+  return named;
 }
 
 /** The project's table that holds the instances of a machine. */

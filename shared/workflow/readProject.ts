@@ -7,6 +7,7 @@ import { isJsonObject, type Json, type JsonObject } from '../json.ts';
 import type { StepCatalog } from './catalog.ts';
 import { SETTING_FIELDS, STEP_FIELDS, TEXTUAL, WORKFLOW_FIELDS, workflowTextual } from './fileShapes.ts';
 import { derivedId, sha256Hex } from './hash.ts';
+import { withWorkflowIds } from './machine.ts';
 import { storable } from './plainData.ts';
 import type { Problem } from './problem.ts';
 import { createSources, type ReadFile, type Sources } from './sources.ts';
@@ -257,7 +258,7 @@ export function readProject(files: ProjectFiles, catalog: StepCatalog = {}): Rea
         const value = { ...file.data, vars: file.data.vars ?? dict(), bindings: file.data.bindings ?? dict() };
         if (check(path, file.yaml, Environment, value, []))
           tree.environments[slug] = Object.assign(dict<Json>(), value) as unknown as Environment;
-      } else if (kind === 'machines') tree.machines[slug] = file.data;
+      } else if (kind === 'machines') tree.machines[slug] = withWorkflowIds(file.data, idOfSlug) as JsonObject;
       else {
         const { workflow } = file.data;
         const id = typeof workflow === 'string' ? idOfSlug.get(workflow) : undefined;

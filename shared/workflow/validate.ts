@@ -5,6 +5,7 @@ import type { Problem } from './problem.ts';
 import type { Sources } from './sources.ts';
 import type { Tree, Workflow } from './tree.ts';
 import { checkEdges, checkReach } from './validateEdges.ts';
+import { checkMachine } from './validateMachines.ts';
 import { checkExpressions, checkNames, checkStep, type Finding, namesOf, type Report } from './validateStep.ts';
 
 /** What the desktop takes; plans set lower limits at publish (domain.md 10). */
@@ -120,6 +121,11 @@ function validateRest(tree: Tree, report: (path: string[], finding: Finding, par
         message: `There is no step "${one.trigger}" in the workflow.`,
         advice: near ? `Did you mean "${near}"?` : 'Name a trigger of it.',
       });
+    }
+  }
+  for (const slug of Object.keys(tree.machines)) {
+    for (const { path, code, ...finding } of checkMachine(tree, slug)) {
+      report(['machines', slug, ...path.map(String)], { code, field: path.join('.'), ...finding });
     }
   }
   if (JSON.stringify(tree).length > MAX_TREE) {

@@ -1,11 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openProjectStore } from '#runtime/engine/ports/projectStore.ts';
 import { createVirtualClock } from '#runtime/engine/ports/virtualClock.ts';
 import type { JsonObject } from '#shared/json.ts';
 import { machineTable } from '#shared/workflow/machine.ts';
+import { readProject } from '#shared/workflow/readProject.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
+import { validateTree } from '#shared/workflow/validate.ts';
 import { checkMachine } from '#shared/workflow/validateMachines.ts';
 import { RUN_ID, runTree, type Sketch, sketchTree } from '../../../tests/fixtures/engine.ts';
+import { catalog } from '../registry.ts';
 
 const RESERVE = '0199f2c4-6a02-7c11-8b7e-00000000000a';
 const RELEASE = '0199f2c4-6a02-7c11-8b7e-00000000000b';
@@ -260,4 +265,32 @@ test('machines are checked: states, workflows, guards, what nothing leads to', (
     },
   };
   expect(checkMachine(unheard, 'order')).toMatchObject([{ severity: 'warning', code: 'machine.unheard' }]);
+});
+
+test('the machine of the documentation is read from its file, with workflows named by their file', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/machines.md'), 'utf8');
+  const [, text = ''] = /```yaml\n(# machines\/order\.yaml\n[\s\S]*?)```/.exec(page) ?? [];
+  const files: Record<string, string> = {
+    'sluice.yaml': `id: ${project().project.id}\nname: Shop\nformat: 1\n`,
+    'machines/order.yaml': text,
+  };
+  const names = ['reserve-stock', 'release-stock', 'charge-card', 'refund-card'];
+  for (const name of names) files[`workflows/${name}.yaml`] = 'name: One\nsteps: { start: { uses: trigger.manual } }\n';
+  const { tree, problems, sources } = readProject(files, catalog());
+  expect(problems).toEqual([]);
+  if (!tree) throw new Error('The project was not read.');
+  const found = validateTree(tree, catalog(), sources).filter(({ file }) => file === 'machines/order.yaml');
+  expect(found).toMatchObject([{ severity: 'warning', code: 'machine.unheard' }]);
+  const broken = readProject(
+    { ...files, 'machines/order.yaml': text.replace('target: paid', 'target: payed') },
+    catalog(),
+  );
+  const [first] = validateTree(broken.tree as Tree, catalog(), broken.sources).filter(
+    ({ severity }) => severity === 'error',
+  );
+  expect(first).toMatchObject({
+    file: 'machines/order.yaml',
+    line: 14,
+    message: 'The machine order has no state payed.',
+  });
 });
