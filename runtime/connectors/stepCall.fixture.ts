@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import type { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { Answer } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
+import { keyOperation } from '../engine/ports/crypto.ts';
 import { createHttpBroker } from '../engine/ports/http.ts';
 import { openProjectStore } from '../engine/ports/projectStore.ts';
 import type { Sandbox } from '../engine/ports/sandbox.ts';
@@ -26,6 +28,9 @@ export type World = {
   mode?: 'each' | 'once';
   /** What another workflow gives. */
   workflow?(id: string, items: Item[]): Item[];
+  /** The fields of the step's connection. */
+  connection?: JsonObject;
+  timezone?: string;
   /** How a wait for an answer ends. */
   ended?: { by: string; input?: Json };
 };
@@ -40,6 +45,8 @@ export function createWorld({
   sandbox,
   scripts = {},
   mode,
+  connection = {},
+  timezone = 'UTC',
   ended = { by: 'timer' },
   workflow = (_, items) => items,
 }: World = {}) {
@@ -47,6 +54,7 @@ export function createWorld({
   const broker = createHttpBroker({ findConnector });
   const trace: Trace = { answers: [], waits: [], logs: [], called: [], asked: [], started: [] };
   const { signal } = new AbortController();
+  const files = memoryFiles();
   let effects = 0;
   const effect = () => ({ effectKey: `effect-${++effects}` });
 
@@ -60,7 +68,16 @@ export function createWorld({
       tableDelete: async (table, where) => store.tableDelete(table, where, effect()),
       tableQuery: async (query) => store.tableQuery(query),
     },
-    files: memoryFiles(),
+    evaluate: (value) => value,
+    machine: (slug) => {
+      throw new SluiceError('machine.not_found', `The project has no state machine ${slug}.`);
+    },
+    files,
+    crypto: {
+      randomBytes: async (count) => randomBytes(count),
+      withKey: async (operation) => keyOperation(connection, operation),
+    },
+    timezone,
     script(request) {
       if (!sandbox) throw new TypeError('This world has no sandbox.');
       const context = {
@@ -124,7 +141,7 @@ export function createWorld({
     return { main: out };
   }
 
-  return { run, store, trace, close: () => store.close() };
+  return { run, store, files, trace, close: () => store.close() };
 }
 
 /** Files in memory: what a step keeps, and a project's storage. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { Answer } from '#shared/run/events.ts';
+import type { Machine } from '#shared/workflow/machine.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import type { ScriptRequest, ScriptResult } from '../engine/ports/sandbox.ts';
 
@@ -86,9 +87,12 @@ export type RunControl = {
     untilMs?: number;
     /** What a person is shown who may end the wait. Without secrets. */
     details?: JsonObject;
-  }): Promise<{ by: string; input?: Json } | { by: 'timer' }>;
-  /** Runs another workflow of the same version in this process and gives its output items. */
-  runWorkflow(workflowId: string, items: Item[]): Promise<Item[]>;
+  }): Promise<{ by: string; at?: string; input?: Json }>;
+  /**
+   * Runs another workflow of the same version in this process and gives its output items. A step that runs several in one
+   * of its runs names each by `part`.
+   */
+  runWorkflow(workflowId: string, items: Item[], part?: string): Promise<Item[]>;
   /**
    * Starts another run beside this one, once, whatever happens to this one (an effect of class `keyed`, kind `run`).
    * `triggerStepId` absent: where another workflow may begin it. `atMs`: not before this moment.
@@ -118,14 +122,35 @@ export type StepFiles = {
   remove(path: string): Promise<{ removed: boolean }>;
 };
 
+/** What is done with the key of a step's connection. Bytes in, bytes out; the key itself never comes to the step. */
+export type KeyOperation =
+  | { op: 'hmac'; algorithm: 'sha1' | 'sha256' | 'sha384' | 'sha512'; data: Uint8Array }
+  | { op: 'sign'; algorithm: SignAlgorithm; data: Uint8Array }
+  | { op: 'verify'; algorithm: SignAlgorithm; data: Uint8Array; signature: Uint8Array }
+  | { op: 'encrypt' | 'decrypt'; data: Uint8Array };
+export type SignAlgorithm = 'hmac-sha256' | 'rsa-sha256' | 'ecdsa-p256' | 'ed25519';
+
+export type StepCrypto = {
+  /** Bytes that nobody can foresee. They are kept with the run: a retry and a replay get the same ones. */
+  randomBytes(count: number): Promise<Uint8Array>;
+  /**
+   * Works with the connection's key; `verify` gives one byte, 1 or 0. An `idempotent` effect, since a replay has no key.
+   * @throws SluiceError connection.not_bound, config.invalid (the key does not suit), data.invalid (cannot be decrypted)
+   */
+  withKey(operation: KeyOperation): Promise<Uint8Array>;
+};
+
 export type Call = {
   http: StepHttp;
   store: StepStore;
   files: StepFiles;
+  crypto: StepCrypto;
   /** Runs people's code in the sandbox process. */
   script(request: Omit<ScriptRequest, 'context'>): Promise<ScriptResult>;
   /** Milliseconds since 1970, the same for every attempt of a step run. */
   clock: { now(): number };
+  /** The workflow's time zone, as an IANA name. */
+  timezone: string;
   /** In [0, 1), from the run's seed: a retry and a replay get the same numbers. */
   random(): number;
   ids: { uuid(): string };
@@ -134,6 +159,10 @@ export type Call = {
   /** The idempotency key of the n-th effect of this item. */
   key(n: number): string;
   run: RunControl;
+  /** A value with its expressions evaluated for `$json`; everything else they see is as in the step's config. */
+  evaluate(value: Json, json: JsonObject): Json;
+  /** A state machine of the project, and the triggers that hear of its time-outs. @throws SluiceError machine.not_found, config.invalid */
+  machine(slug: string): { definition: Machine; listeners: { workflowId: string; triggerStepId: string }[] };
   /** The text of a file below `scripts/`. @throws SluiceError config.invalid when there is none */
   readScript(path: string): string;
   stepId: string;

@@ -68,7 +68,19 @@ const common = {
 };
 const ofStep = { ...common, stepId: StepId, iteration: z.int().min(0), attempt: z.int().min(1) };
 
-export const EffectKind = z.enum(['http', 'table', 'kv', 'sql', 'mail', 'file', 'model', 'run', 'machine']);
+export const EffectKind = z.enum([
+  'http',
+  'table',
+  'kv',
+  'sql',
+  'mail',
+  'file',
+  'model',
+  'run',
+  'machine',
+  'random',
+  'crypto',
+]);
 export type EffectKind = z.infer<typeof EffectKind>;
 
 /** One line of a run's journal: the truth about a run, in one shape from the engine to the canvas (formats.md 6). */
