@@ -9,6 +9,14 @@ export const AnyJson = z.unknown() as z.ZodType<Json | undefined>;
 /** The name of a field of an item, or a way into it: `body.issue.number`. Taken literally. */
 export const FieldPath = z.string().min(1).max(300).meta({ expression: false });
 
+/** The name of a field that a step makes. */
+export const FieldName = z
+  .string()
+  .min(1)
+  .max(100)
+  .refine((name) => name !== '__proto__', 'must be another name')
+  .meta({ expression: false });
+
 /** What an item looks like that is passed on with more fields. */
 export const PassedOn = z.looseObject({});
 
@@ -21,6 +29,17 @@ export function readField(json: JsonObject, path: string): Json | undefined {
     else at = isJsonObject(at) && Object.hasOwn(at, part) ? at[part] : undefined;
   }
   return at;
+}
+
+/**
+ * One text for equal values, whatever the order of their fields: to compare by. Unlike canonical JSON it takes any text,
+ * also one with half a character, as services send it.
+ */
+export function sortedText(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(sortedText).join()}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  const keys = Object.keys(value).sort();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${sortedText(value[key] as Json)}`).join()}}`;
 }
 
 /** The last part of a way into an item: the name that its value gets elsewhere. */

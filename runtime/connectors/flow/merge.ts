@@ -1,8 +1,7 @@
-import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { Item } from '#shared/workflow/tree.ts';
-import { FieldPath, PassedOn, readField } from '../fields.ts';
+import { FieldPath, PassedOn, readField, sortedText } from '../fields.ts';
 import { defineStepType } from '../stepType.ts';
 
 export const merge = defineStepType({
@@ -81,7 +80,7 @@ function byKey(b: Item[], keyA: string, keyB: string): (item: Item) => number[] 
 
 function keyText(json: JsonObject, path: string): string | undefined {
   const value: Json | undefined = readField(json, path);
-  return value === undefined || value === null ? undefined : canonicalize(value);
+  return value === undefined || value === null ? undefined : sortedText(value);
 }
 
 function joined(a: Item, i: number, b: Item, j: number): Item {

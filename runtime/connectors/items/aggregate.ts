@@ -1,9 +1,8 @@
-import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { Item } from '#shared/workflow/tree.ts';
-import { FieldPath, kindOf, lastPart, PassedOn, readField } from '../fields.ts';
+import { FieldPath, kindOf, lastPart, PassedOn, readField, sortedText } from '../fields.ts';
 import { defineStepType } from '../stepType.ts';
 
 const Operation = z.enum(['list', 'count', 'sum', 'min', 'max', 'avg', 'first', 'last']);
@@ -58,7 +57,7 @@ export const aggregate = defineStepType({
     const groups = new Map<string, { json: JsonObject; members: [item: Item, index: number][] }>();
     for (const [index, item] of main.entries()) {
       const key = groupBy.map((path) => readField(item.json, path) ?? null);
-      const text = canonicalize(key) as string;
+      const text = sortedText(key);
       let group = groups.get(text);
       if (!group) {
         group = { json: Object.fromEntries(groupBy.map((path, i) => [lastPart(path), key[i] as Json])), members: [] };
