@@ -7,11 +7,21 @@ test('every step type that is promised is there, once', () => {
   expect(stepTypes.map(({ type }) => type).sort()).toEqual([
     'code.javascript',
     'code.typescript',
+    'data.compress',
+    'data.crypto',
+    'data.dateTime',
+    'data.html',
+    'data.markdown',
+    'data.template',
+    'data.validate',
+    'data.xml',
     'flow.approval',
+    'flow.debug',
     'flow.filter',
     'flow.if',
     'flow.loop',
     'flow.merge',
+    'flow.noOp',
     'flow.respond',
     'flow.runWorkflow',
     'flow.stop',
@@ -20,18 +30,25 @@ test('every step type that is promised is there, once', () => {
     'flow.waitFor',
     'http.request',
     'items.aggregate',
+    'items.compare',
     'items.limit',
+    'items.removeDuplicates',
+    'items.rename',
     'items.set',
     'items.sort',
     'items.splitOut',
+    'items.summarize',
     'kv.get',
     'kv.set',
+    'machine.read',
+    'machine.send',
     'table.delete',
     'table.insert',
     'table.query',
     'table.update',
     'trigger.error',
     'trigger.event',
+    'trigger.machine',
     'trigger.manual',
     'trigger.schedule',
     'trigger.webhook',
@@ -83,9 +100,10 @@ test('secrets of a connection are marked, so that they are encrypted and never s
     Object.entries(connectorCatalog()[name]?.schema.properties as Record<string, { widget?: string }>)
       .filter(([, { widget }]) => widget === 'secret')
       .map(([field]) => field);
-  expect([secrets('http'), secrets('webhook')]).toEqual([
+  expect([secrets('http'), secrets('webhook'), secrets('crypto')]).toEqual([
     ['password', 'token', 'value'],
     ['secret', 'oldSecret'],
+    ['key', 'privateKey'],
   ]);
 });
 

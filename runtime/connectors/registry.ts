@@ -3,15 +3,30 @@ import { SluiceError } from '#shared/error.ts';
 import type { JsonObject } from '#shared/json.ts';
 import type { StepCatalog, StepTypeInfo } from '#shared/workflow/catalog.ts';
 import { javascript, typescript } from './code/code.ts';
+import { compress } from './data/compress.ts';
+import { crypto } from './data/crypto.ts';
+import { crypto as keys } from './data/cryptoConnector.ts';
+import { dateTime } from './data/dateTime.ts';
+import { html } from './data/html.ts';
+import { markdown } from './data/markdown.ts';
+import { template } from './data/template.ts';
+import { validate } from './data/validate.ts';
+import { xml } from './data/xml.ts';
 import { approval, waitForReply } from './flow/approval.ts';
 import { filter, ifStep, stop, switchStep } from './flow/branch.ts';
 import { loop, respond, runWorkflow, wait } from './flow/control.ts';
 import { merge } from './flow/merge.ts';
+import { debug, noOp } from './flow/noOp.ts';
 import { http } from './http/connector.ts';
 import { request } from './http/http.ts';
 import { aggregate } from './items/aggregate.ts';
+import { compare } from './items/compare.ts';
 import { limit, set, sort, splitOut } from './items/items.ts';
+import { removeDuplicates } from './items/removeDuplicates.ts';
+import { rename } from './items/rename.ts';
+import { summarize } from './items/summarize.ts';
 import * as kv from './kv/kv.ts';
+import * as machine from './machine/machine.ts';
 import type { Connector, StepType } from './stepType.ts';
 import * as table from './table/table.ts';
 import { calledByWorkflow, failedRun } from './trigger/calledBy.ts';
@@ -22,7 +37,11 @@ import { webhook } from './trigger/webhookConfig.ts';
 export const stepTypes: StepType[] = [
   ...[manual, schedule, hook, event, calledByWorkflow, failedRun],
   ...[ifStep, switchStep, filter, merge, loop, wait, approval, waitForReply, respond, stop, runWorkflow],
+  ...[machine.timedOut, machine.send, machine.read],
+  ...[noOp, debug],
   ...[set, sort, limit, splitOut, aggregate],
+  ...[rename, removeDuplicates, compare, summarize],
+  ...[dateTime, crypto, compress, html, markdown, xml, validate, template],
   ...[javascript, typescript],
   request,
   ...[kv.get, kv.set],
@@ -30,7 +49,7 @@ export const stepTypes: StepType[] = [
 ] as unknown as StepType[];
 
 /** Every outside system there is. */
-export const connectors: Connector[] = [http, webhook] as unknown as Connector[];
+export const connectors: Connector[] = [http, webhook, keys] as unknown as Connector[];
 
 const byName = new Map(stepTypes.map((type) => [type.type, type]));
 
