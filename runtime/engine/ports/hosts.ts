@@ -25,14 +25,36 @@ export function parseUrl(text: string): URL {
  */
 export function isAllowedHost(url: URL, hosts: readonly string[]): boolean {
   const usual = url.protocol === 'https:' ? '443' : '80';
-  const port = url.port === '' ? usual : url.port;
-  const name = url.hostname.toLowerCase().replace(/\.$/, '');
+  return isListed(url.hostname, url.port === '' ? usual : url.port, usual, hosts);
+}
+
+/** The same for a host and a port of another protocol, whose entries without a port mean its usual one. */
+export function isListed(host: string, port: string, usual: string, hosts: readonly string[]): boolean {
+  const name = host.toLowerCase().replace(/\.$/, '');
   return hosts.some((entry) => {
     const found = /^(\*\.)?(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(entry.trim().toLowerCase());
     if (!found) return false;
-    const [, wild, host = '', wantedPort = usual] = found;
+    const [, wild, listed = '', wantedPort = usual] = found;
     if (wantedPort !== port) return false;
-    return wild ? name.endsWith(`.${host}`) && name.length > host.length + 1 : name === host;
+    return wild ? name.endsWith(`.${listed}`) && name.length > listed.length + 1 : name === listed;
+  });
+}
+
+/**
+ * Holds a connection whose record names its own host to the hosts that the record allows; one that allows none is for
+ * the host it names.
+ *
+ * @throws SluiceError connection.host_not_allowed
+ */
+export function checkOwnHost(
+  { host, port, usualPort }: { host: string; port: number; usualPort: number },
+  hosts: readonly string[],
+): void {
+  const shown = host.includes(':') ? `[${host}]` : host;
+  if (hosts.length === 0 || isListed(shown, String(port), String(usualPort), hosts)) return;
+  throw new SluiceError('connection.host_not_allowed', `This connection may not be used for ${shown}:${port}.`, {
+    advice: `It is for ${hosts.join(', ')}. Add the host to the connection if it is meant.`,
+    details: { host: `${shown}:${port}`, hosts: [...hosts] },
   });
 }
 
