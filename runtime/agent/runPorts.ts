@@ -5,11 +5,15 @@ import type { AgentApi, Assignment } from '#shared/contract/agentApi.ts';
 import type { GroupClient } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
 import { findConnector } from '../connectors/registry.ts';
+import { openProjectFiles, type ProjectFiles } from '../engine/ports/files.ts';
 import { createHttpBroker, type HttpBrokerDeps } from '../engine/ports/http.ts';
-import { noFiles } from '../engine/ports/noFiles.ts';
+import { createMailPort } from '../engine/ports/mail.ts';
 import type { Blobs, Hashing, ProjectStore, RunPorts } from '../engine/ports/ports.ts';
 import { openProjectStore } from '../engine/ports/projectStore.ts';
 import type { Sandbox } from '../engine/ports/sandbox.ts';
+import { createSqlPort, type SqlPort } from '../engine/ports/sql.ts';
+import { createPostgresPort } from '../engine/ports/sqlPostgres.ts';
+import { createSqlitePort } from '../engine/ports/sqlSqlite.ts';
 import { systemClock } from '../engine/ports/systemClock.ts';
 
 export const nodeHashing: Hashing = { sha256: (data) => createHash('sha256').update(data).digest('hex') };
@@ -56,12 +60,22 @@ export function createRunPorts(deps: {
   egress?: HttpBrokerDeps['egress'];
 }) {
   const stores = new Map<string, ProjectStore>();
+  const folders = new Map<string, ProjectFiles>();
   /** By project and environment. */
   const known = new Map<string, Omit<RunPorts, 'control'>>();
   const http = createHttpBroker({ findConnector, blobs: deps.blobs, egress: deps.egress });
+  const postgres = createPostgresPort();
+  const mail = createMailPort();
 
-  function storeFor({ projectId, environment }: Pick<Assignment, 'projectId' | 'environment'>): ProjectStore {
-    const dir = join(deps.dataDir, 'projects', projectId, environment.name);
+  function filesFor(dir: string): ProjectFiles {
+    const open = folders.get(dir);
+    if (open) return open;
+    const files = openProjectFiles(dir, { maxBytes: deps.storageBytes });
+    folders.set(dir, files);
+    return files;
+  }
+
+  function storeFor(dir: string): ProjectStore {
     const open = stores.get(dir);
     if (open) return open;
     mkdirSync(dir, { recursive: true });
@@ -70,17 +84,34 @@ export function createRunPorts(deps: {
     return store;
   }
 
+  /** Opened with the first step that touches a file: most projects have none. */
+  function lazyFiles(open: () => ProjectFiles): Required<Pick<RunPorts, 'files' | 'sql'>> {
+    const sqlite: SqlPort = { run: (...asked) => createSqlitePort(open()).run(...asked), close() {} };
+    return {
+      files: {
+        load: async (...asked) => open().load(...asked),
+        save: async (...asked) => open().save(...asked),
+        list: async (...asked) => open().list(...asked),
+        remove: async (...asked) => open().remove(...asked),
+      },
+      sql: createSqlPort({ sqlite, postgres }),
+    };
+  }
+
   return {
     portsFor(assignment: Pick<Assignment, 'projectId' | 'environment'>): Omit<RunPorts, 'control'> {
       const key = `${assignment.projectId}/${assignment.environment.name}`;
       const before = known.get(key);
       if (before) return before;
+      const dir = join(deps.dataDir, 'projects', assignment.projectId, assignment.environment.name);
+      const store = storeFor(dir);
       const ports = {
         clock: systemClock,
         blobs: deps.blobs,
         http,
-        store: storeFor(assignment),
-        files: noFiles(),
+        store,
+        ...lazyFiles(() => filesFor(dir)),
+        mail,
         sandbox: deps.sandbox,
         hashing: nodeHashing,
       };
@@ -89,6 +120,9 @@ export function createRunPorts(deps: {
     },
     async close(): Promise<void> {
       for (const store of stores.values()) store.close();
+      for (const files of folders.values()) files.close();
+      await postgres.close();
+      folders.clear();
       stores.clear();
       known.clear();
       await deps.sandbox.close();

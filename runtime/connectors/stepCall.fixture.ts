@@ -6,8 +6,10 @@ import type { Answer } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import { keyOperation } from '../engine/ports/crypto.ts';
 import { createHttpBroker } from '../engine/ports/http.ts';
+import type { MailPort } from '../engine/ports/mail.ts';
 import { openProjectStore } from '../engine/ports/projectStore.ts';
 import type { Sandbox } from '../engine/ports/sandbox.ts';
+import type { SqlPort } from '../engine/ports/sql.ts';
 import { memoryBlobs } from '../journal/memoryBlobs.ts';
 import { findConnector } from './registry.ts';
 import type { Call, FileRef, RunControl, StepFiles, StepType } from './stepType.ts';
@@ -31,6 +33,8 @@ export type World = {
   /** The fields of the step's connection. */
   connection?: JsonObject;
   timezone?: string;
+  sql?: SqlPort;
+  mail?: MailPort;
   /** How a wait for an answer ends. */
   ended?: { by: string; input?: Json };
 };
@@ -47,6 +51,8 @@ export function createWorld({
   mode,
   connection = {},
   timezone = 'UTC',
+  sql,
+  mail,
   ended = { by: 'timer' },
   workflow = (_, items) => items,
 }: World = {}) {
@@ -73,6 +79,23 @@ export function createWorld({
       throw new SluiceError('machine.not_found', `The project has no state machine ${slug}.`);
     },
     files,
+    sql: {
+      run(request) {
+        if (!sql) throw new TypeError('This world has no databases.');
+        return sql.run(request, { stepId: 'step_a1b2', ...effect(), signal, connection: bound(type, connection) });
+      },
+    },
+    mail: {
+      async send({ files: refs, onAmbiguous: _, ...message }) {
+        if (!mail) throw new TypeError('This world has no mail.');
+        const read = refs.map(async ({ blob, name = 'file', mime }) => {
+          const bytes = await files.read({ blob, mime, bytes: 0 });
+          return { name, mime, bytes };
+        });
+        const options = { stepId: 'step_a1b2', ...effect(), signal, connection: bound(type, connection) };
+        return mail.send({ ...message, files: await Promise.all(read) }, options);
+      },
+    },
     crypto: {
       randomBytes: async (count) => randomBytes(count),
       withKey: async (operation) => keyOperation(connection, operation),
@@ -142,6 +165,10 @@ export function createWorld({
   }
 
   return { run, store, files, trace, close: () => store.close() };
+}
+
+function bound({ connector }: StepType, secret: JsonObject) {
+  return connector && { connector: connector.name, secret, hosts: [] };
 }
 
 /** Files in memory: what a step keeps, and a project's storage. */

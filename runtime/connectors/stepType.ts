@@ -3,7 +3,9 @@ import type { Json, JsonObject } from '#shared/json.ts';
 import type { Answer } from '#shared/run/events.ts';
 import type { Machine } from '#shared/workflow/machine.ts';
 import type { Item } from '#shared/workflow/tree.ts';
+import type { MailMessage, MailReply } from '../engine/ports/mail.ts';
 import type { ScriptRequest, ScriptResult } from '../engine/ports/sandbox.ts';
+import type { SqlRequest, SqlResult } from '../engine/ports/sql.ts';
 
 /**
  * What a crash may repeat (reliability-security.md 2.1). `pure`: no outside reach. `idempotent`: twice is once.
@@ -122,6 +124,17 @@ export type StepFiles = {
   remove(path: string): Promise<{ removed: boolean }>;
 };
 
+/** Databases: a file of the project's storage, or what the step's connection leads to. */
+export type StepSql = {
+  /** One result per statement; all are done or none. An effect of the step's own class. @throws as SqlPort does */
+  run(request: SqlRequest): Promise<SqlResult[]>;
+};
+
+export type StepMail = {
+  /** Hands one message to the mail server of the step's connection: an `unsafe` effect. @throws as MailPort does */
+  send(message: MailMessage & { files: FileRef[]; onAmbiguous?: 'retry' | 'ask' | 'fail' }): Promise<MailReply>;
+};
+
 /** What is done with the key of a step's connection. Bytes in, bytes out; the key itself never comes to the step. */
 export type KeyOperation =
   | { op: 'hmac'; algorithm: 'sha1' | 'sha256' | 'sha384' | 'sha512'; data: Uint8Array }
@@ -145,6 +158,8 @@ export type Call = {
   store: StepStore;
   files: StepFiles;
   crypto: StepCrypto;
+  sql: StepSql;
+  mail: StepMail;
   /** Runs people's code in the sandbox process. */
   script(request: Omit<ScriptRequest, 'context'>): Promise<ScriptResult>;
   /** Milliseconds since 1970, the same for every attempt of a step run. */

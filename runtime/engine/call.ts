@@ -12,6 +12,8 @@ import type {
   StepCrypto,
   StepFiles,
   StepHttp,
+  StepMail,
+  StepSql,
   StepStore,
 } from '../connectors/stepType.ts';
 import type { Execution, StepJob } from './attempt.ts';
@@ -21,11 +23,13 @@ import { cryptoOf } from './cryptoCalls.ts';
 import { doEffect, effectKey } from './effects.ts';
 import { filesOf } from './fileCalls.ts';
 import { machineOf } from './machineOf.ts';
+import { mailOf } from './mailCalls.ts';
 import { checkConfig } from './plan.ts';
 import type { Hashing } from './ports/ports.ts';
 import { redactRequest, redactSecrets } from './ports/redact.ts';
 import type { StepRun } from './runState.ts';
 import { createSeeded, type Seeded } from './seeded.ts';
+import { sqlOf } from './sqlCalls.ts';
 
 /**
  * What one attempt at a step run sees, moved from item to item. One is made for every step run there is, and most steps
@@ -101,7 +105,13 @@ export class CallSite {
     return this.call;
   }
 
-  perform<T extends Json>(kind: EffectKind, request: Json, cls: Effect, act: (key: string) => Promise<T> | T) {
+  perform<T extends Json>(
+    kind: EffectKind,
+    request: Json,
+    cls: Effect,
+    act: (key: string) => Promise<T> | T,
+    onAmbiguous?: 'retry' | 'ask' | 'fail',
+  ) {
     const { journal, memory, ports, signal } = this.execution;
     const { planned, attempt } = this.job;
     return doEffect<T>(
@@ -109,7 +119,7 @@ export class CallSite {
         no: `${this.itemIndex}.${this.effects++}`,
         kind,
         effect: cls,
-        onAmbiguous: planned.type.onAmbiguous ?? (cls === 'unsafe' ? 'ask' : 'retry'),
+        onAmbiguous: onAmbiguous ?? planned.type.onAmbiguous ?? (cls === 'unsafe' ? 'ask' : 'retry'),
         request,
         perform: act,
       },
@@ -164,6 +174,14 @@ class StepCall implements Call {
 
   get crypto(): StepCrypto {
     return cryptoOf(this.#site);
+  }
+
+  get sql(): StepSql {
+    return sqlOf(this.#site);
+  }
+
+  get mail(): StepMail {
+    return mailOf(this.#site);
   }
 
   get timezone(): string {

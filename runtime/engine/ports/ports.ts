@@ -3,7 +3,9 @@ import type { Json, JsonObject } from '#shared/json.ts';
 import type { EventOf, RunEvent, RunEventType, RunLogLine } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import type { HttpReply, HttpRequest, TableQuery, Where } from '../../connectors/stepType.ts';
+import type { MailPort } from './mail.ts';
 import type { Sandbox } from './sandbox.ts';
+import type { SqlPort } from './sql.ts';
 
 /** Time as the engine knows it. Milliseconds since 1970, UTC. */
 export type Clock = {
@@ -134,6 +136,10 @@ export type RunPorts = {
   http: HttpPort;
   store: ProjectStore;
   files: FilesPort;
+  /** Absent where a place has no databases to reach. */
+  sql?: SqlPort;
+  /** Absent where no mail can be sent. */
+  mail?: MailPort;
   sandbox: Sandbox;
   hashing: Hashing;
   control: ControlPort;

@@ -198,10 +198,10 @@ async function runStatement(
       rowMode: 'array',
     };
     const query = new driver.Query(config);
-    query.on('row', (values: unknown[], result: { fields: { name: string }[] }) => {
+    query.on('row', (values: unknown[], result?: { fields: { name: string }[] }) => {
       if (refused) return;
       try {
-        const names = rowNames(result.fields.map(({ name }) => name));
+        const names = rowNames((result?.fields ?? []).map(({ name }) => name));
         const row = rowOf(names, values.map(jsonFrom));
         count(roughBytes(row, MOST_RESULT_BYTES));
         rows.push(row);
