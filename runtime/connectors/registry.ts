@@ -14,7 +14,8 @@ import { validate } from './data/validate.ts';
 import { xml } from './data/xml.ts';
 import { approval, waitForReply } from './flow/approval.ts';
 import { filter, ifStep, stop, switchStep } from './flow/branch.ts';
-import { loop, respond, runWorkflow, wait } from './flow/control.ts';
+import { respond, runWorkflow, wait } from './flow/control.ts';
+import { loop, map, tryGroup } from './flow/groups.ts';
 import { merge } from './flow/merge.ts';
 import { debug, noOp } from './flow/noOp.ts';
 import { http } from './http/connector.ts';
@@ -36,7 +37,7 @@ import { webhook } from './trigger/webhookConfig.ts';
 /** Every step type there is, in the order of the step library. */
 export const stepTypes: StepType[] = [
   ...[manual, schedule, hook, event, calledByWorkflow, failedRun],
-  ...[ifStep, switchStep, filter, merge, loop, wait, approval, waitForReply, respond, stop, runWorkflow],
+  ...[ifStep, switchStep, filter, merge, loop, map, tryGroup, wait, approval, waitForReply, respond, stop, runWorkflow],
   ...[machine.timedOut, machine.send, machine.read],
   ...[noOp, debug],
   ...[set, sort, limit, splitOut, aggregate],

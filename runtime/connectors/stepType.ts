@@ -211,7 +211,7 @@ type Common<C extends z.ZodObject> = {
   /** What one output item's `json` looks like, for the editor and for later steps. */
   output: z.ZodType;
   /** Asked for where the engine itself drives the step. */
-  control?: 'loop';
+  control?: 'loop' | 'map' | 'try';
   /** Time of one attempt where the step sets none; null: only the run's own time counts. Default 30 s. */
   timeoutMs?: number | null;
   /** Old config to new, one entry per version left behind. */

@@ -22,6 +22,7 @@ import { controlOf } from './controlCalls.ts';
 import { cryptoOf } from './cryptoCalls.ts';
 import { doEffect, effectKey } from './effects.ts';
 import { filesOf } from './fileCalls.ts';
+import { signalOf } from './groupSignal.ts';
 import { machineOf } from './machineOf.ts';
 import { mailOf } from './mailCalls.ts';
 import { checkConfig } from './plan.ts';
@@ -112,8 +113,8 @@ export class CallSite {
     act: (key: string) => Promise<T> | T,
     onAmbiguous?: 'retry' | 'ask' | 'fail',
   ) {
-    const { journal, memory, ports, signal } = this.execution;
-    const { planned, attempt } = this.job;
+    const { journal, memory, ports } = this.execution;
+    const { planned, attempt, run } = this.job;
     return doEffect<T>(
       {
         no: `${this.itemIndex}.${this.effects++}`,
@@ -124,7 +125,7 @@ export class CallSite {
         perform: act,
       },
       { ...this.place, attempt },
-      { journal, memory, hashing: ports.hashing, signal, guide: this.execution.guide },
+      { journal, memory, hashing: ports.hashing, signal: signalOf(run, this.execution), guide: this.execution.guide },
     );
   }
 }

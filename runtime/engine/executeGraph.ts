@@ -4,11 +4,11 @@ import type { Item } from '#shared/workflow/tree.ts';
 import type { Execution, Outputs } from './attempt.ts';
 import { afterFailure, executeStep, failRun, recordAttempt, type StepResult } from './executeStep.ts';
 import { createGraph, type GraphStart } from './graph.ts';
-import { loopBatches, loopOutput, openLoop } from './loop.ts';
+import { loopOutputs, nextBatch, openLoop } from './loop.ts';
 import { checkPayload, toPayload } from './payload.ts';
 import { isTrigger, type Plan, type PlannedStep } from './plan.ts';
 import { replay } from './replay.ts';
-import { type Pending, type RunState, type StepRun, stepFields } from './runState.ts';
+import { groupAround, type Pending, pathField, type RunState, type StepRun, stepFields } from './runState.ts';
 import type { Wait } from './waits.ts';
 
 export type GraphResult =
@@ -71,18 +71,29 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       const planned = plan.steps.get(first.to) as PlannedStep;
       const run = graph.openRun(pendings, state.nextIteration(first.to));
       if (run.iteration >= limits.loopIterations) {
-        fail(limitError(run.stepId, 'runs of one step', limits.loopIterations));
+        refuseRun(run, limitError(run.stepId, 'runs of one step', limits.loopIterations));
       } else if (graph.progress.started > limits.stepRuns) {
         fail(limitError(run.stepId, 'step runs', limits.stepRuns));
       } else if (planned.step.disabled) graph.passThrough(run);
       else launch(planned, run);
     }
 
+    /** A step run too many. Where a group catches it, the journal says that it was there: later ones are counted on. */
+    function refuseRun(run: StepRun, error: StepError): void {
+      if (!groupAround(run.scope)) {
+        fail(error);
+        return;
+      }
+      active.add(run);
+      recordAttempt(run, 1, execution);
+      finish(run, failRun(run, 1, error, execution));
+    }
+
     function launch(planned: PlannedStep, run: StepRun): void {
       active.add(run);
       const given = start.given?.[run.stepId];
       if (given) takeGiven(run, given);
-      else if (planned.type.control === 'loop') beginLoop(planned, run);
+      else if (planned.type.control) beginLoop(planned, run);
       else settle(run, executeStep(planned, run, execution));
     }
 
@@ -99,32 +110,74 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
     }
 
     function settle(run: StepRun, result: StepResult | Promise<StepResult>): void {
-      if (result instanceof Promise) whenDone(result, (value) => finish(run, value));
-      else finish(run, result);
+      if (!(result instanceof Promise)) finish(run, result);
+      else if (!groupAround(run.scope)) whenDone(result, (value) => finish(run, value));
+      else {
+        const kept = result.catch((thrown: unknown) => {
+          if (isOver(run)) return undefined;
+          throw thrown;
+        });
+        whenDone(kept, (value) => value && finish(run, value));
+      }
     }
 
-    /** A loop whose batch has ended hands out the next, or ends. */
+    /** Whether the group that a step run belongs to has ended before it. */
+    function isOver(run: StepRun): boolean {
+      return groupAround(run.scope) !== undefined && !active.has(run) && !waiting.has(run);
+    }
+
+    /** What failed for good ends the innermost group around it, or else the run. */
+    function failIn(run: StepRun, error: StepError): void {
+      const group = groupAround(run.scope);
+      if (!group?.loop?.loop) {
+        fail(error);
+        return;
+      }
+      group.loop.loop.caught = error;
+      active.delete(run);
+      for (const cut of graph.endGroup(group)) {
+        const { stepId, iteration } = cut;
+        journal.append({
+          type: 'step.skipped',
+          stepId,
+          iteration,
+          reason: 'group_ended',
+          ...pathField(execution.path),
+        });
+      }
+      idleLoops.push(group.loop);
+    }
+
+    /** A loop, map or group whose batch has ended hands out the next, or ends. */
     function advance(run: StepRun): void {
       const planned = plan.steps.get(run.stepId) as PlannedStep;
       if (run.loop?.failed !== undefined) {
         settle(run, afterFailure(run.loop.failed, { planned, run, attempt: run.attempts }, execution));
         return;
       }
-      const next = loopBatches(run);
-      if (next === undefined) {
-        finish(run, { status: 'succeeded', outputs: { done: loopOutput(run) } });
-      } else if ((run.loop?.batch ?? 0) + 1 >= limits.loopIterations) {
-        const error = limitError(run.stepId, 'iterations of a loop', limits.loopIterations);
-        finish(run, failRun(run, run.attempts, error, execution));
-      } else graph.openBatch(run, next);
+      const { loop } = run;
+      if (!loop || !active.has(run)) return;
+      while (!loop.caught && loop.open.size < loop.concurrency) {
+        const next = nextBatch(run);
+        if (next === undefined) break;
+        if (loop.batches.length >= limits.loopIterations) {
+          const error = limitError(run.stepId, 'iterations of a loop', limits.loopIterations);
+          finish(run, failRun(run, run.attempts, error, execution));
+          return;
+        }
+        graph.openBatch(run, next);
+        // One that sent nothing has ended already and stands in line again.
+        if (loop.concurrency === 1) return;
+      }
+      if (loop.open.size === 0) finish(run, { status: 'succeeded', outputs: loopOutputs(planned, run) });
     }
 
     function finish(run: StepRun, result: StepResult): void {
-      if (ended) return;
+      if (ended || isOver(run)) return;
       if (result.status === 'waiting') {
         active.delete(run);
         waiting.set(run, result.waits);
-      } else if (result.status === 'failed') fail(result.error);
+      } else if (result.status === 'failed') failIn(run, result.error);
       else {
         try {
           const payloads = record(result.outputs);
@@ -142,7 +195,7 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
     }
 
     function succeed(run: StepRun, outputs: Outputs, payloads: Record<string, Payload> | undefined): void {
-      if (ended) return;
+      if (ended || isOver(run)) return;
       if (payloads) {
         const fields = stepFields(run, Math.max(run.attempts, 1), execution.path);
         const pinned = start.given?.[run.stepId] ? { pinned: true as const } : undefined;
@@ -207,7 +260,7 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
         advance(loop);
         return true;
       }
-      if (working >= limits.branches) return false;
+      if (working >= Math.max(limits.branches, graph.progress.atOnce)) return false;
       const retry = again.shift();
       if (retry) {
         launch(plan.steps.get(retry.stepId) as PlannedStep, retry);

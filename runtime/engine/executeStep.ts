@@ -4,6 +4,7 @@ import { toTime } from '#shared/time.ts';
 import { attemptOnce, type Execution, failAll, type Outputs, type StepJob, Suspension } from './attempt.ts';
 import { createAttemptSignal } from './attemptSignal.ts';
 import { NeedsAttention } from './effects.ts';
+import { signalOf } from './groupSignal.ts';
 import type { PlannedStep } from './plan.ts';
 import { afterError } from './retries.ts';
 import { type StepRun, stepFields } from './runState.ts';
@@ -25,7 +26,7 @@ export function executeStep(
   // The pause before this try was begun by a process that died.
   const left = run.retryAtMs - execution.ports.clock.now();
   if (left <= 0) return tryAttempt(job, execution);
-  return execution.ports.clock.sleep(left, execution.signal).then(() => tryAttempt(job, execution));
+  return execution.ports.clock.sleep(left, signalOf(run, execution)).then(() => tryAttempt(job, execution));
 }
 
 function tryAttempt(job: StepJob, execution: Execution): StepResult | Promise<StepResult> {
@@ -62,7 +63,8 @@ const ENDED = new Error('The step ended.');
 
 /** The attempt, ended at its time limit. A step that never waits has no timer and no signal. */
 function limitTime(job: StepJob, execution: Execution): Outputs | Promise<Outputs> {
-  const attempt = createAttemptSignal(execution.signal);
+  const signal = signalOf(job.run, execution);
+  const attempt = createAttemptSignal(signal);
   let outputs: Outputs | Promise<Outputs>;
   try {
     outputs = attemptOnce(job, execution, attempt);
@@ -76,7 +78,7 @@ function limitTime(job: StepJob, execution: Execution): Outputs | Promise<Output
   }
   const ms = job.planned.timeoutMs === undefined ? execution.limits.stepTimeoutMs : job.planned.timeoutMs;
   if (ms === null) return outputs.finally(() => attempt.release());
-  const expired = createAttemptSignal(execution.signal);
+  const expired = createAttemptSignal(signal);
   const timer = execution.ports.clock.limit(ms, expired.signal).then(() => {
     const error = new SluiceError('step.timed_out', `Step ${job.run.stepId} took longer than ${ms} ms.`, {
       advice: 'Raise its time limit, or let it do less at once.',
@@ -100,7 +102,8 @@ export function afterFailure(thrown: unknown, job: StepJob, execution: Execution
   const { run, attempt } = job;
   if (thrown instanceof Suspension) return { status: 'waiting', waits: thrown.waits };
   if (thrown instanceof NeedsAttention) return needsAttention(thrown.error, job, execution);
-  if (execution.signal.aborted) throw execution.signal.reason;
+  const signal = signalOf(run, execution);
+  if (signal.aborted) throw signal.reason;
   const error = SluiceError.from(thrown);
   if (error.code === 'internal')
     execution.journal.log({ level: 'error', message: String(error.cause ?? error), stepId: run.stepId });
@@ -114,7 +117,7 @@ export function afterFailure(thrown: unknown, job: StepJob, execution: Execution
   const retryAt = toTime(execution.ports.clock.now() + verdict.delayMs);
   execution.journal.append({ ...stepFields(run, attempt, execution.path), type: 'step.failed', error: wire, retryAt });
   return execution.ports.clock
-    .sleep(verdict.delayMs, execution.signal)
+    .sleep(verdict.delayMs, signal)
     .then(() => tryAttempt({ ...job, attempt: attempt + 1 }, execution));
 }
 

@@ -2,8 +2,18 @@ import type { Delivery, RunEvent } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import type { Execution, Outputs } from './attempt.ts';
 import { createJoins } from './joins.ts';
+import { putInOrder } from './loop.ts';
 import type { PlannedStep } from './plan.ts';
-import { newStepRun, type Pending, pathField, type RunState, type StepRun, type WorkScope } from './runState.ts';
+import {
+  batchScope,
+  isInside as isInsideOf,
+  newStepRun,
+  type Pending,
+  pathField,
+  type RunState,
+  type StepRun,
+  type WorkScope,
+} from './runState.ts';
 import type { Wait } from './waits.ts';
 
 export type GraphStart = {
@@ -22,6 +32,11 @@ export type RecordedEvent =
       outputs?: undefined;
     })
   | (Omit<Extract<RunEvent, { type: 'step.succeeded' }>, 'outputs'> & { outputs: Outputs });
+
+/** The port that batches leave by. */
+const BATCH_PORTS = { loop: 'loop', map: 'item', try: 'try' } as const;
+/** What step runs are stopped with whose group has ended; made once, because an error is dear. */
+const GROUP_ENDED = new Error('The group ended.');
 
 /**
  * Where the items of one execution are: on their way, in step runs at work or waiting, or out of it. It only moves them;
@@ -43,21 +58,22 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
   /** By step id, what left by ports without an edge. */
   const output: Record<string, Item[]> = {};
   const skipped = new Set<string>();
-  const progress = { started: 0, replaying: true };
+  /** `atOnce`: the step runs at work at once that an open map asks for. */
+  const progress = { started: 0, replaying: true, atOnce: 0 };
 
   /** Puts what left a port on the way to those behind it. */
   function deliver(run: StepRun, outPort: string, items: Item[], scope: WorkScope, batch?: number): void {
     if (items.length === 0) return;
     const targets = plan.steps.get(run.stepId)?.next.get(outPort);
     if (!targets || targets.length === 0) {
-      if (outPort !== 'loop') keep(run.stepId, items);
+      if (batch === undefined) keep(run.stepId, items);
       return;
     }
     for (const { to, inPort } of targets) {
       const ref: Delivery = { port: inPort, stepId: run.stepId, iteration: run.iteration, outPort };
       if (batch !== undefined) ref.batch = batch;
       const target = plan.steps.get(to) as PlannedStep;
-      if (target.type.control === 'loop' && inPort === 'next') {
+      if (target.type.control && inPort === 'next') {
         gather(to, scope, ref, items);
         continue;
       }
@@ -80,7 +96,7 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
       const loop = current.loop?.stepId === loopId ? current.loop.loop : undefined;
       if (!loop) continue;
       items.forEach((item, index) => {
-        loop.gathered.push({ item, ref, index });
+        loop.gathered.push({ item, ref, index, batch: current?.batch ?? 0 });
       });
       return;
     }
@@ -89,10 +105,33 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
   /** Something of a scope ended; an empty batch lets its loop go on. */
   function release(scope: WorkScope): void {
     scope.live--;
-    if (scope.live === 0 && scope.loop && !progress.replaying) idleLoops.push(scope.loop);
+    if (scope.live > 0 || !scope.loop?.loop?.open.delete(scope.batch)) return;
+    // Whoever listens for its end hears no more of the run's.
+    scope.controller?.abort(GROUP_ENDED);
+    if (!progress.replaying) idleLoops.push(scope.loop);
+  }
+
+  /** A group has ended before its time: nothing that was started in it goes on. @returns the step runs that were at work */
+  function endGroup(group: WorkScope): StepRun[] {
+    const isInside = (scope: WorkScope) => isInsideOf(scope, group);
+    const drop = <T>(list: T[], matches: (one: T) => boolean) => {
+      for (let index = list.length - 1; index >= 0; index--) if (matches(list[index] as T)) list.splice(index, 1);
+    };
+    drop(ready, ({ scope }) => isInside(scope));
+    drop(again, ({ scope }) => isInside(scope));
+    drop(idleLoops, ({ scope }) => isInside(scope));
+    while (joins.remove(({ scope }) => isInside(scope)));
+    for (const run of [...waiting.keys()]) if (isInside(run.scope)) waiting.delete(run);
+    const cut = [...active].filter(({ scope }) => isInside(scope));
+    for (const run of cut) active.delete(run);
+    group.loop?.loop?.open.delete(group.batch);
+    group.controller ??= new AbortController();
+    group.controller.abort(GROUP_ENDED);
+    return cut;
   }
 
   function takeOutputs(run: StepRun, outputs: Outputs): void {
+    if (run.loop) putInOrder(run.loop);
     run.outputs = new Map(Object.entries(outputs));
     if (start.stopAfter === run.stepId) keep(run.stepId, Object.values(outputs).flat());
     else for (const [port, items] of run.outputs) deliver(run, port, items, run.scope);
@@ -134,15 +173,17 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
       progress.started++;
       return run;
     },
-    /** A loop hands out its next batch. */
+    endGroup,
+    /** A loop, map or group hands out its next batch. */
     openBatch(run: StepRun, items: Item[]): void {
       const { loop } = run;
       if (!loop) return;
-      loop.batch++;
-      loop.batches[loop.batch] = items;
-      const scope: WorkScope = { parent: run.scope, depth: run.scope.depth + 1, loop: run, live: 1 };
-      loop.scope = scope;
-      deliver(run, 'loop', items, scope, loop.batch);
+      const batch = loop.batches.length;
+      loop.batches.push(items);
+      const scope = batchScope(run, batch);
+      loop.open.set(batch, scope);
+      if (loop.concurrency > progress.atOnce) progress.atOnce = loop.concurrency;
+      deliver(run, BATCH_PORTS[loop.kind], items, scope, batch);
       release(scope);
     },
     /** A step that is switched off lets its items through. */

@@ -1,5 +1,5 @@
 import type { Plan } from './plan.ts';
-import { isInside, type Pending, type StepRun } from './runState.ts';
+import { isInside, type Pending, type StepRun, type WorkScope } from './runState.ts';
 
 /** Steps of several inputs, and what has come for them so far, first come first served on each port. */
 export type Joins = {
@@ -18,20 +18,23 @@ export type Joins = {
 export function createJoins(plan: Plan): Joins {
   const waiting = new Map<string, Pending[]>();
 
-  const firstOn = (queue: Pending[], port: string) => queue.find((pending) => pending.ref.port === port);
+  /** Deliveries meet in a lane: those of other batches of a map are none of it. */
+  const isOf = (pending: Pending, lane: WorkScope) => isInside(lane, pending.scope.lane);
+  const firstOn = (queue: Pending[], port: string, lane: WorkScope) =>
+    queue.find((pending) => pending.ref.port === port && isOf(pending, lane));
 
-  function canStillCome(stepId: string, port: string, queue: Pending[], atWork: readonly StepRun[]): boolean {
+  function canStillCome(stepId: string, port: string, lane: WorkScope, queue: Pending[], atWork: readonly StepRun[]) {
     const fromWork = atWork.some((run) => {
+      if (!isInside(run.scope, lane) && !isInside(lane, run.scope.lane)) return false;
       // A loop cannot go on before the batch that this delivery belongs to has ended.
-      const held =
-        run.loop?.scope && queue.some((pending) => isInside(pending.scope, run.loop?.scope ?? pending.scope));
+      const held = run.loop && queue.some(({ scope }) => isOfLoop(scope, run));
       return !held && plan.reaches(run.stepId, stepId, port);
     });
     return fromWork || [...waiting.keys()].some((other) => other !== stepId && plan.reaches(other, stepId, port));
   }
 
-  function takeFrom(stepId: string, queue: Pending[], ports: readonly string[]): Pending[] {
-    const taken = ports.map((port) => firstOn(queue, port)).filter((pending) => pending !== undefined);
+  function takeFrom(stepId: string, queue: Pending[], ports: readonly string[], lane: WorkScope): Pending[] {
+    const taken = ports.map((port) => firstOn(queue, port, lane)).filter((pending) => pending !== undefined);
     const left = queue.filter((pending) => !taken.includes(pending));
     if (left.length > 0) waiting.set(stepId, left);
     else waiting.delete(stepId);
@@ -49,12 +52,18 @@ export function createJoins(plan: Plan): Joins {
       for (const stepId of ids) {
         const queue = waiting.get(stepId) ?? [];
         const ports = plan.steps.get(stepId)?.connected ?? [];
-        const complete = ports.every((port) => firstOn(queue, port) || !canStillCome(stepId, port, queue, atWork));
-        if (complete) return takeFrom(stepId, queue, ports);
+        for (const lane of new Set(queue.map(({ scope }) => scope.lane))) {
+          const complete = ports.every(
+            (port) => firstOn(queue, port, lane) || !canStillCome(stepId, port, lane, queue, atWork),
+          );
+          if (complete) return takeFrom(stepId, queue, ports, lane);
+        }
       }
       const first = ids[0];
       if (!stuck || first === undefined) return undefined;
-      return takeFrom(first, waiting.get(first) ?? [], plan.steps.get(first)?.connected ?? []);
+      const queue = waiting.get(first) ?? [];
+      const [{ scope }] = queue as [Pending];
+      return takeFrom(first, queue, plan.steps.get(first)?.connected ?? [], scope.lane);
     },
     isEmpty: () => waiting.size === 0,
     remove(matches) {
@@ -68,4 +77,12 @@ export function createJoins(plan: Plan): Joins {
       return undefined;
     },
   };
+}
+
+/** Whether a scope is a batch of a loop, or lies inside one. */
+function isOfLoop(scope: WorkScope, loop: StepRun): boolean {
+  for (let current: WorkScope | undefined = scope; current; current = current.parent) {
+    if (current.loop === loop) return true;
+  }
+  return false;
 }

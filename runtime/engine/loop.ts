@@ -1,39 +1,72 @@
+import type { Json } from '#shared/json.ts';
 import type { Item } from '#shared/workflow/tree.ts';
-import type { Execution } from './attempt.ts';
+import type { Execution, Outputs } from './attempt.ts';
 import { createAttemptSignal } from './attemptSignal.ts';
 import { CallSite } from './call.ts';
 import type { PlannedStep } from './plan.ts';
-import type { StepRun } from './runState.ts';
+import type { LoopState, StepRun } from './runState.ts';
 
 /**
- * Makes a step run a loop: one that hands out its items batch by batch. A config that cannot be read is kept as `failed`,
- * since a journal may go on past it.
+ * Makes a step run one that hands out its items in batches: a loop, a map or a group. A config that cannot be read is kept
+ * as `failed`, since a journal may go on past it.
  */
 export function openLoop(planned: PlannedStep, run: StepRun, execution: Execution): void {
-  run.loop = { batchSize: 1, batch: -1, scope: undefined, batches: [], gathered: [], failed: undefined };
+  const kind = planned.type.control ?? 'loop';
+  const loop: LoopState = {
+    kind,
+    batchSize: kind === 'try' ? Number.POSITIVE_INFINITY : 1,
+    concurrency: 1,
+    batches: [],
+    open: new Map(),
+    failed: undefined,
+    caught: undefined,
+    gathered: [],
+  };
+  run.loop = loop;
   try {
     const site = new CallSite({ planned, run, attempt: 1 }, execution, createAttemptSignal(execution.signal));
-    const config = site.configAt(loopItems(run)[0] ?? { json: {} }, 0);
-    if (typeof config.batch === 'number') run.loop.batchSize = config.batch;
+    const { batch, concurrency } = site.configAt(loopItems(run)[0] ?? { json: {} }, 0);
+    if (typeof batch === 'number') loop.batchSize = batch;
+    if (typeof concurrency === 'number') loop.concurrency = concurrency;
   } catch (thrown) {
-    run.loop.failed = thrown;
+    loop.failed = thrown;
   }
 }
 
-/** The items of the batch after the current one; undefined when all are out. */
-export function loopBatches(run: StepRun): Item[] | undefined {
+/** The items of the batch after those that are out; undefined when all are. */
+export function nextBatch(run: StepRun): Item[] | undefined {
   if (!run.loop) return undefined;
-  const start = (run.loop.batch + 1) * run.loop.batchSize;
+  const { batches, batchSize, kind } = run.loop;
   const items = loopItems(run);
+  if (kind === 'try') return batches.length > 0 ? undefined : items.map((item, from): Item => ({ ...item, from }));
+  const start = batches.length * batchSize;
   if (start >= items.length) return undefined;
-  return items.slice(start, start + run.loop.batchSize).map((item, index): Item => ({ ...item, from: start + index }));
+  return items.slice(start, start + batchSize).map((item, index): Item => ({ ...item, from: start + index }));
 }
 
-/** What leaves a loop in the end: everything that came back to it. */
-export function loopOutput(run: StepRun): Item[] {
-  return (run.loop?.gathered ?? []).map(({ item }, index): Item => ({ ...item, from: [['next', index]] }));
+/** What leaves when nothing is left to hand out. */
+export function loopOutputs(planned: PlannedStep, run: StepRun): Outputs {
+  const { loop } = run;
+  if (!loop) return {};
+  if (loop.caught) {
+    const json = loop.caught as unknown as Json;
+    return {
+      catch: loopItems(run).map((item, from): Item => ({ ...item, json: { ...item.json, error: json }, from })),
+    };
+  }
+  // A group that nothing comes back to passes on what it was given.
+  if (loop.kind === 'try' && !planned.connected.includes('next')) {
+    return { done: loopItems(run).map((item, from): Item => ({ ...item, from })) };
+  }
+  putInOrder(loop);
+  return { done: loop.gathered.map(({ item }, index): Item => ({ ...item, from: [['next', index]] })) };
 }
 
 function loopItems(run: StepRun): Item[] {
   return run.inputs.get('main')?.items ?? [];
+}
+
+/** What came back to a map, in the order of what it handed out, whichever batch ended first. */
+export function putInOrder({ kind, gathered }: LoopState): void {
+  if (kind === 'map') gathered.sort((a, b) => a.batch - b.batch);
 }

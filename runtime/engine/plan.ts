@@ -114,7 +114,7 @@ function planStep(id: string, step: Step, edges: ReturnType<typeof parseEdge>[])
 
 function throughPort(type: StepType, outputs: readonly string[]): string {
   if (outputs.includes('main')) return 'main';
-  return type.control === 'loop' ? 'done' : (outputs[0] ?? 'main');
+  return type.control ? 'done' : (outputs[0] ?? 'main');
 }
 
 function compileStepConfig(id: string, step: Step, type: StepType): CompiledConfig {

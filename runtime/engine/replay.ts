@@ -2,8 +2,8 @@ import type { Delivery, StepError } from '#shared/run/events.ts';
 import { fromTime } from '#shared/time.ts';
 import type { Execution } from './attempt.ts';
 import type { Graph, RecordedEvent } from './graph.ts';
-import { loopBatches, openLoop } from './loop.ts';
-import { type Pending, pathField, type RunState, type StepRun } from './runState.ts';
+import { nextBatch, openLoop } from './loop.ts';
+import { groupAround, type Pending, pathField, type RunState, type StepRun } from './runState.ts';
 
 /**
  * Brings a graph to where its journal left it: what was recorded is taken as it is, what was begun and not ended is to be
@@ -22,7 +22,7 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
     else if (!run.loop) {
       active.delete(run);
       again.push(run);
-    } else if (run.loop.scope === undefined || run.loop.scope.live === 0) idleLoops.push(run);
+    } else if (run.loop.open.size < run.loop.concurrency || run.loop.caught) idleLoops.push(run);
   }
   return failure;
 
@@ -51,7 +51,7 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
         break;
       case 'step.failed':
         run.failures++;
-        if (event.retryAt === undefined) failure = event.error;
+        if (event.retryAt === undefined) endIn(run, event.error);
         else run.retryAtMs = fromTime(event.retryAt);
         break;
       case 'step.succeeded':
@@ -60,6 +60,15 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
         settleDisabled();
         break;
     }
+  }
+
+  /** A failure for good ends the innermost group around it, or else the run. */
+  function endIn(run: StepRun, error: StepError): void {
+    const group = groupAround(run.scope);
+    if (group?.loop?.loop) {
+      group.loop.loop.caught = error;
+      graph.endGroup(group);
+    } else failure = error;
   }
 
   /** Ends a wait whose time has come. */
@@ -84,7 +93,7 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
     if (taken.length === 0) return;
     const run = graph.openRun(taken, event.iteration);
     active.add(run);
-    if (planned.type.control === 'loop') openLoop(planned, run, execution);
+    if (planned.type.control) openLoop(planned, run, execution);
   }
 
   /** Steps that are switched off leave no event; their items went straight on. */
@@ -100,8 +109,8 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
 
   function openBatches(ref: Delivery, batch: number): void {
     const run = state.runs.get(ref.stepId)?.[ref.iteration];
-    while (run?.loop && run.loop.batch < batch) {
-      const items = loopBatches(run);
+    while (run?.loop && run.loop.batches.length <= batch) {
+      const items = nextBatch(run);
       if (!items) return;
       graph.openBatch(run, items);
     }

@@ -1,13 +1,19 @@
-import type { Delivery } from '#shared/run/events.ts';
+import type { Delivery, StepError } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 
-/** Where work belongs: the run itself, or one batch of a loop. A batch ends when nothing of it is left. */
+/** Where work belongs: the run itself, or one batch of a loop, map or group. It ends when nothing of it is left. */
 export type WorkScope = {
   parent: WorkScope | undefined;
   depth: number;
+  /** Whose batch it is. */
   loop: StepRun | undefined;
+  batch: number;
   /** Deliveries waiting and step runs at work in it. */
   live: number;
+  /** The innermost batch of a map around it, or the run itself: deliveries of batches beside each other never meet. */
+  lane: WorkScope;
+  /** Of a group: aborted when it ends before its time. */
+  controller: AbortController | undefined;
 };
 
 /** Items on their way into a port. */
@@ -31,14 +37,20 @@ export type StepRun = {
 };
 
 export type LoopState = {
+  /** One batch after the other, several at once, or all as one that may fail as one. */
+  kind: 'loop' | 'map' | 'try';
   batchSize: number;
-  /** The batch at work; -1 before the first. */
-  batch: number;
-  scope: WorkScope | undefined;
+  /** Batches at work at once, at most. */
+  concurrency: number;
+  /** Batches that were handed out, by number. */
   batches: Item[][];
+  /** Those of them that have not ended. */
+  open: Map<number, WorkScope>;
   /** Its config could not be read; the journal may not say so yet. */
   failed: unknown;
-  gathered: { item: Item; ref: Delivery; index: number }[];
+  /** What ended a group before its time. */
+  caught: StepError | undefined;
+  gathered: { item: Item; ref: Delivery; index: number; batch: number }[];
 };
 
 /** Every step run of a workflow execution so far, and the way from an item to those it came from. */
@@ -54,7 +66,7 @@ export type RunState = {
 
 export function createRunState(): RunState {
   const runs = new Map<string, StepRun[]>();
-  const root: WorkScope = { parent: undefined, depth: 0, loop: undefined, live: 0 };
+  const root = rootScope();
 
   // Step runs are added in the order of their iteration.
   const find = (stepId: string, iteration: number) => runs.get(stepId)?.[iteration];
@@ -99,6 +111,36 @@ export function createRunState(): RunState {
 function origins(item: Item): [string, number][] {
   if (item.from === undefined) return [];
   return typeof item.from === 'number' ? [['main', item.from]] : item.from;
+}
+
+function rootScope(): WorkScope {
+  const root = { parent: undefined, depth: 0, loop: undefined, batch: 0, live: 0, controller: undefined };
+  return Object.assign(root, { lane: root as unknown as WorkScope });
+}
+
+/** The scope of one batch that a step run hands out. */
+export function batchScope(run: StepRun, batch: number): WorkScope {
+  const { scope: parent } = run;
+  const scope: WorkScope = {
+    parent,
+    depth: parent.depth + 1,
+    loop: run,
+    batch,
+    // The handing out itself.
+    live: 1,
+    lane: parent.lane,
+    controller: undefined,
+  };
+  if (run.loop?.kind === 'map') scope.lane = scope;
+  return scope;
+}
+
+/** The innermost group around a scope, as the scope it opened. */
+export function groupAround(scope: WorkScope): WorkScope | undefined {
+  for (let current: WorkScope | undefined = scope; current; current = current.parent) {
+    if (current.loop?.loop?.kind === 'try') return current;
+  }
+  return undefined;
 }
 
 /** A step run that has not begun. */

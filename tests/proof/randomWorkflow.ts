@@ -34,6 +34,8 @@ export function randomWorkflow(dice: Dice, mix: EffectMix): Sketch {
       'diamond',
       'join',
       'loop',
+      'map',
+      'try',
       ...(mix.waits ? ['wait'] : []),
     ];
     switch (depth > 1 ? dice.oneOf(['set', 'request', 'table']) : dice.oneOf(kinds)) {
@@ -68,6 +70,20 @@ export function randomWorkflow(dice: Dice, mix: EffectMix): Sketch {
         const join = add('flow.merge', {});
         edges.push(`${left} -> ${join}.a`, `${right} -> ${join}.b`);
         return join;
+      }
+      case 'map': {
+        const map = add('flow.map', { concurrency: 1 + dice.pick(3), batch: 1 + dice.pick(2) });
+        edges.push(`${from} -> ${map}`);
+        const end = part(`${map}.item`, depth + 1);
+        edges.push(`${end} -> ${map}.next`);
+        return `${map}.done`;
+      }
+      case 'try': {
+        const group = add('flow.try', {});
+        edges.push(`${from} -> ${group}`);
+        const end = part(`${group}.try`, depth + 1);
+        edges.push(`${end} -> ${group}.next`);
+        return `${group}.done`;
       }
       case 'loop': {
         const loop = add('flow.loop', { batch: 1 + dice.pick(3) });

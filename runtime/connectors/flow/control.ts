@@ -6,27 +6,6 @@ import { defineStepType } from '../stepType.ts';
 
 const common = { version: 1, category: 'flow', effect: 'pure', mode: 'once', output: PassedOn } as const;
 
-export const loop = defineStepType({
-  ...common,
-  type: 'flow.loop',
-  title: 'Loop',
-  description: 'Works through the items in batches; what comes back to next leaves by done at the end.',
-  icon: 'repeat',
-  control: 'loop',
-  inputs: ['main', 'next'],
-  outputs: ['loop', 'done'],
-  // The steps of its batches have limits of their own.
-  timeoutMs: null,
-  config: z.strictObject({
-    batch: z
-      .int()
-      .min(1)
-      .max(10_000)
-      .default(1)
-      .meta({ title: 'Items at a time', help: 'The next batch starts when this one has ended.' }),
-  }),
-});
-
 /** The longest that a run may wait for a time. */
 const MAX_WAIT_MS = 365 * 86_400_000;
 

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/error.ts';
 import { createWorld, itemsOf, jsonOf, NOW } from '../stepCall.fixture.ts';
 import { filter, ifStep, stop, switchStep } from './branch.ts';
-import { loop, respond, runWorkflow, wait } from './control.ts';
+import { respond, runWorkflow, wait } from './control.ts';
+import { loop } from './groups.ts';
 import { merge } from './merge.ts';
 
 const { run, trace } = createWorld({

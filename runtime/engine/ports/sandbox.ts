@@ -3,12 +3,19 @@ import type { Item } from '#shared/workflow/tree.ts';
 
 /** Code of a person, and all it may know. JSON in, JSON out; nothing else crosses. */
 export type ScriptRequest = {
-  language: 'javascript' | 'typescript';
-  /** Either a module with a default export (`path` names it), or the body of a function (inline code). */
+  language: 'javascript' | 'typescript' | 'python';
+  /**
+   * Either a module (`path` names it) with a default export, in Python with a function `main`; or the body of a
+   * function (inline code).
+   */
   source: string;
   kind: 'module' | 'body';
   /** Names the source in errors: `scripts/score.ts`, or the step's id for inline code. */
   path: string;
+  /** The other scripts of the project that it may import, by path as `path` has it. */
+  files?: Record<string, string>;
+  /** Whose code this is, such as the project's id: nothing that runs it is shared with another. */
+  scope?: string;
   mode: 'each' | 'once';
   items: Item[];
   limits: { wallMs: number; cpuMs: number; memoryMb: number; outputBytes: number; logLines: number };
@@ -38,7 +45,7 @@ export type ScriptResult = {
   errors?: { index: number; code: string; message: string }[];
 };
 
-/** Where people's code runs: a process of its own, expendable, without secrets, files or network. */
+/** Where people's code runs: processes of their own, expendable, without secrets, files or network. */
 export type Sandbox = {
   /** @throws SluiceError code.failed, code.syntax, code.timed_out, code.memory_exceeded, code.output_exceeded */
   run(request: ScriptRequest, signal: AbortSignal): Promise<ScriptResult>;
