@@ -31,7 +31,7 @@ const Empty = z.strictObject({});
 /** What containers dial. A body is read only once its token holds. */
 export function agentRouter({ agents, blobs, database, stopping }: AgentRouterDeps, http: MountDeps): Router {
   const router = Router();
-  const { hello, next, report } = agentApi.agent;
+  const { hello, next, report, start } = agentApi.agent;
   const agentOf = ({ bearer }: Caller): Promise<AgentIdentity> => {
     if (bearer === undefined) {
       throw new SluiceError('token.invalid', 'The request carries no token.', { advice: 'Say hello first.' });
@@ -72,6 +72,11 @@ export function agentRouter({ agents, blobs, database, stopping }: AgentRouterDe
   route('report', report.route, async (req, _res, caller) => {
     const agent = await agentOf(caller);
     return agents.report(await inputOf(report.input, req, REPORT_BYTES), agent);
+  });
+
+  route('start', start.route, async (req, _res, caller) => {
+    const agent = await agentOf(caller);
+    return agents.start(await inputOf(start.input, req, REPORT_BYTES), agent);
   });
 
   route('putBlob', 'PUT /agent/v1/blobs/:hash', async (req, _res, caller) => {

@@ -12,9 +12,11 @@ import type { VersionTrees } from '../versions/versionTrees.ts';
 import { type AgentIdentity, findAgentToken, insertAgentToken } from './agentTokenStore.ts';
 import { completeAssignment, draftAssignment } from './assignment.ts';
 import { claimNext } from './claimStore.ts';
+import type { Ringer } from './dispatch.ts';
 import type { Allowances, ContainerService } from './ports.ts';
 import { ingestReport } from './runIngest.ts';
 import { type Signals, waitForSignal } from './signals.ts';
+import { startBeside } from './startBeside.ts';
 
 export type AgentDeps = {
   database: Database;
@@ -25,6 +27,9 @@ export type AgentDeps = {
   containers: Pick<ContainerService, 'verifyBoot' | 'touch' | 'seen'>;
   logger: Logger;
   clock: Clock;
+  ring: Ringer;
+  /** The address where somebody outside ends a wait of a run. */
+  resumeUrl?: (workspaceId: string, runId: string) => string;
   /** How long a runtime holds a run without reporting. Default 10 s. */
   leaseMs?: number;
 };
@@ -41,6 +46,8 @@ export type AgentService = {
   identify(token: string): Promise<AgentIdentity>;
   /** @param gone the caller hung up, or the server stops: answer at once and claim nothing */
   next(input: Input<'next'>, agent: AgentIdentity, gone?: AbortSignal): Promise<Output<'next'>>;
+  /** @throws SluiceError run.fenced, workflow.not_found, step.not_found, queue.full, allowance_exceeded */
+  start(input: Input<'start'>, agent: AgentIdentity): Promise<Output<'start'>>;
   /** @throws SluiceError run.fenced, run.gap */
   report(input: Input<'report'>, agent: AgentIdentity): Promise<Output<'report'>>;
 };
@@ -54,7 +61,19 @@ const LOOK_MS = 5_000;
 const HOUR_MS = 3_600_000;
 
 export function createAgentService(deps: AgentDeps): AgentService {
-  const { database, signals, vault, versionTrees, allowances, containers, logger, clock, leaseMs = 10_000 } = deps;
+  const {
+    database,
+    signals,
+    vault,
+    versionTrees,
+    allowances,
+    containers,
+    logger,
+    clock,
+    ring,
+    resumeUrl,
+    leaseMs = 10_000,
+  } = deps;
   const known = new Map<string, { agent: AgentIdentity; until: number }>();
   const touched = new Map<string, number>();
   const now = () => clock.now().getTime();
@@ -80,7 +99,7 @@ export function createAgentService(deps: AgentDeps): AgentService {
     const drafts = await database.withWorkspaceSql(agent, async (sql) => {
       const { runsAtOnce } = await allowances.planOf(sql, workspaceId);
       const claims = await claimNext(sql, { workspaceId, owner: containerId, free, runsAtOnce, leaseMs });
-      const about = { workspaceId, leaseMs, have: new Set(have) };
+      const about = { workspaceId, leaseMs, have: new Set(have), resumeUrl };
       const made = [];
       for (const one of claims) made.push(await draftAssignment(sql, one, about, versionTrees));
       return made.filter((draft) => draft !== undefined);
@@ -161,11 +180,20 @@ export function createAgentService(deps: AgentDeps): AgentService {
       return expiring ? { runs, token: await giveToken(agent) } : { runs };
     },
 
+    async start(input, agent) {
+      const { workspaceId } = agent;
+      const started = await database.withWorkspaceSql(agent, (sql) =>
+        startBeside(sql, { ...input, workspaceId }, { allowances, versionTrees, leaseMs }),
+      );
+      if (!started.repeated) ring({ ...started, workspaceId });
+      return { runId: started.runId };
+    },
+
     async report(input, agent) {
       if (input.events.length > 0) touch(agent.workspaceId);
       return ingestReport(
         { ...input, workspaceId: agent.workspaceId },
-        { database, allowances, signals, clock, leaseMs },
+        { database, allowances, signals, clock, leaseMs, versionTrees },
       );
     },
   };

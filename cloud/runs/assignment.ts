@@ -9,6 +9,7 @@ import type { VersionTrees } from '../versions/versionTrees.ts';
 import type { Claimed } from './claimStore.ts';
 import { readEvents } from './journalStore.ts';
 import type { Sql } from './ports.ts';
+import type { TakenOver } from './runStore.ts';
 
 /** All of an assignment but the secrets, which are opened outside of the transaction. */
 export type Draft = {
@@ -26,19 +27,26 @@ type Row = {
   vars: Record<string, Json> | null;
   bindings: Record<string, string> | null;
   environment_revision: number | null;
+  retry_of_id: string | null;
+  taken_over: TakenOver | null;
 };
 
 /** What a runtime needs to execute a run, or to go on with it. Undefined where the run is gone. */
 export async function draftAssignment(
   sql: Sql,
   { runId, fence }: Claimed,
-  about: { workspaceId: string; leaseMs: number; have: ReadonlySet<string> },
+  about: {
+    workspaceId: string;
+    leaseMs: number;
+    have: ReadonlySet<string>;
+    resumeUrl?: (workspaceId: string, runId: string) => string;
+  },
   versionTrees: VersionTrees,
 ): Promise<Draft | undefined> {
-  const { workspaceId, leaseMs, have } = about;
+  const { workspaceId, leaseMs, have, resumeUrl } = about;
   const { rows } = await sql.query<Row>(
-    `select r.project_id, r.workflow_id, r.version_id, r.environment, r.trigger_step_id, r.input, d.vars, d.bindings,
-            d.environment_revision
+    `select r.project_id, r.workflow_id, r.version_id, r.environment, r.trigger_step_id, r.input, r.retry_of_id, r.taken_over,
+            d.vars, d.bindings, d.environment_revision
        from run r left join deployment d on d.workspace_id = r.workspace_id and d.id = r.deployment_id
       where r.workspace_id = $1 and r.id = $2`,
     [workspaceId, runId],
@@ -65,6 +73,11 @@ export async function draftAssignment(
       },
       triggerStepId: row.trigger_step_id,
       input: row.input.items,
+      ...(row.retry_of_id === null ? {} : { retryOf: row.retry_of_id }),
+      // What was taken over stands in the journal once the run has begun.
+      ...(events.length === 0 && row.taken_over?.recorded ? { recorded: row.taken_over.recorded } : {}),
+      ...(row.taken_over?.effectRunId ? { effectRunId: row.taken_over.effectRunId } : {}),
+      ...(resumeUrl ? { resumeUrl: resumeUrl(workspaceId, runId) } : {}),
       events,
     },
     sealed,

@@ -4,8 +4,10 @@ import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
 import { hasEnded, projectEvents, type RunChange } from '#shared/run/projectEvents.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
+import type { VersionTrees } from '../versions/versionTrees.ts';
 import { findReleased, type LeasedRun, releaseClaim, renewLease, wakeFollowers } from './claimStore.ts';
 import { answerOfEnd, endUnheldRun } from './endRun.ts';
+import { tellOfFailure } from './errorWorkflow.ts';
 import { answerHook } from './hookAnswerStore.ts';
 import { appendEvents, appendLogs, type Lease, readOpenWaits, updateRun } from './journalStore.ts';
 import type { Allowances, Sql } from './ports.ts';
@@ -22,7 +24,8 @@ export type Report = {
 
 export type IngestDeps = {
   database: Database;
-  allowances: Pick<Allowances, 'countRun' | 'countSteps' | 'releaseRun'>;
+  allowances: Pick<Allowances, 'countRun' | 'countSteps' | 'releaseRun' | 'reserveRun' | 'planOf'>;
+  versionTrees: VersionTrees;
   signals: Signals;
   clock: Clock;
   leaseMs: number;
@@ -42,7 +45,7 @@ const fenced = () =>
  */
 export async function ingestReport(
   report: Report,
-  { database, allowances, signals, clock, leaseMs }: IngestDeps,
+  { database, allowances, signals, clock, leaseMs, versionTrees }: IngestDeps,
 ): Promise<{ ack: number; cancel?: boolean }> {
   const { workspaceId, runId } = report;
   const stored = await database.withWorkspaceSql({ workspaceId }, async (sql) => {
@@ -50,7 +53,7 @@ export async function ingestReport(
     if (!run) return { ack: await ackOfRepeat(sql, report) };
     const events = newEvents(report, run.lastSeq);
     const change = projectEvents({ runId, status: run.status }, events);
-    if (events.length > 0) await store(sql, report, run, change, events, { allowances, clock });
+    if (events.length > 0) await store(sql, report, run, change, events, { allowances, clock, versionTrees });
     if (report.logs?.length) await appendLogs(sql, report, report.logs);
     if (report.done) await letGo(sql, report, run, change, allowances);
     return { ack: events.at(-1)?.seq ?? run.lastSeq, run, change, fresh: events.length > 0 };
@@ -99,7 +102,7 @@ async function store(
   run: LeasedRun,
   change: RunChange,
   events: RunEvent[],
-  { allowances, clock }: Pick<IngestDeps, 'allowances' | 'clock'>,
+  { allowances, clock, versionTrees }: Pick<IngestDeps, 'allowances' | 'clock' | 'versionTrees'>,
 ): Promise<void> {
   const { workspaceId, runId } = lease;
   if (!(await appendEvents(sql, lease, events))) throw fenced();
@@ -120,6 +123,9 @@ async function store(
   else if (ended && !run.startedAt) await allowances.releaseRun(sql, workspaceId, run.queuedAt);
   // The month is ours to say: a container's clock may be off.
   if (change.endedSteps.length > 0) await allowances.countSteps(sql, workspaceId, change.endedSteps, clock.now());
+  if (ended && run.trigger !== 'error' && (ended.status === 'failed' || ended.status === 'timed_out')) {
+    await tellOfFailure(sql, lease, ended, { allowances, versionTrees });
+  }
   if (run.trigger !== 'webhook') return;
   if (answer) await answerHook(sql, workspaceId, runId, answer);
   if (ended) await answerHook(sql, workspaceId, runId, answerOfEnd(runId, ended.status));
@@ -129,7 +135,8 @@ function waitOf(events: RunEvent[]): Json | undefined {
   const waits = events.filter((event) => event.type === 'run.waiting');
   const first = waits.at(-1);
   if (!first) return undefined;
-  return { reason: first.reason, stepId: first.stepId, ...(first.until === undefined ? {} : { until: first.until }) };
+  const { reason, stepId, iteration, path, until, error, details } = first;
+  return JSON.parse(JSON.stringify({ reason, stepId, iteration, path, until, error, details })) as Json;
 }
 
 /** The runtime gives the run back: it ended, it waits, or somebody else shall go on with it. */

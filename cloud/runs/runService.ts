@@ -6,6 +6,7 @@ import { SluiceError } from '#shared/error.ts';
 import { recordAudit } from '../audit/recordAudit.ts';
 import { type DeploymentRow, findActive } from '../deployments/deploymentStore.ts';
 import { startingStep } from '../deployments/triggers.ts';
+import type { Blobs } from '../platform/blobs.ts';
 import type { Database } from '../platform/database.ts';
 import { noProject } from '../projects/projectService.ts';
 import { findProject } from '../projects/projectStore.ts';
@@ -17,8 +18,11 @@ import type { Ringer } from './dispatch.ts';
 import { cancelRun } from './endRun.ts';
 import { readEvents, readLogs } from './journalStore.ts';
 import type { Allowances, Sql } from './ports.ts';
+import { resumeRun } from './resumeRun.ts';
+import { type RetryWish, retryRun } from './retryRun.ts';
 import { findRun, listRuns } from './runStore.ts';
 import type { Signals } from './signals.ts';
+import { tapeOfRun } from './tapeOfRun.ts';
 
 export type RunDeps = {
   database: Database;
@@ -26,6 +30,7 @@ export type RunDeps = {
   ring: Ringer;
   versionTrees: VersionTrees;
   allowances: Allowances;
+  blobs: Blobs;
 };
 
 const noRun = () => new SluiceError('run.not_found', 'There is no such run in this workspace.');
@@ -47,12 +52,26 @@ export async function activeDeployment(
 
 /** Hosted runs: what happened, starting one by hand, stopping one. */
 export function createRunService(deps: RunDeps): Service<typeof cloudApi.runs, Actor> {
-  const { database, signals, ring, versionTrees, allowances } = deps;
+  const { database, signals, ring, versionTrees, allowances, blobs } = deps;
 
   async function mustFind(sql: Sql, actor: Actor, runId: string): Promise<RunSummary> {
     const run = await findRun(sql, actor.workspaceId, runId);
     if (!run) throw noRun();
     return run;
+  }
+
+  function again(wish: RetryWish, actor: Actor) {
+    return database.withWorkspaceSql(actor, async (sql) => {
+      const made = await retryRun(
+        sql,
+        actor.workspaceId,
+        wish,
+        { allowances, versionTrees, blobs, activeDeployment },
+        actor.userId,
+      );
+      await recordAudit(sql, actor, { action: 'run.retry', resource: 'run', resourceId: made.id });
+      return { run: await mustFind(sql, actor, made.id), made };
+    });
   }
 
   return {
@@ -117,6 +136,47 @@ export function createRunService(deps: RunDeps): Service<typeof cloudApi.runs, A
       ring({ workspaceId, projectId, runId: run.summary.id, priority: run.priority });
       return run.summary;
     },
+
+    async retry(wish, actor) {
+      const { run, made } = await again(wish, actor);
+      ring({ workspaceId: actor.workspaceId, projectId: made.projectId, runId: made.id, priority: made.priority });
+      return run;
+    },
+
+    async retryMany({ runIds, ...how }, actor) {
+      const results = [];
+      for (const runId of runIds) {
+        try {
+          const { run, made } = await again({ runId, ...how }, actor);
+          ring({ workspaceId: actor.workspaceId, projectId: made.projectId, runId: made.id, priority: made.priority });
+          results.push({ runId, retry: run });
+        } catch (thrown) {
+          if (!(thrown instanceof SluiceError)) throw thrown;
+          results.push({ runId, error: { code: thrown.code, message: thrown.message } });
+        }
+      }
+      return { results };
+    },
+
+    async resume({ runId, stepId, iteration, path, input }, actor) {
+      const { workspaceId, userId } = actor;
+      const run = await database.withWorkspaceSql(actor, async (sql) => {
+        await mustFind(sql, actor, runId);
+        await resumeRun(sql, { workspaceId, runId, stepId, iteration, ...(path ? { path } : {}), by: userId, input });
+        await recordAudit(sql, actor, { action: 'approval.decide', resource: 'run', resourceId: runId });
+        return mustFind(sql, actor, runId);
+      });
+      signals.publish({ kind: 'run', workspaceId, projectId: run.projectId, runId, changed: true });
+      signals.publish({ kind: 'work', workspaceId });
+      return run;
+    },
+
+    tape: ({ runId }, actor) =>
+      database.withWorkspaceSql(actor, async (sql) => {
+        const tape = await tapeOfRun(sql, { workspaceId: actor.workspaceId, runId }, { versionTrees, blobs });
+        await recordAudit(sql, actor, { action: 'run.tape', resource: 'run', resourceId: runId });
+        return tape;
+      }),
 
     async cancel({ runId }, actor) {
       const { workspaceId } = actor;

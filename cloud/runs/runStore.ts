@@ -1,5 +1,5 @@
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
-import type { RunStatus, StepError } from '#shared/run/events.ts';
+import type { RunEvent, RunStatus, StepError } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import type { Sql } from './ports.ts';
 
@@ -24,7 +24,16 @@ export type NewRun = {
   priority: number;
   /** It starts only when this run has ended. */
   afterRunId?: string;
+  /** Not before this moment. */
+  startsAt?: Date;
+  /** The same key starts nothing new in its workspace. */
+  startKey?: string;
+  retryOf?: string;
+  takenOver?: TakenOver;
 };
+
+/** What still holds of the run that is done again. */
+export type TakenOver = { recorded?: RunEvent[]; effectRunId?: string };
 
 /**
  * Writes the run and its claim, unless `queueLimit` runs of the workspace wait already. The claim is `ready`, or `waiting`
@@ -38,13 +47,14 @@ export async function insertRun(sql: Sql, run: NewRun, queueLimit: number): Prom
        select count(*) as n from (select 1 from run_claim where workspace_id = $1 and status = 'ready' limit $15) ready
      ), accepted as (
        insert into run (workspace_id, id, project_id, workflow_id, workflow_name, version_id, deployment_id, environment,
-                        trigger, trigger_step_id, triggered_by, input, priority)
-       select $1, $2, $3, $4, $5, $6, $7, $8, $9::run_trigger, $10, $11, $12::json, $13 from waiting where n < $15
+                        trigger, trigger_step_id, triggered_by, input, priority, start_key, retry_of_id, taken_over)
+       select $1, $2, $3, $4, $5, $6, $7, $8, $9::run_trigger, $10, $11, $12::json, $13, $17, $18::uuid, $19::json
+         from waiting where n < $15
        returning queued_at
      ), claimed as (
        insert into run_claim (workspace_id, run_id, status, priority, due_at, after_run_id)
-       select $1, $2, case when $14::uuid is null then 'ready' else 'waiting' end::claim_status, $13,
-              case when $14::uuid is null then now() end, $14 from accepted
+       select $1, $2, case when $14::uuid is null and $16::timestamptz is null then 'ready' else 'waiting' end::claim_status,
+              $13, case when $14::uuid is null then coalesce($16::timestamptz, now()) end, $14 from accepted
      )
      select queued_at from accepted`,
     [
@@ -63,6 +73,10 @@ export async function insertRun(sql: Sql, run: NewRun, queueLimit: number): Prom
       run.priority,
       run.afterRunId ?? null,
       queueLimit,
+      run.startsAt ?? null,
+      run.startKey ?? null,
+      run.retryOf ?? null,
+      run.takenOver ? JSON.stringify(run.takenOver) : null,
     ],
   );
   return rows[0]?.queued_at;
@@ -80,6 +94,7 @@ type SummaryRow = {
   status: RunStatus;
   wait: RunSummary['wait'] | null;
   error: StepError | null;
+  retry_of_id: string | null;
   attempt: number;
   queued_at: Date;
   started_at: Date | null;
@@ -89,7 +104,7 @@ type SummaryRow = {
 };
 
 const SUMMARY = `select r.id, r.project_id, r.workflow_id, r.workflow_name, v.number as version_number, r.environment,
-    r.trigger, r.trigger_step_id, r.status, r.wait, r.error, r.attempt, r.queued_at, r.started_at, r.finished_at,
+    r.trigger, r.trigger_step_id, r.status, r.wait, r.error, r.retry_of_id, r.attempt, r.queued_at, r.started_at, r.finished_at,
     r.duration_ms, r.step_count
   from run r left join version v on v.workspace_id = r.workspace_id and v.id = r.version_id`;
 
@@ -106,6 +121,7 @@ function toSummary(row: SummaryRow): RunSummary {
     status: row.status,
     wait: (row.status === 'waiting' && row.wait) || undefined,
     error: row.error ?? undefined,
+    retryOf: row.retry_of_id ?? undefined,
     attempt: row.attempt,
     queuedAt: row.queued_at.toISOString(),
     startedAt: row.started_at?.toISOString(),
@@ -179,4 +195,30 @@ export async function findOpenRuns(
     [place.workspaceId, place.workflowId, place.projectId, place.environment, place.triggerStepId],
   );
   return rows;
+}
+
+/** The run that was started under a key, if one was. */
+export async function findStarted(sql: Sql, workspaceId: string, startKey: string): Promise<string | undefined> {
+  const { rows } = await sql.query<{ id: string }>('select id from run where workspace_id = $1 and start_key = $2', [
+    workspaceId,
+    startKey,
+  ]);
+  return rows[0]?.id;
+}
+
+/** Where a run belongs, for whatever is started beside it or done again. */
+export type RunPlace = Pick<
+  NewRun,
+  'projectId' | 'workflowId' | 'workflowName' | 'versionId' | 'environment' | 'trigger' | 'triggerStepId'
+> & { id: string; status: RunStatus; deploymentId: string | null; startedAt: Date | null };
+
+export async function findPlace(sql: Sql, workspaceId: string, runId: string): Promise<RunPlace | undefined> {
+  const { rows } = await sql.query<RunPlace>(
+    `select id, project_id as "projectId", workflow_id as "workflowId", workflow_name as "workflowName",
+            version_id as "versionId", deployment_id as "deploymentId", environment, trigger,
+            trigger_step_id as "triggerStepId", status, started_at as "startedAt"
+       from run where workspace_id = $1 and id = $2`,
+    [workspaceId, runId],
+  );
+  return rows[0];
 }

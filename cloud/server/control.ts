@@ -18,6 +18,8 @@ import { createAgentService } from '../runs/agentService.ts';
 import { createRinger } from '../runs/dispatch.ts';
 import { eventRouter } from '../runs/eventRouter.ts';
 import type { Allowances, ContainerService } from '../runs/ports.ts';
+import { resumeRouter, resumeUrl } from '../runs/resumeRouter.ts';
+import { resumeToken } from '../runs/resumeRun.ts';
 import { runRouter } from '../runs/runRouter.ts';
 import type { Signal } from '../runs/signals.ts';
 import { versionRouter } from '../versions/versionRouter.ts';
@@ -66,7 +68,12 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
         return row && (await viewDeployments(sql, [row], places))[0];
       }),
   });
-  const agents = createAgentService({ ...common, containers });
+  const agents = createAgentService({
+    ...common,
+    containers,
+    resumeUrl: (workspaceId, runId) =>
+      resumeUrl(publicUrl, workspaceId, runId, resumeToken(hookSecret(workspaceId), runId)),
+  });
   const hooks = createHookService({ ...common, targets, blobs });
   let worker: Worker | undefined;
 
@@ -77,8 +84,9 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
       environmentRouter(common, platform),
       connectionRouter({ ...common, connectorNamed: findConnector }, platform),
       deploymentRouter({ ...common, ...places, runtimeHash }, platform),
-      runRouter(common, platform),
+      runRouter({ ...common, blobs }, platform),
       eventRouter(common, platform),
+      resumeRouter({ ...common, hookSecret }, platform),
       hookRouter({ targets, hooks, blobs, isDraining }, platform),
     ],
     agentRouters: [agentRouter({ agents, blobs, database, stopping: stopping.signal }, platform)],

@@ -34,6 +34,16 @@ export function hostedCalls(deps: HostedDeps): Service<HostApi['hosted']> {
       return { done: true };
     },
 
+    retry: async ({ projectId, ...wish }) => {
+      const { id } = await (await cloudOf(deps, projectId)).cloud.runs.retry(wish);
+      return { runId: id };
+    },
+
+    resume: async ({ projectId, ...answer }) => {
+      await (await cloudOf(deps, projectId)).cloud.runs.resume(answer);
+      return { done: true };
+    },
+
     usage: ({ workspaceId }) => account.client(workspaceId).billing.usage({}),
 
     upgrade: async ({ workspaceId, plan }) => {

@@ -17,7 +17,7 @@ export type RetryRequest = {
 };
 
 export type EarlierRun = {
-  run: ShownRun;
+  run: Pick<ShownRun, 'runId' | 'status' | 'projectId' | 'workflowId' | 'environment' | 'trigger' | 'triggerStepId'>;
   events: readonly RunEvent[];
   tree: Tree;
   itemsOf(payload: Payload): Promise<Item[]>;
