@@ -3,6 +3,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { JsonObject } from '#shared/json.ts';
 import type { StepCatalog, StepTypeInfo } from '#shared/workflow/catalog.ts';
 import { javascript, typescript } from './code/code.ts';
+import * as csv from './csv/csv.ts';
 import { compress } from './data/compress.ts';
 import { crypto } from './data/crypto.ts';
 import { crypto as keys } from './data/cryptoConnector.ts';
@@ -12,6 +13,7 @@ import { markdown } from './data/markdown.ts';
 import { template } from './data/template.ts';
 import { validate } from './data/validate.ts';
 import { xml } from './data/xml.ts';
+import * as file from './files/files.ts';
 import { approval, waitForReply } from './flow/approval.ts';
 import { filter, ifStep, stop, switchStep } from './flow/branch.ts';
 import { respond, runWorkflow, wait } from './flow/control.ts';
@@ -28,6 +30,12 @@ import { rename } from './items/rename.ts';
 import { summarize } from './items/summarize.ts';
 import * as kv from './kv/kv.ts';
 import * as machine from './machine/machine.ts';
+import { smtp } from './mail/connector.ts';
+import * as mail from './mail/mail.ts';
+import { postgres as postgresConnector } from './postgres/connector.ts';
+import * as postgres from './postgres/postgres.ts';
+import * as sheet from './sheet/sheet.ts';
+import * as sqlite from './sqlite/sqlite.ts';
 import type { Connector, StepType } from './stepType.ts';
 import * as table from './table/table.ts';
 import { calledByWorkflow, failedRun } from './trigger/calledBy.ts';
@@ -43,14 +51,18 @@ export const stepTypes: StepType[] = [
   ...[set, sort, limit, splitOut, aggregate],
   ...[rename, removeDuplicates, compare, summarize],
   ...[dateTime, crypto, compress, html, markdown, xml, validate, template],
+  ...[file.read, file.write, file.list, file.remove],
+  ...[csv.read, csv.write, sheet.read, sheet.write],
   ...[javascript, typescript],
-  request,
+  ...[request, mail.send],
   ...[kv.get, kv.set],
   ...[table.insert, table.update, table.remove, table.query],
+  ...[sqlite.query, sqlite.insert, sqlite.update, sqlite.remove, sqlite.transaction],
+  ...[postgres.query, postgres.insert, postgres.update, postgres.remove, postgres.transaction],
 ] as unknown as StepType[];
 
 /** Every outside system there is. */
-export const connectors: Connector[] = [http, webhook, keys] as unknown as Connector[];
+export const connectors: Connector[] = [http, webhook, keys, smtp, postgresConnector] as unknown as Connector[];
 
 const byName = new Map(stepTypes.map((type) => [type.type, type]));
 

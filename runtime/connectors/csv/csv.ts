@@ -1,0 +1,224 @@
+import { pipeline, Readable } from 'node:stream';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { z } from 'zod';
+import { SluiceError } from '#shared/error.ts';
+import type { Json, JsonObject } from '#shared/json.ts';
+import type { Item } from '#shared/workflow/tree.ts';
+import { PassedOn, readField } from '../fields.ts';
+import { manyItems } from '../files/manyItems.ts';
+import { decoded, Encoding, readSource, sourceFields } from '../files/source.ts';
+import { type Call, defineStepType } from '../stepType.ts';
+import { columnNames, typed } from './columns.ts';
+import { cellText } from './guard.ts';
+
+const MOST_BYTES = 64 * 1024 * 1024;
+const MOST_ROWS = 100_000;
+const MOST_COLUMNS = 1_000;
+const MOST_CELLS = 5_000_000;
+const MOST_RECORD = 1024 * 1024;
+/** So much is worked on before others get a turn. */
+const PIECE = 64 * 1024;
+
+const Delimiter = z
+  .string()
+  .regex(/^([^"\r\n\\]|tab|\\t)$/, 'must be one character, or tab')
+  .default(',')
+  .meta({
+    title: 'Between the values',
+    help: 'One character such as , or ; or the word tab.',
+    expression: false,
+    order: 5,
+  });
+
+const ReadConfig = z.strictObject({
+  ...sourceFields,
+  delimiter: Delimiter,
+  header: z.boolean().default(true).meta({
+    title: 'First line holds the names',
+    help: 'Otherwise the values are called column_1, column_2 and so on.',
+    expression: false,
+    order: 6,
+  }),
+  types: z.boolean().default(false).meta({
+    title: 'Make numbers and yes or no of values',
+    help: 'Off: everything is text, so that 007 stays 007.',
+    expression: false,
+    order: 7,
+  }),
+  trim: z.boolean().default(false).meta({ title: 'Cut spaces around values', expression: false, order: 8 }),
+  ragged: z.boolean().default(false).meta({
+    title: 'Take rows of another length',
+    help: 'Missing values are left out, surplus ones are called column_5 and so on. Off: such a row is an error.',
+    expression: false,
+    order: 9,
+  }),
+  encoding: Encoding.default('utf-8').meta({ title: 'Encoding', expression: false, order: 10 }),
+  limit: z
+    .int()
+    .min(1)
+    .max(MOST_ROWS)
+    .default(MOST_ROWS)
+    .meta({ title: 'Rows, at most', help: 'More is an error.', expression: false, order: 11 }),
+});
+
+export const read = defineStepType({
+  version: 1,
+  category: 'files',
+  mode: 'each',
+  type: 'csv.read',
+  title: 'Read CSV',
+  description: 'Gives each row of a CSV file, of a text or of a file in the storage as an item.',
+  icon: 'sheet',
+  effect: ({ from }) => (from === 'storage' ? 'idempotent' : 'pure'),
+  config: ReadConfig,
+  output: PassedOn,
+  runAll: (call) => manyItems(call, (item, config) => rowsOf(item, config, call)),
+});
+
+async function rowsOf(item: Item, config: z.infer<typeof ReadConfig>, { files, signal }: Call): Promise<JsonObject[]> {
+  const text = decoded(await readSource(item, config, files, MOST_BYTES), config.encoding);
+  const { parse } = await import('csv-parse');
+  const parser = parse({
+    delimiter: delimiterOf(config.delimiter),
+    trim: config.trim,
+    relax_column_count: config.ragged,
+    max_record_size: MOST_RECORD,
+    skip_empty_lines: true,
+    record_delimiter: ['\r\n', '\n', '\r'],
+    info: true,
+  });
+  // What goes wrong on the way ends the parser, and is thrown where its rows are taken.
+  pipeline(Readable.from(piecesOf(text, signal), { objectMode: false }), parser, () => {});
+  const rows: JsonObject[] = [];
+  let names: string[] | undefined;
+  let cells = 0;
+  try {
+    for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
+      if (record.length > MOST_COLUMNS) throw tooMany('columns', MOST_COLUMNS, info.lines);
+      if (!names && config.header) {
+        names = columnNames(record);
+        continue;
+      }
+      names ??= columnNames(record.map(() => ''));
+      if (rows.length >= config.limit) throw tooMany('rows', config.limit, info.lines);
+      cells += record.length;
+      if (cells > MOST_CELLS) throw tooMany('values', MOST_CELLS, info.lines);
+      const known: string[] = names;
+      rows.push(
+        Object.fromEntries(
+          record.map((value, index) => [known[index] ?? `column_${index + 1}`, config.types ? typed(value) : value]),
+        ),
+      );
+    }
+    return rows;
+  } catch (thrown) {
+    parser.destroy();
+    throw notCsv(thrown);
+  }
+}
+
+/** A piece at a time, so that a large file holds up nobody else. */
+function* piecesOf(text: string, signal: AbortSignal): Generator<string> {
+  for (let at = 0; at < text.length; at += PIECE) {
+    signal.throwIfAborted();
+    yield text.slice(at, at + PIECE);
+  }
+}
+
+function notCsv(thrown: unknown): unknown {
+  const { code, message, lines } = thrown as { code?: string; message: string; lines?: number };
+  if (typeof code !== 'string' || !/^(CSV_|INVALID_)/.test(code)) return thrown;
+  if (code === 'CSV_MAX_RECORD_SIZE') return tooMany('characters in one row', MOST_RECORD, lines);
+  return new SluiceError('data.invalid', `Line ${lines ?? '?'} of the CSV cannot be read: ${message}.`, {
+    advice:
+      'Look at that line, and at what stands between the values; rows of another length can be allowed in the step.',
+    details: lines === undefined ? { reason: code } : { line: lines, reason: code },
+  });
+}
+
+function tooMany(what: string, limit: number, line: number | undefined): SluiceError {
+  return new SluiceError('limit.exceeded', `The CSV has more than ${limit} ${what} (line ${line ?? '?'}).`, {
+    advice: 'Split the file, or keep only the rows and columns that are needed.',
+    details: { limit, what, ...(line === undefined ? {} : { line }) },
+  });
+}
+
+const WriteConfig = z.strictObject({
+  columns: z.array(z.string().min(1).max(300)).max(MOST_COLUMNS).default([]).meta({
+    title: 'Columns',
+    help: 'Names of fields, or ways into them such as address.city. Left empty: every field of the items.',
+    expression: false,
+    order: 1,
+  }),
+  delimiter: Delimiter,
+  header: z.boolean().default(true).meta({ title: 'Begin with the names', expression: false, order: 6 }),
+  guard: z.boolean().default(true).meta({
+    title: 'Keep formulas from running',
+    help: 'Puts an apostrophe before texts that a spreadsheet would take for a formula.',
+    expression: false,
+    order: 7,
+  }),
+  bom: z.boolean().default(false).meta({
+    title: 'Mark as Unicode',
+    help: 'Some spreadsheets need it to show accents.',
+    expression: false,
+    order: 8,
+  }),
+  file: z
+    .string()
+    .min(1)
+    .max(100)
+    .default('file')
+    .meta({ title: 'Name of the file in the item', expression: false, order: 9 }),
+  fileName: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^[^/\\\p{Cc}]+$/u, 'must be a name without a path')
+    .default('data.csv')
+    .meta({ title: 'Name of the file', placeholder: 'report.csv', order: 10 }),
+});
+
+export const write = defineStepType({
+  version: 1,
+  category: 'files',
+  mode: 'once',
+  type: 'csv.write',
+  title: 'Write CSV',
+  description: 'Makes one CSV file of all items; a step that writes files or sends mail can take it from there.',
+  icon: 'sheet',
+  effect: 'pure',
+  config: WriteConfig,
+  output: z.object({ rows: z.int() }),
+  async runAll({ inputs: { main = [] }, config, files, signal }) {
+    const columns = config.columns.length > 0 ? config.columns : fieldsOf(main, MOST_COLUMNS, 'CSV');
+    const { stringify } = await import('csv-stringify/sync');
+    const options = { delimiter: delimiterOf(config.delimiter) };
+    const line = (cells: (Json | undefined)[]) => cells.map((cell) => cellText(cell, config.guard));
+    const pieces = [Buffer.from(config.bom ? '\uFEFF' : '')];
+    if (config.header) pieces.push(Buffer.from(stringify([line(columns)], options)));
+    for (let at = 0; at < main.length; at += 1_000) {
+      signal.throwIfAborted();
+      const rows = main.slice(at, at + 1_000).map(({ json }) => line(columns.map((column) => readField(json, column))));
+      pieces.push(Buffer.from(stringify(rows, options)));
+      await breathe();
+    }
+    const kept = await files.keep(Buffer.concat(pieces), { mime: 'text/csv', name: config.fileName });
+    return { main: [{ json: { rows: main.length }, binary: { [config.file]: kept } }] };
+  },
+});
+
+/** The fields of all items, in the order in which they first come. @throws SluiceError limit.exceeded */
+export function fieldsOf(items: readonly Item[], most: number, what: string): string[] {
+  const names = new Set<string>();
+  for (const { json } of items) for (const name of Object.keys(json)) names.add(name);
+  if (names.size <= most) return [...names];
+  throw new SluiceError('limit.exceeded', `The items have ${names.size} fields; ${what} may have ${most} columns.`, {
+    advice: 'Name the columns that are needed in the step.',
+    details: { limit: most, count: names.size },
+  });
+}
+
+function delimiterOf(text: string): string {
+  return text === 'tab' || text === '\\t' ? '\t' : text;
+}

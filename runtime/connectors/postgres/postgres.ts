@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import type { JsonObject } from '#shared/json.ts';
+import { AnyJson, PassedOn } from '../fields.ts';
+import {
+  AllField,
+  deleteStatement,
+  insertStatement,
+  listedStatements,
+  POSTGRES,
+  paramsOf,
+  RowField,
+  RowsField,
+  Sql,
+  TableName,
+  updateStatement,
+  WhereField,
+} from '../sqlite/statements.ts';
+import { defineStepType } from '../stepType.ts';
+import { postgres } from './connector.ts';
+
+const common = {
+  version: 1,
+  category: 'storage',
+  icon: 'database',
+  mode: 'each',
+  connector: postgres,
+  // A little more than a statement may take, so that the database is the one to say what happened.
+  timeoutMs: 65_000,
+} as const;
+const Timeout = z
+  .int()
+  .min(1)
+  .max(60_000)
+  .default(30_000)
+  .meta({ title: 'Give up after, in milliseconds', expression: false, order: 10 });
+const Once = z.boolean().default(true).meta({
+  title: 'Once',
+  help: 'Keeps a key in the table sluice_effects of the database, so that an interrupted step is not done twice. Off: a person decides after an interruption.',
+  expression: false,
+  order: 11,
+});
+const Returning = z
+  .array(z.string().min(1).max(63))
+  .max(100)
+  .default([])
+  .meta({ title: 'Give back', help: 'Columns of the new rows, such as an id.', expression: false, order: 8 });
+const write = { ...common, effect: ({ once }: { once?: boolean }) => (once === false ? 'unsafe' : 'keyed') } as const;
+const Rows = z.array(z.looseObject({}));
+
+export const query = defineStepType({
+  ...common,
+  type: 'postgres.query',
+  title: 'PostgreSQL: query',
+  description:
+    'Asks a PostgreSQL database with a SELECT, in a transaction that cannot change anything; each row becomes an item.',
+  effect: 'idempotent',
+  config: z.strictObject({
+    sql: Sql.meta({
+      title: 'SELECT statement',
+      help: 'Taken as it is: values go to the parameters, their places are written $1, $2.',
+      placeholder: 'SELECT id, name FROM orders WHERE customer = $1 LIMIT 100',
+      widget: 'code',
+      expression: false,
+      order: 2,
+    }),
+    params: AnyJson.optional().meta({
+      title: 'Parameters',
+      help: 'A list with one value for each $ number.',
+      placeholder: '["={{ $json.id }}"]',
+      widget: 'json',
+      order: 3,
+    }),
+    limit: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(1_000)
+      .meta({ title: 'Rows, at most', help: 'More is an error; ask for a page at a time with LIMIT.', order: 4 }),
+    timeoutMs: Timeout,
+  }),
+  output: PassedOn,
+  async run({ config: { sql, params, limit, timeoutMs }, sql: database }) {
+    const statements = [{ sql, params: paramsOf(params) }];
+    const [result] = await database.run({ access: 'read', statements, maxRows: limit, timeoutMs });
+    return result?.rows ?? [];
+  },
+});
+
+export const insert = defineStepType({
+  ...write,
+  type: 'postgres.insert',
+  title: 'PostgreSQL: insert',
+  description: 'Puts one row or several into a table of a PostgreSQL database.',
+  config: z.strictObject({
+    table: TableName,
+    row: RowField,
+    rows: RowsField,
+    onConflict: z
+      .enum(['fail', 'ignore'])
+      .default('fail')
+      .meta({
+        title: 'If a row of that key is there',
+        labels: { fail: 'Fail', ignore: 'Leave it as it is' },
+        expression: false,
+        order: 5,
+      }),
+    returning: Returning,
+    timeoutMs: Timeout,
+    once: Once,
+  }),
+  output: z.looseObject({ inserted: z.int(), rows: Rows.optional() }),
+  async run({ item, config: { table, row, rows, onConflict, returning, ...how }, sql }) {
+    const statement = insertStatement(POSTGRES, table, { row, rows }, { onConflict, returning });
+    const [result] = await sql.run({ access: 'write', statements: [statement], ...how });
+    return {
+      ...item.json,
+      inserted: result?.changed ?? 0,
+      ...(returning.length > 0 ? { rows: result?.rows ?? [] } : {}),
+    };
+  },
+});
+
+export const update = defineStepType({
+  ...write,
+  type: 'postgres.update',
+  title: 'PostgreSQL: update',
+  description: 'Changes the rows of a PostgreSQL table that match; changed says how many.',
+  config: z.strictObject({
+    table: TableName,
+    where: WhereField,
+    set: z.record(z.string(), AnyJson).meta({ title: 'New values', widget: 'pairs', order: 4 }),
+    returning: Returning,
+    all: AllField,
+    timeoutMs: Timeout,
+    once: Once,
+  }),
+  output: z.looseObject({ changed: z.int(), rows: Rows.optional() }),
+  async run({ item, config: { table, where, set, all, returning, ...how }, sql }) {
+    const statement = updateStatement(POSTGRES, table, { where, set: set as JsonObject, all, returning });
+    const [result] = await sql.run({ access: 'write', statements: [statement], ...how });
+    return {
+      ...item.json,
+      changed: result?.changed ?? 0,
+      ...(returning.length > 0 ? { rows: result?.rows ?? [] } : {}),
+    };
+  },
+});
+
+export const remove = defineStepType({
+  ...write,
+  type: 'postgres.delete',
+  title: 'PostgreSQL: delete',
+  description: 'Deletes the rows of a PostgreSQL table that match; changed says how many.',
+  config: z.strictObject({ table: TableName, where: WhereField, all: AllField, timeoutMs: Timeout, once: Once }),
+  output: z.looseObject({ changed: z.int() }),
+  async run({ item, config: { table, where, all, ...how }, sql }) {
+    const statement = deleteStatement(POSTGRES, table, { where, all });
+    const [result] = await sql.run({ access: 'write', statements: [statement], ...how });
+    return { ...item.json, changed: result?.changed ?? 0 };
+  },
+});
+
+export const transaction = defineStepType({
+  ...write,
+  type: 'postgres.transaction',
+  title: 'PostgreSQL: transaction',
+  description: 'Runs several statements on a PostgreSQL database, all or none of them.',
+  config: z.strictObject({
+    statements: z.array(Sql).min(1).max(100).meta({
+      title: 'Statements',
+      help: 'Each taken as it is: values go to the parameters, their places are written $1, $2.',
+      placeholder: 'UPDATE stock SET amount = amount - $1 WHERE id = $2',
+      widget: 'code',
+      expression: false,
+      order: 2,
+    }),
+    params: AnyJson.optional().meta({
+      title: 'Parameters',
+      help: 'A list for each statement, in order.',
+      placeholder: '[[1, "={{ $json.id }}"]]',
+      widget: 'json',
+      order: 3,
+    }),
+    timeoutMs: Timeout,
+    once: Once,
+  }),
+  output: z.looseObject({ results: z.array(z.object({ rows: Rows, changed: z.int() })) }),
+  async run({ item, config: { statements, params, ...how }, sql }) {
+    const results = await sql.run({ access: 'write', statements: listedStatements(statements, params), ...how });
+    return { ...item.json, results: results.map(({ rows, changed }) => ({ rows, changed })) };
+  },
+});

@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import type { JsonObject } from '#shared/json.ts';
+import { AnyJson, PassedOn } from '../fields.ts';
+import { defineStepType } from '../stepType.ts';
+import {
+  AllField,
+  deleteStatement,
+  insertStatement,
+  listedStatements,
+  paramsOf,
+  RowField,
+  RowsField,
+  SQLITE,
+  Sql,
+  TableName,
+  updateStatement,
+  WhereField,
+} from './statements.ts';
+
+const common = { version: 1, category: 'storage', icon: 'database', mode: 'each' } as const;
+const File = z
+  .string()
+  .regex(/^[^\\:]{1,490}\.(db|sqlite|sqlite3)$/i, 'must end in .db, .sqlite or .sqlite3')
+  .default('data.db')
+  .meta({
+    title: 'Database',
+    help: 'A file in the project’s storage; made with the first step that writes to it.',
+    expression: false,
+    order: 1,
+  });
+const Results = z.array(z.object({ rows: z.array(z.looseObject({})), changed: z.int() }));
+
+export const query = defineStepType({
+  ...common,
+  type: 'sqlite.query',
+  title: 'SQLite: query',
+  description: 'Asks a SQLite database of the project’s storage with a SELECT; each row becomes an item.',
+  effect: 'idempotent',
+  config: z.strictObject({
+    file: File,
+    sql: Sql.meta({
+      title: 'SELECT statement',
+      help: 'Taken as it is: values go to the parameters, their places are written ?.',
+      placeholder: 'SELECT id, name FROM orders WHERE customer = ? LIMIT 100',
+      widget: 'code',
+      expression: false,
+      order: 2,
+    }),
+    params: AnyJson.optional().meta({
+      title: 'Parameters',
+      help: 'A list with one value for each ?.',
+      placeholder: '["={{ $json.id }}"]',
+      widget: 'json',
+      order: 3,
+    }),
+    limit: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(1_000)
+      .meta({ title: 'Rows, at most', help: 'More is an error; ask for a page at a time with LIMIT.', order: 4 }),
+  }),
+  output: PassedOn,
+  async run({ config: { file, sql, params, limit }, sql: database }) {
+    const statements = [{ sql, params: paramsOf(params) }];
+    const [result] = await database.run({ file, access: 'read', statements, maxRows: limit });
+    return result?.rows ?? [];
+  },
+});
+
+export const insert = defineStepType({
+  ...common,
+  type: 'sqlite.insert',
+  title: 'SQLite: insert',
+  description: 'Puts one row or several into a table of a SQLite database, once, whatever is interrupted.',
+  effect: 'keyed',
+  config: z.strictObject({
+    file: File,
+    table: TableName,
+    row: RowField,
+    rows: RowsField,
+    onConflict: z
+      .enum(['fail', 'ignore'])
+      .default('fail')
+      .meta({
+        title: 'If a row of that key is there',
+        labels: { fail: 'Fail', ignore: 'Leave it as it is' },
+        expression: false,
+        order: 5,
+      }),
+  }),
+  output: z.looseObject({ inserted: z.int() }),
+  async run({ item, config: { file, table, row, rows, onConflict }, sql }) {
+    const statement = insertStatement(SQLITE, table, { row, rows }, { onConflict });
+    const [result] = await sql.run({ file, access: 'write', statements: [statement] });
+    return { ...item.json, inserted: result?.changed ?? 0 };
+  },
+});
+
+export const update = defineStepType({
+  ...common,
+  type: 'sqlite.update',
+  title: 'SQLite: update',
+  description: 'Changes the rows of a SQLite table that match; changed says how many.',
+  effect: 'keyed',
+  config: z.strictObject({
+    file: File,
+    table: TableName,
+    where: WhereField,
+    set: z.record(z.string(), AnyJson).meta({ title: 'New values', widget: 'pairs', order: 4 }),
+    all: AllField,
+  }),
+  output: z.looseObject({ changed: z.int() }),
+  async run({ item, config: { file, table, where, set, all }, sql }) {
+    const statement = updateStatement(SQLITE, table, { where, set: set as JsonObject, all });
+    const [result] = await sql.run({ file, access: 'write', statements: [statement] });
+    return { ...item.json, changed: result?.changed ?? 0 };
+  },
+});
+
+export const remove = defineStepType({
+  ...common,
+  type: 'sqlite.delete',
+  title: 'SQLite: delete',
+  description: 'Deletes the rows of a SQLite table that match; changed says how many.',
+  effect: 'keyed',
+  config: z.strictObject({ file: File, table: TableName, where: WhereField, all: AllField }),
+  output: z.looseObject({ changed: z.int() }),
+  async run({ item, config: { file, table, where, all }, sql }) {
+    const statement = deleteStatement(SQLITE, table, { where, all });
+    const [result] = await sql.run({ file, access: 'write', statements: [statement] });
+    return { ...item.json, changed: result?.changed ?? 0 };
+  },
+});
+
+export const transaction = defineStepType({
+  ...common,
+  type: 'sqlite.transaction',
+  title: 'SQLite: transaction',
+  description: 'Runs several statements on a SQLite database, all or none of them, and once. Also makes tables.',
+  effect: 'keyed',
+  config: z.strictObject({
+    file: File,
+    statements: z.array(Sql).min(1).max(100).meta({
+      title: 'Statements',
+      help: 'Each taken as it is: values go to the parameters, their places are written ?.',
+      placeholder: 'UPDATE stock SET amount = amount - ? WHERE id = ?',
+      widget: 'code',
+      expression: false,
+      order: 2,
+    }),
+    params: AnyJson.optional().meta({
+      title: 'Parameters',
+      help: 'A list for each statement, in order.',
+      placeholder: '[[1, "={{ $json.id }}"]]',
+      widget: 'json',
+      order: 3,
+    }),
+  }),
+  output: z.looseObject({ results: Results }),
+  async run({ item, config: { file, statements, params }, sql }) {
+    const results = await sql.run({ file, access: 'write', statements: listedStatements(statements, params) });
+    return { ...item.json, results: results.map(({ rows, changed }) => ({ rows, changed })) };
+  },
+});
