@@ -12,6 +12,7 @@ import { type ActionWrapper, type CliContext, EXIT, printJson, type Register, us
 import { registerNew } from './new.ts';
 import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
+import { registerRunActions } from './runActions.ts';
 import { registerRuns } from './runs.ts';
 import { registerServe } from './serve.ts';
 import { registerTest } from './test.ts';
@@ -26,6 +27,7 @@ const COMMANDS: Register[] = [
   registerTest,
   registerServe,
   registerRuns,
+  registerRunActions,
   registerAccount,
   registerPublish,
   registerCloud,

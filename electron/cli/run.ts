@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalControl, type LocalControl } from '#runtime/agent/localControl.ts';
@@ -16,6 +16,7 @@ import { createRunners } from '../runner/runner.ts';
 import { findRuntime } from '../runner/runtimePackage.ts';
 import { type CliContext, EXIT, printJson, type Register, readJsonInput, usageError } from './context.ts';
 import { commandConnections, findWorkflow, loadProject } from './localProject.ts';
+import { saveTape } from './runActions.ts';
 
 type Options = {
   input?: string;
@@ -106,7 +107,8 @@ export const registerRun: Register = (program, context, action) => {
           unsubscribe();
           const result = await resultOf(control, ended);
           if (options.tape !== undefined) {
-            await saveTape(control, ended, run.tree, runtime.hash, resolve(context.cwd, options.tape));
+            const about = { control, run: ended, tree: run.tree, runtimeHash: runtime.hash };
+            await keepTape(context, about, options.tape);
             context.note(`Tape  ${options.tape}`);
           }
           if (options.json) printJson(context, result);
@@ -178,7 +180,11 @@ function recorded(tree: Tree, workflowId: string): Tree {
   return { ...tree, workflows: { ...tree.workflows, [workflowId]: { ...workflow, settings } } };
 }
 
-async function saveTape(control: LocalControl, run: RunSummary, tree: Tree, runtimeHash: string, file: string) {
+async function keepTape(
+  context: CliContext,
+  { control, run, tree, runtimeHash }: { control: LocalControl; run: RunSummary; tree: Tree; runtimeHash: string },
+  file: string,
+): Promise<void> {
   const bytes = await writeTape({
     runId: run.id,
     workflowId: run.workflowId,
@@ -189,12 +195,7 @@ async function saveTape(control: LocalControl, run: RunSummary, tree: Tree, runt
     events: control.get(run.id)?.events ?? [],
     blob: (hash) => control.blobs.get(hash),
   });
-  await writeFile(file, bytes).catch((cause: NodeJS.ErrnoException) => {
-    throw new SluiceError('disk.failed', `The tape cannot be written to ${file}: the system answered ${cause.code}.`, {
-      advice: 'Name a file in a folder that exists and that you may write to.',
-      cause,
-    });
-  });
+  await saveTape(context, file, bytes);
 }
 
 type Result = {

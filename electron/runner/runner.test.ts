@@ -24,6 +24,7 @@ function idle(hellos: unknown[]): Service<AgentApi['agent']> {
     },
     next: ({ waitMs }) => new Promise((resolve) => setTimeout(() => resolve({ runs: [] }), waitMs).unref()),
     report: refuse,
+    start: refuse,
     putBlob: refuse,
     getBlob: refuse,
   };
