@@ -41,6 +41,8 @@ export async function bundleRuntime(): Promise<string> {
   // Scripts get their dates from it, inside the isolate, as text.
   cpSync(join(root, 'node_modules/luxon/build/global/luxon.min.js'), join(dir, 'luxon.min.js'));
 
+  copyPython(join(dir, 'pyodide'));
+
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Lock;
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const locked = (name: string) => lock.packages[`node_modules/${name}`];
@@ -49,7 +51,7 @@ export async function bundleRuntime(): Promise<string> {
     node: locked('node')?.version ?? process.versions.node,
     files: filesOf(dir),
     native: { 'isolated-vm': `${locked('isolated-vm')?.version} ${locked('isolated-vm')?.integrity}` },
-    python: null,
+    python: `pyodide ${locked('pyodide')?.version} ${locked('pyodide')?.integrity}`,
     stepTypes: Object.fromEntries(stepTypes.map((type) => [type.type, [type.version]])),
   };
   const hash = flatHash(manifest);
@@ -63,6 +65,16 @@ function copyNative(dir: string, name: string, patterns: string[]): void {
   for (const file of globSync(patterns, { cwd: from })) {
     if (/\.[a-z0-9]+$|LICENSE$/i.test(file)) cpSync(join(from, file), join(dir, 'node_modules', name, file));
   }
+}
+
+/** Python and its standard library, without maps, types, consoles and the list of packages it could fetch. */
+function copyPython(to: string): void {
+  const from = join(root, 'node_modules/pyodide');
+  mkdirSync(to, { recursive: true });
+  for (const file of ['package.json', 'pyodide.mjs', 'pyodide.asm.mjs', 'pyodide.asm.wasm', 'python_stdlib.zip'])
+    cpSync(join(from, file), join(to, file));
+  const { info } = JSON.parse(readFileSync(join(from, 'pyodide-lock.json'), 'utf8')) as { info: unknown };
+  writeFileSync(join(to, 'pyodide-lock.json'), JSON.stringify({ info, packages: {} }));
 }
 
 function filesOf(dir: string): Record<string, string> {

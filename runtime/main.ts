@@ -11,8 +11,7 @@ import { stderrLogger } from './log.ts';
 /**
  * The runtime package's one program. `agent` dials out to a control plane; `runner` asks the same of its parent over
  * stdin and stdout; `serve` listens for a project's triggers itself; `case` runs saved cases; `replay` executes a run
- * again from its tape; `sandbox` is one worker for
- * people's scripts.
+ * again from its tape; `sandbox` is one worker for people's scripts, `sandbox python` one for Python.
  */
 const here = dirname(fileURLToPath(import.meta.url));
 const entry = fileURLToPath(import.meta.url);
@@ -41,8 +40,10 @@ async function main(): Promise<void> {
 }
 
 async function sandbox(): Promise<void> {
-  const { serveScripts } = await import('./sandbox/worker.ts');
-  await serveScripts(process.stdin, process.stdout);
+  const { serveLanguage } = await import('./sandbox/worker.ts');
+  await serveLanguage(process.argv[3]);
+  // Python's own machinery would keep the process.
+  process.exit(0);
 }
 
 async function openSandbox() {

@@ -53,6 +53,7 @@ const ICONS: Record<string, LucideIcon> = {
   'items.aggregate': Sigma,
   'code.javascript': Braces,
   'code.typescript': FileCode,
+  'code.python': FileCode,
   'http.request': Globe,
   'kv.get': KeyRound,
   'kv.set': KeyRound,

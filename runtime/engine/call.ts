@@ -221,8 +221,10 @@ class StepCall implements Call {
     const { execution, job, scope, startedAt, seed, attempt } = this.#site;
     return (request) => {
       const now = execution.steadyNow ?? startedAt;
-      const context = scriptContext(execution, scope, job.run, request.source, now, seed);
-      return execution.ports.sandbox.run({ ...request, context }, attempt.signal);
+      const source = [request.source, ...Object.values(request.files ?? {})].join('\n');
+      const context = scriptContext(execution, scope, job.run, source, now, seed);
+      const project = execution.tree.project.id;
+      return execution.ports.sandbox.run({ ...request, scope: project, context }, attempt.signal);
     };
   }
 

@@ -1,20 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Context, Isolate, Reference } from 'isolated-vm';
-import type { ScriptRequest } from '../engine/ports/sandbox.ts';
-import { type Compiled, compile, placeIn, type ScriptFailure, type Source, SyntaxFailure } from './compile.ts';
+import { SyntaxFailure } from './compile.ts';
 import { HARNESS } from './harness.ts';
-
-/** The head of a request; its body is `{ items, context, … }` as one JSON text, which only the isolate reads. */
-export type ScriptHead = Source & { id: number; limits: ScriptRequest['limits'] };
-export type ScriptLog = { level: 'debug' | 'info' | 'warn' | 'error'; message: string };
-/** The head of an answer; its body is the list of results as JSON text. */
-export type ScriptReply = {
-  id: number;
-  logs: ScriptLog[];
-  failure?: ScriptFailure;
-  errors?: { index: number; code: string; message: string }[];
-};
+import { loadProgram, type Program, placeText, programOf } from './program.ts';
+import type { ScriptFailure, ScriptHead, ScriptHost, ScriptLog, ScriptReply } from './script.ts';
 
 type Thrown = { name: string; message: string; stack: string };
 type Answer = {
@@ -23,6 +13,7 @@ type Answer = {
   failed?: Thrown;
   exceeded?: true;
 };
+type World = { context: Context; prepare: Reference<unknown>; run: Reference<unknown> };
 
 /** How often the CPU time of running code is looked at. */
 const WATCH_MS = 10;
@@ -30,35 +21,45 @@ const WATCH_MS = 10;
 const CALLS_PER_ISOLATE = 1_000;
 
 /**
- * Runs scripts in one isolate that stays warm, each call in a context of its own. For the worker process only: code
- * that breaks out of the isolate is then in a process that holds nothing.
+ * Runs scripts in one isolate that stays warm, each call in a context of its own; another scope gets another isolate.
+ * For the worker process only: code that breaks out of the isolate is then in a process that holds nothing.
  */
-export function createIsolateHost() {
+export function createIsolateHost(): ScriptHost {
   // Loaded here and not imported, so that whoever only asks for types or messages does not load native code.
   const require = createRequire(import.meta.url);
   const ivm = require('isolated-vm') as typeof import('isolated-vm');
+  const luxon = readLuxon(require);
   const restingBytes = process.memoryUsage.rss();
   let warm: ReturnType<typeof open> | undefined;
+  let busy = false;
 
-  function open(memoryMb: number) {
+  function open(memoryMb: number, scope: string | undefined) {
     const isolate: Isolate = new ivm.Isolate({ memoryLimit: memoryMb });
     const harness = isolate.compileScriptSync(HARNESS, { filename: 'sluice:harness' });
     let dates: ReturnType<Isolate['compileScriptSync']> | undefined;
+    const world = (): World => {
+      const context = isolate.createContextSync();
+      const made = harness.runSync(context, { reference: true }) as Reference<Record<string, unknown>>;
+      return {
+        context,
+        prepare: made.getSync('prepare', { reference: true }),
+        run: made.getSync('run', { reference: true }),
+      };
+    };
     return {
       isolate,
       memoryMb,
+      scope,
       calls: 0,
-      context(withDates: boolean): Context {
-        const context = isolate.createContextSync();
-        if (withDates) {
-          // A property and no `var`, so that the harness can take it away again.
-          const text = `globalThis.luxon = (function () {\n${readLuxon(require)}\nreturn luxon;\n})();`;
-          dates ??= isolate.compileScriptSync(text, { filename: 'sluice:luxon' });
-          dates.runSync(context);
-        }
-        return context;
+      world,
+      /** Made while nobody waits, for the next call. */
+      spare: undefined as World | undefined,
+      addDates(context: Context): void {
+        // A property and no `var`, so that the harness can take it away again.
+        const text = `globalThis.luxon = (function () {\n${luxon}\nreturn luxon;\n})();`;
+        dates ??= isolate.compileScriptSync(text, { filename: 'sluice:luxon' });
+        dates.runSync(context);
       },
-      harness,
     };
   }
 
@@ -67,22 +68,30 @@ export function createIsolateHost() {
     warm = undefined;
   }
 
+  function makeSpare(): void {
+    if (busy || !warm || warm.isolate.isDisposed || warm.spare || warm.calls >= CALLS_PER_ISOLATE) return;
+    warm.spare = warm.world();
+  }
+
   /** Never throws for what the code did; `body` is the JSON text of the results, in the order of the items. */
   async function run(head: ScriptHead, input: string): Promise<{ reply: ScriptReply; body: string }> {
-    const { id, limits, path } = head;
+    const { id, limits } = head;
     const fail = (failure: ScriptFailure, logs: ScriptLog[] = []) => ({ reply: { id, logs, failure }, body: '[]' });
-    let compiled: Compiled;
+    let program: Program;
     try {
-      compiled = compile(head);
+      program = programOf(head);
     } catch (thrown) {
-      if (thrown instanceof SyntaxFailure) return fail({ code: 'code.syntax', message: thrown.message });
+      if (thrown instanceof SyntaxFailure) return fail(notCompiled(thrown));
       throw thrown;
     }
-    if (warm && (warm.isolate.isDisposed || warm.memoryMb !== limits.memoryMb || warm.calls >= CALLS_PER_ISOLATE))
-      close();
-    warm ??= open(limits.memoryMb);
+    const { isDisposed = false } = warm?.isolate ?? {};
+    const fits = warm && !isDisposed && warm.memoryMb === limits.memoryMb && warm.scope === head.scope;
+    if (!fits || (warm && warm.calls >= CALLS_PER_ISOLATE)) close();
+    warm ??= open(limits.memoryMb, head.scope);
     warm.calls += 1;
-    const { isolate } = warm;
+    const current = warm;
+    const { isolate } = current;
+    busy = true;
 
     let stopped: ScriptFailure | undefined;
     const stop = (failure: ScriptFailure) => {
@@ -99,84 +108,45 @@ export function createIsolateHost() {
     }, WATCH_MS);
     const wall = setTimeout(() => stop(tooLong(`${limits.wallMs} ms`)), limits.wallMs);
 
-    let context: Context | undefined;
+    let world: World | undefined;
     try {
-      context = warm.context(/\$now|\$today|DateTime|Duration|Interval/.test(head.source));
+      world = current.spare ?? current.world();
+      current.spare = undefined;
+      if (usesDates(head)) current.addDates(world.context);
       // Our own part is done at once; what the code itself does runs beside us, so that it can be watched.
-      const harness = warm.harness.runSync(context, { reference: true }) as Reference<Record<string, unknown>>;
-      harness.getSync('prepare', { reference: true }).applySync(undefined, [input]);
-      const fn = await load(isolate, context, head, compiled.code);
-      if ('failure' in fn) return fail(fn.failure);
-      const runAll = harness.getSync('run', { reference: true });
-      const text: unknown = await runAll.apply(undefined, [fn.reference.derefInto()], {
+      world.prepare.applySync(undefined, [input]);
+      const fn = await loadProgram(isolate, world.context, head, program);
+      const text: unknown = await world.run.apply(undefined, [fn.derefInto()], {
         result: { promise: true, copy: true },
       });
       if (typeof text !== 'string')
         return fail({ code: 'code.failed', message: 'The code gave nothing that can be read.' });
-      return answerOf(text, head, compiled);
+      return answerOf(text, head, program);
     } catch (thrown) {
       if (stopped) return fail(stopped);
+      if (thrown instanceof SyntaxFailure) return fail(notCompiled(thrown));
       const message = thrown instanceof Error ? thrown.message : String(thrown);
       if (isolate.isDisposed) return fail(tooMuchMemory(limits.memoryMb));
       const failure = thrown as Thrown;
-      if (failure.name === 'SyntaxError') return fail(syntaxError(message, path, compiled));
-      return fail({
-        code: codeOf(failure),
-        message: explain({ name: failure.name, message, stack: failure.stack ?? '' }, path, compiled),
-      });
+      if (failure.name === 'SyntaxError') return fail(syntaxError(message, failure.stack ?? '', program));
+      return fail(failureOf({ name: failure.name, message, stack: failure.stack ?? '' }, program));
     } finally {
       clearInterval(watch);
       clearTimeout(wall);
-      if (!isolate.isDisposed) context?.release();
+      if (!isolate.isDisposed) world?.context.release();
+      busy = false;
+      setImmediate(makeSpare);
     }
   }
 
   return { run, close };
 }
 
-async function load(
-  isolate: Isolate,
-  context: Context,
-  { kind, path }: ScriptHead,
-  code: string,
-): Promise<{ reference: Reference<unknown> } | { failure: ScriptFailure }> {
-  if (kind === 'body') {
-    const script = isolate.compileScriptSync(code, { filename: path });
-    const reference = (await script.run(context, { reference: true })) as Reference<unknown>;
-    script.release();
-    return { reference };
-  }
-  const module = isolate.compileModuleSync(code, { filename: path });
-  const wanted = module.dependencySpecifiers[0];
-  if (wanted !== undefined) {
-    return {
-      failure: {
-        code: 'code.syntax',
-        message: `${path} imports '${wanted}', and scripts cannot import.`,
-        advice: 'Put what the script needs into the same file. `import type` is fine.',
-      },
-    };
-  }
-  module.instantiateSync(context, () => {
-    throw new Error('Scripts cannot import.');
-  });
-  await module.evaluate();
-  const reference = module.namespace.getSync('default', { reference: true }) as Reference<unknown>;
-  if (reference.typeof === 'function') return { reference };
-  return {
-    failure: {
-      code: 'code.syntax',
-      message: `${path} has no default export that is a function.`,
-      advice: 'Write `export default (item, ctx) => ({ … })`.',
-    },
-  };
+function usesDates({ source, files = {} }: ScriptHead): boolean {
+  return [source, ...Object.values(files)].some((text) => /\$now|\$today|DateTime|Duration|Interval/.test(text));
 }
 
-function answerOf(
-  text: string,
-  { id, limits, path }: ScriptHead,
-  compiled: Compiled,
-): { reply: ScriptReply; body: string } {
+function answerOf(text: string, { id, limits }: ScriptHead, program: Program): { reply: ScriptReply; body: string } {
   const tooLarge = {
     code: 'code.output_exceeded',
     message: `The code gave more than ${limits.outputBytes} bytes.`,
@@ -187,36 +157,38 @@ function answerOf(
   const body = text.slice(end + 1);
   if (exceeded || Buffer.byteLength(body) > limits.outputBytes)
     return { reply: { id, logs, failure: tooLarge }, body: '[]' };
-  if (failed) {
-    const failure: ScriptFailure = { code: codeOf(failed), message: explain(failed, path, compiled) };
-    const advice = adviceOn(failed);
-    if (advice) failure.advice = advice;
-    return { reply: { id, logs, failure }, body: '[]' };
-  }
+  if (failed) return { reply: { id, logs, failure: failureOf(failed, program) }, body: '[]' };
   if (!errors || errors.length === 0) return { reply: { id, logs }, body };
   const told = errors.map(({ index, error }) => {
-    const advice = adviceOn(error);
-    const message = explain(error, path, compiled);
-    return { index, code: codeOf(error), message: advice ? `${message}. ${advice}` : message };
+    const { code, message, advice } = failureOf(error, program);
+    return { index, code, message: advice ? `${message}. ${advice}` : message };
   });
   return { reply: { id, logs, errors: told }, body };
 }
 
 /** The message with what kind of error it is and the place in the person's own file. */
-function explain({ name, message, stack }: Thrown, path: string, { toOriginal }: Compiled): string {
-  const place = placeIn(stack, path);
+function failureOf(thrown: Thrown, program: Program): ScriptFailure {
+  const { name, message, stack } = thrown;
   const what = name === '' || name === 'Error' ? message || 'The code failed' : `${name}: ${message}`;
-  if (!place) return what;
-  const { line, column } = toOriginal(place);
-  return line < 1 ? what : `${what} (${path}:${line}:${column})`;
+  const failure: ScriptFailure = { code: codeOf(thrown), message: `${what}${placeText(stack, program)}` };
+  const advice = adviceOn(thrown);
+  if (advice) failure.advice = advice;
+  return failure;
 }
 
-function syntaxError(message: string, path: string, { toOriginal }: Compiled): ScriptFailure {
-  const place = placeIn(message, path);
+function notCompiled({ message, advice }: SyntaxFailure): ScriptFailure {
+  return advice === undefined ? { code: 'code.syntax', message } : { code: 'code.syntax', message, advice };
+}
+
+function syntaxError(message: string, stack: string, program: Program): ScriptFailure {
   const text = message.replace(/ \[[^[\]]*\]$/, '');
-  if (!place) return { code: 'code.syntax', message: text };
-  const { line, column } = toOriginal(place);
-  return { code: 'code.syntax', message: `${text} (${path}:${line}:${column})` };
+  const failure: ScriptFailure = {
+    code: 'code.syntax',
+    message: `${text}${placeText(message, program) || placeText(stack, program)}`,
+  };
+  if (/does not provide an export/.test(text))
+    failure.advice = 'Export it there, or, where it is only a type, write `import type`.';
+  return failure;
 }
 
 function codeOf({ name, message }: Thrown): string {
@@ -225,7 +197,7 @@ function codeOf({ name, message }: Thrown): string {
 
 function adviceOn({ name, message }: Thrown): string | undefined {
   if (message === 'Not supported' || /^require /.test(message))
-    return 'Scripts cannot import: put what the code needs into it.';
+    return 'Import at the top of a script, and only other scripts of the project.';
   if (name !== 'ReferenceError') return undefined;
   if (/^(process|fetch|XMLHttpRequest|global|Buffer) /.test(message)) {
     return 'Code has no network and no files. Use a step such as http.request, and pass its items on.';

@@ -1,5 +1,5 @@
-import { serveScripts } from './worker.ts';
+import { serveLanguage } from './worker.ts';
 
 // The worker as a program of its own, where the runtime is not bundled; bundled, `main.js sandbox` does the same.
-await serveScripts(process.stdin, process.stdout);
+await serveLanguage(process.argv[2]);
 process.exit(0);

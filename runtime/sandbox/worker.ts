@@ -1,13 +1,29 @@
 import type { Readable, Writable } from 'node:stream';
 import { encodeFrame, frameReader } from './frames.ts';
-import { createIsolateHost, type ScriptHead } from './isolate.ts';
+import type { ScriptHead, ScriptHost } from './script.ts';
+
+/** Serves JavaScript and TypeScript, or Python, on the process's own input and output until the input ends. */
+export async function serveLanguage(language: string | undefined): Promise<void> {
+  const input = process.stdin;
+  const output = process.stdout;
+  const { closeProcess } = await import('./closeProcess.ts');
+  if (language === 'python') {
+    const { createPythonHost } = await import('./python/pythonHost.ts');
+    const host = await createPythonHost();
+    closeProcess();
+    return serveScripts(input, output, host);
+  }
+  const { createIsolateHost } = await import('./isolate.ts');
+  const host = createIsolateHost();
+  closeProcess();
+  return serveScripts(input, output, host);
+}
 
 /**
  * The script worker: answers requests from `input` on `output`, one after the other, until `input` ends. It says
  * `{ ready: true }` first. What it cannot explain ends the process; whoever started it starts another.
  */
-export function serveScripts(input: Readable, output: Writable): Promise<void> {
-  const host = createIsolateHost();
+export function serveScripts(input: Readable, output: Writable, host: ScriptHost): Promise<void> {
   let last = Promise.resolve();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const read = frameReader(({ head, body }) => {

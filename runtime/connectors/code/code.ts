@@ -4,6 +4,7 @@ import { Hash, ScriptPath } from '#shared/ids.ts';
 import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import { Item } from '#shared/workflow/tree.ts';
 import type { ScriptResult } from '../../engine/ports/sandbox.ts';
+import { scriptImports } from '../../sandbox/imports.ts';
 import { failedItem, PassedOn } from '../fields.ts';
 import { type Call, defineStepType } from '../stepType.ts';
 
@@ -16,14 +17,31 @@ export const SCRIPT_LIMITS = {
   logLines: 1_000,
 } as const;
 
+/** Python in WebAssembly takes several times as long as V8 for the same work. */
+export const PYTHON_LIMITS = { ...SCRIPT_LIMITS, cpuMs: 3_000 } as const;
+
 const common = { version: 1, category: 'code', effect: 'pure', mode: 'each', output: PassedOn } as const;
 
-function codeConfig(endings: string[], language: 'javascript' | 'typescript') {
+type Language = 'javascript' | 'typescript' | 'python';
+
+const WORDS: Record<'javascript' | 'python', { code: string; script: string }> = {
+  javascript: {
+    code: 'The body of a function. Each item: $json, return an object, a list or nothing. All at once: items, return a list.',
+    script: 'A file with a default export: (item, ctx) or (items, ctx). It may import other scripts of the project.',
+  },
+  python: {
+    code: 'The body of a function, with the names item, items, json (the item’s fields) and ctx. Each item: return a dict, a list or None. All at once: return a list.',
+    script: 'A file that defines main(item, ctx) or main(items, ctx). It may import other .py files of the project.',
+  },
+};
+
+function codeConfig(endings: string[], language: Language) {
+  const words = WORDS[language === 'python' ? 'python' : 'javascript'];
   return z
     .strictObject({
       code: z.string().min(1).max(500_000).optional().meta({
         title: 'Code',
-        help: 'The body of a function. Each item: $json, return an object, a list or nothing. All at once: items, return a list.',
+        help: words.code,
         widget: 'code',
         language,
         expression: false,
@@ -36,7 +54,7 @@ function codeConfig(endings: string[], language: 'javascript' | 'typescript') {
         .optional()
         .meta({
           title: 'Or a script',
-          help: 'A file with a default export: (item, ctx) or (items, ctx).',
+          help: words.script,
           placeholder: `scripts/score${endings[0]}`,
           widget: 'script',
           expression: false,
@@ -66,23 +84,36 @@ export const typescript = defineStepType({
   runAll: (call) => runCode(call, 'typescript'),
 });
 
+export const python = defineStepType({
+  ...common,
+  type: 'code.python',
+  title: 'Python',
+  description:
+    'Runs Python of yours on the items, with its standard library, in a sandbox without network and files. The first call after a pause waits about two seconds for Python to start.',
+  icon: 'file-code',
+  config: codeConfig(['.py'], 'python'),
+  runAll: (call) => runCode(call, 'python'),
+});
+
 type CodeCall = Call & { inputs: Record<string, Item[]>; config: { code?: string; script?: string } };
 
-async function runCode(call: CodeCall, language: 'javascript' | 'typescript'): Promise<Record<string, Item[]>> {
+async function runCode(call: CodeCall, language: Language): Promise<Record<string, Item[]>> {
   const { config, stepId, mode } = call;
   const { main: items = [] } = call.inputs;
-  const { script } = config;
+  const script = config.script === undefined ? undefined : `scripts/${config.script.replace(/^scripts\//, '')}`;
   const source = script === undefined ? (config.code ?? '') : call.readScript(script);
+  const files = script === undefined ? {} : scriptImports(script, source, (path) => readIfThere(call, path));
   let result: ScriptResult;
   try {
     result = await call.script({
       language: script?.endsWith('.js') ? 'javascript' : language,
       source,
+      files,
       kind: script === undefined ? 'body' : 'module',
       path: script ?? stepId,
       mode,
       items,
-      limits: { ...SCRIPT_LIMITS },
+      limits: { ...(language === 'python' ? PYTHON_LIMITS : SCRIPT_LIMITS) },
     });
   } catch (thrown) {
     if (!(thrown instanceof SluiceError) || !thrown.details?.logs) throw thrown;
@@ -109,6 +140,16 @@ async function runCode(call: CodeCall, language: 'javascript' | 'typescript'): P
       ports.main.push({ ...itemOf(one, blobs), from });
   }
   return ports.error.length > 0 ? ports : { main: ports.main };
+}
+
+function readIfThere(call: Call, path: string): string | undefined {
+  if (!ScriptPath.safeParse(path.replace(/^scripts\//, '')).success) return undefined;
+  try {
+    return call.readScript(path);
+  } catch (thrown) {
+    if (thrown instanceof SluiceError && thrown.code === 'config.invalid') return undefined;
+    throw thrown;
+  }
 }
 
 function logAll(call: Call, lines: unknown): void {

@@ -1,0 +1,93 @@
+import type { Context, Isolate, Module, Reference } from 'isolated-vm';
+import { type Compiled, compile, placeIn, SyntaxFailure } from './compile.ts';
+import { resolveImport } from './imports.ts';
+import type { ScriptHead } from './script.ts';
+
+/** A script and what it imports, compiled. */
+export type Program = { files: Map<string, Compiled>; main: Compiled };
+
+type Code = Pick<ScriptHead, 'language' | 'kind' | 'source' | 'path' | 'files'>;
+
+/**
+ * Compiles a script; what it imports follows when it is loaded.
+ *
+ * @throws SyntaxFailure
+ */
+export function programOf({ language, kind, source, path }: Code): Program {
+  const main = compile({ language: language === 'typescript' ? 'typescript' : 'javascript', kind, source, path });
+  return { main, files: new Map([[path, main]]) };
+}
+
+/**
+ * The function that a script gives, in a context.
+ *
+ * @throws SyntaxFailure for what is no such script; whatever the code itself throws while it is loaded
+ */
+export async function loadProgram(
+  isolate: Isolate,
+  context: Context,
+  head: Code,
+  program: Program,
+): Promise<Reference<unknown>> {
+  const { kind, path } = head;
+  if (kind === 'body') {
+    const script = isolate.compileScriptSync(program.main.code, { filename: path });
+    const reference = (await script.run(context, { reference: true })) as Reference<unknown>;
+    script.release();
+    return reference;
+  }
+  const module = link(isolate, context, head, program);
+  await module.evaluate();
+  const reference = module.namespace.getSync('default', { reference: true }) as Reference<unknown>;
+  if (reference.typeof === 'function') return reference;
+  throw new SyntaxFailure(
+    `${path} has no default export that is a function.`,
+    'Write `export default (item, ctx) => ({ … })`.',
+  );
+}
+
+function link(isolate: Isolate, context: Context, { path, files = {} }: Code, program: Program): Module {
+  const modules = new Map<string, Module>();
+  const paths = new Map<Module, string>();
+  const add = (file: string, compiled: Compiled): Module => {
+    const module = isolate.compileModuleSync(compiled.code, { filename: file });
+    modules.set(file, module);
+    paths.set(module, file);
+    program.files.set(file, compiled);
+    for (const specifier of module.dependencySpecifiers) {
+      const target = targetOf(specifier, file, path, files);
+      if (modules.has(target)) continue;
+      const language = target.endsWith('.ts') ? 'typescript' : 'javascript';
+      add(target, compile({ language, kind: 'module', source: files[target] as string, path: target }));
+    }
+    return module;
+  };
+  const main = add(path, program.main);
+  main.instantiateSync(context, (specifier, referrer) => {
+    const from = paths.get(referrer) ?? path;
+    return modules.get(targetOf(specifier, from, path, files)) as Module;
+  });
+  return main;
+}
+
+function targetOf(specifier: string, from: string, main: string, files: Record<string, string>): string {
+  const target = resolveImport(specifier, from, (path) => path === main || Object.hasOwn(files, path));
+  if (target !== undefined) return target;
+  if (/^\.\.?\//.test(specifier))
+    throw new SyntaxFailure(
+      `${from} imports '${specifier}', and the project has no such script.`,
+      'Correct the path: it leads from the folder of the file that imports, and stays below scripts/.',
+    );
+  throw new SyntaxFailure(
+    `${from} imports '${specifier}', and scripts can import only scripts of the same project.`,
+    "Write a path, such as './lib.ts'. Packages and Node's own modules are not there; `import type` is fine.",
+  );
+}
+
+/** The place of a failure in the person's own files, as `(path:line:column)`, or nothing. */
+export function placeText(stack: string, { files }: Program): string {
+  const place = placeIn(stack, [...files.keys()]);
+  if (!place) return '';
+  const { line, column } = files.get(place.path)?.toOriginal(place) ?? place;
+  return line < 1 ? '' : ` (${place.path}:${line}:${column})`;
+}

@@ -1,0 +1,55 @@
+import { expect } from 'vitest';
+import type { Json } from '#shared/json.ts';
+import type { Sandbox, ScriptRequest } from '../engine/ports/sandbox.ts';
+
+export const limits: ScriptRequest['limits'] = {
+  wallMs: 5_000,
+  cpuMs: 1_000,
+  memoryMb: 64,
+  outputBytes: 200_000,
+  logLines: 20,
+};
+export const context: ScriptRequest['context'] = {
+  env: { threshold: 3 },
+  run: { id: 'run-1' },
+  workflow: { id: 'w', name: 'Triage' },
+  trigger: { number: 17 },
+  request: null,
+  now: Date.UTC(2026, 10, 20, 7),
+  timezone: 'Europe/Berlin',
+  seed: 'seed-1',
+  steps: { hook: [{ json: { from: 'hook' } }], pair: [{ json: { p: 0 } }, { json: { p: 1 } }] },
+};
+export const two = [{ json: { n: 1 } }, { json: { n: 2 } }];
+
+export type Failed = { code: string; message: string; advice?: string; details?: { logs?: unknown[] } };
+
+/** Asks a sandbox for one script after the other, with what most tests have in common. */
+export function asking(sandbox: Sandbox, common: Partial<ScriptRequest> = {}) {
+  const run = (source: string, more: Partial<ScriptRequest> = {}, signal = new AbortController().signal) =>
+    sandbox.run(
+      {
+        language: 'javascript',
+        source,
+        kind: 'body',
+        path: 'score_m4t8',
+        mode: 'each',
+        items: two,
+        limits,
+        context,
+        ...common,
+        ...more,
+      },
+      signal,
+    );
+  return {
+    run,
+    results: async (source: string, more?: Partial<ScriptRequest>): Promise<Json[]> =>
+      (await run(source, more)).results,
+    failure: (source: string, more?: Partial<ScriptRequest>, signal?: AbortSignal): Promise<Failed> =>
+      run(source, more, signal).then(
+        (result) => expect.fail(`it gave ${JSON.stringify(result).slice(0, 500)}`),
+        (error: Failed) => error,
+      ),
+  };
+}

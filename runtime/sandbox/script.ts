@@ -1,0 +1,23 @@
+import type { ScriptRequest } from '../engine/ports/sandbox.ts';
+
+/** The head of a request to a worker; its body is `{ items, context, … }` as one JSON text, which only the code's own world reads. */
+export type ScriptHead = Pick<ScriptRequest, 'language' | 'kind' | 'source' | 'path' | 'limits' | 'files' | 'scope'> & {
+  id: number;
+};
+export type ScriptLog = { level: 'debug' | 'info' | 'warn' | 'error'; message: string };
+/** A failure as it crosses from the worker: never a live error object. */
+export type ScriptFailure = { code: string; message: string; advice?: string };
+/** The head of an answer; its body is the list of results as JSON text. */
+export type ScriptReply = {
+  id: number;
+  logs: ScriptLog[];
+  failure?: ScriptFailure;
+  errors?: { index: number; code: string; message: string }[];
+  /** The process has given what it had: ask another one next time. */
+  worn?: boolean;
+};
+/** What runs scripts inside a worker. */
+export type ScriptHost = {
+  run(head: ScriptHead, body: string): Promise<{ reply: ScriptReply; body: string }>;
+  close(): void;
+};
