@@ -6,6 +6,7 @@ import { schedule } from './trigger/trigger.ts';
 test('every step type that is promised is there, once', () => {
   expect(stepTypes.map(({ type }) => type).sort()).toEqual([
     'code.javascript',
+    'code.python',
     'code.typescript',
     'csv.read',
     'csv.write',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import type { JsonObject } from '#shared/json.ts';
 import type { StepCatalog, StepTypeInfo } from '#shared/workflow/catalog.ts';
-import { javascript, typescript } from './code/code.ts';
+import { javascript, python, typescript } from './code/code.ts';
 import * as csv from './csv/csv.ts';
 import { compress } from './data/compress.ts';
 import { crypto } from './data/crypto.ts';
@@ -53,7 +53,7 @@ export const stepTypes: StepType[] = [
   ...[dateTime, crypto, compress, html, markdown, xml, validate, template],
   ...[file.read, file.write, file.list, file.remove],
   ...[csv.read, csv.write, sheet.read, sheet.write],
-  ...[javascript, typescript],
+  ...[javascript, typescript, python],
   ...[request, mail.send],
   ...[kv.get, kv.set],
   ...[table.insert, table.update, table.remove, table.query],

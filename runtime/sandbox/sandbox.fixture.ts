@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Json } from '#shared/json.ts';
-import type { Sandbox, ScriptRequest } from '../engine/ports/sandbox.ts';
+import type { Sandbox, ScriptRequest, ScriptResult } from '../engine/ports/sandbox.ts';
 
 export const limits: ScriptRequest['limits'] = {
   wallMs: 5_000,
@@ -24,9 +24,16 @@ export const two = [{ json: { n: 1 } }, { json: { n: 2 } }];
 
 export type Failed = { code: string; message: string; advice?: string; details?: { logs?: unknown[] } };
 
+type Ask<T> = (source: string, more?: Partial<ScriptRequest>, signal?: AbortSignal) => Promise<T>;
+export type Asking = { run: Ask<ScriptResult>; results: Ask<Json[]>; failure: Ask<Failed> };
+
 /** Asks a sandbox for one script after the other, with what most tests have in common. */
-export function asking(sandbox: Sandbox, common: Partial<ScriptRequest> = {}) {
-  const run = (source: string, more: Partial<ScriptRequest> = {}, signal = new AbortController().signal) =>
+export function asking(sandbox: Sandbox, common: Partial<ScriptRequest> = {}): Asking {
+  const run = (
+    source: string,
+    more: Partial<ScriptRequest> = {},
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<ScriptResult> =>
     sandbox.run(
       {
         language: 'javascript',
@@ -46,7 +53,7 @@ export function asking(sandbox: Sandbox, common: Partial<ScriptRequest> = {}) {
     run,
     results: async (source: string, more?: Partial<ScriptRequest>): Promise<Json[]> =>
       (await run(source, more)).results,
-    failure: (source: string, more?: Partial<ScriptRequest>, signal?: AbortSignal): Promise<Failed> =>
+    failure: (source, more, signal) =>
       run(source, more, signal).then(
         (result) => expect.fail(`it gave ${JSON.stringify(result).slice(0, 500)}`),
         (error: Failed) => error,

@@ -292,13 +292,13 @@ def _make():
         return dumps(head) + '\n' + body
 
     def run(head_text, body_text):
+        reset()
         head, body = loads(head_text), loads(body_text)
         path, limits, given, items = head['path'], head['limits'], body['context'], body['items']
         finder.files = dict(head.get('files') or {})
         finder.roots = list(dict.fromkeys([path.rpartition('/')[0], 'scripts'])) if head['kind'] == 'module' else []
         known = {path, *finder.files}
         lines, limit = [], limits['logLines']
-        reset()
         random.seed(given['seed'])
         out, err = Log('info', lines, limit), Log('warn', lines, limit)
         sys.stdout, sys.stderr = out, err
