@@ -29,13 +29,13 @@ export function filesOf(site: CallSite): StepFiles {
     keep,
     load: (path) =>
       perform('idempotent', { op: 'load', path }, async () =>
-        keep(await files.load(path), { mime: mimeOf(path), name: path.slice(path.lastIndexOf('/') + 1) }),
+        keep(await files.load(path, { stepId }), { mime: mimeOf(path), name: path.slice(path.lastIndexOf('/') + 1) }),
       ),
     save: (path, file, how) =>
       perform('keyed', { op: 'save', path, blob: file.blob, bytes: file.bytes, how }, async (effectKey) =>
         files.save(path, await read(file), { how, effectKey }),
       ),
-    list: (folder) => perform('idempotent', { op: 'list', folder }, () => files.list(folder)),
+    list: (folder) => perform('idempotent', { op: 'list', folder }, () => files.list(folder, { stepId })),
     remove: (path) => perform('keyed', { op: 'remove', path }, (effectKey) => files.remove(path, { effectKey })),
   };
 }

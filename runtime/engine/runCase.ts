@@ -6,14 +6,13 @@ import { fromTime } from '#shared/time.ts';
 import { derivedId, execHash } from '#shared/workflow/hash.ts';
 import { type Case, type Item, Tree } from '#shared/workflow/tree.ts';
 import { nodeHashing } from '../agent/runPorts.ts';
-import type { HttpReply } from '../connectors/stepType.ts';
 import { memoryBlobs } from '../journal/memoryBlobs.ts';
+import { createCaseAnswers } from './caseAnswers.ts';
 import { executeRun } from './executeRun.ts';
 import { createJournal, memorySink } from './journal.ts';
 import { fromPayload } from './payload.ts';
 import { compilePlan } from './plan.ts';
-import { noFiles } from './ports/noFiles.ts';
-import { type Blobs, DEFAULT_LIMITS, type HttpPort, type RunPorts } from './ports/ports.ts';
+import { type Blobs, DEFAULT_LIMITS, type RunPorts } from './ports/ports.ts';
 import { openProjectStore } from './ports/projectStore.ts';
 import type { Sandbox } from './ports/sandbox.ts';
 import { systemClock } from './ports/systemClock.ts';
@@ -58,9 +57,8 @@ export async function runCase(
   const ports: RunPorts = {
     clock,
     blobs: memoryBlobs(),
-    http: answersOf(saved),
+    ...createCaseAnswers(saved, clock.now),
     store: openProjectStore(':memory:', { now: clock.now }),
-    files: noFiles(),
     sandbox: deps.sandbox,
     hashing: nodeHashing,
     control: recordedStarts(),
@@ -118,39 +116,6 @@ function placeholders(tree: Tree) {
   for (const [name, { connector }] of Object.entries(tree.connections))
     bound[name] = { connector, secret: {}, hosts: [] };
   return bound;
-}
-
-function answersOf(saved: Case): HttpPort {
-  const left = new Map(Object.entries(saved.effects ?? {}).map(([stepId, answers]) => [stepId, [...answers]]));
-  return {
-    async send(request, { stepId }) {
-      const answer = left.get(stepId)?.shift();
-      if (answer === undefined) {
-        throw new SluiceError(
-          'connector.rejected',
-          `The case has no answer for ${request.method} ${request.url} of step ${stepId}.`,
-          {
-            advice: `Add one to effects.${stepId} of the case.`,
-          },
-        );
-      }
-      const reply: HttpReply = {
-        status: typeof answer.status === 'number' ? answer.status : 200,
-        headers: (isJsonObject(answer.headers) ? answer.headers : {}) as Record<string, string>,
-        body: answer.body ?? null,
-      };
-      if (reply.status >= 400) {
-        throw new SluiceError(
-          reply.status >= 500 ? 'connector.unclear' : 'connector.rejected',
-          `${request.url} answered ${reply.status}.`,
-          {
-            details: { status: reply.status, body: reply.body },
-          },
-        );
-      }
-      return reply;
-    },
-  };
 }
 
 async function compareCase(

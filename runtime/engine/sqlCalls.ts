@@ -45,7 +45,7 @@ export function sqlOf(site: CallSite): StepSql {
 }
 
 /** What a person or a saved case said came of it may be less than a database gives. */
-function resultsOf(given: Json, count: number): SqlResult[] {
+export function resultsOf(given: Json, count: number): SqlResult[] {
   const listed = isJsonObject(given) && Array.isArray(given.results) ? given.results : [given];
   return Array.from({ length: count }, (_, index) => {
     const one = listed[index];

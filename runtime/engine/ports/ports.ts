@@ -14,6 +14,8 @@ export type Clock = {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** As `sleep`, for a time limit: it counts the time that work really takes, in a test with its own time too. */
   limit(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Rings after `ms` of such time, unless it is put off before by what is given back. */
+  alarm(ms: number, ring: () => void): () => void;
 };
 
 /** Bytes by their SHA-256. */
@@ -105,13 +107,13 @@ export const DEFAULT_LIMITS: RunLimits = {
 /** The project's own folder of files, one per environment. A write takes its idempotency key and happens once per key. */
 export type FilesPort = {
   /** @throws SluiceError file.not_found, limit.exceeded */
-  load(path: string): Promise<Uint8Array>;
+  load(path: string, about?: { stepId: string }): Promise<Uint8Array>;
   save(
     path: string,
     bytes: Uint8Array,
     options: { how: 'replace' | 'append' | 'create'; effectKey: string },
   ): Promise<{ path: string; bytes: number }>;
-  list(folder: string): Promise<{ path: string; bytes: number; changedAt: string }[]>;
+  list(folder: string, about?: { stepId: string }): Promise<{ path: string; bytes: number; changedAt: string }[]>;
   remove(path: string, options: { effectKey: string }): Promise<{ removed: boolean }>;
 };
 
