@@ -233,7 +233,7 @@ def _make():
             module = ast.fix_missing_locations(ast.Module(body=[main], type_ignores=[]))
             space = {'__name__': 'step'}
             exec(compile(module, path, 'exec', dont_inherit=True), space)
-            return space['main']
+            return space.pop('main')
         inner = path.removeprefix('scripts/').removesuffix('.py')
         name = inner.replace('/', '.')
         module = types.ModuleType(name)
