@@ -13,7 +13,7 @@ import type { Plan, PlannedStep } from './plan.ts';
 import type { Guide } from './ports/guide.ts';
 import type { Journal, RunLimits, RunPorts } from './ports/ports.ts';
 import { willTryAgain } from './retries.ts';
-import type { StepRun } from './runState.ts';
+import { inputOn, type StepRun } from './runState.ts';
 import type { Seeded } from './seeded.ts';
 import type { Wait, WaitMemory } from './waits.ts';
 
@@ -88,64 +88,79 @@ export function attemptOnce(job: StepJob, execution: Execution, signal: AttemptS
 }
 
 function attemptEach(job: StepJob, execution: Execution, signal: AttemptSignal): Outputs | Promise<Outputs> {
-  const { planned, run } = job;
-  const items = run.inputs.get('main')?.items ?? [];
-  const site = new CallSite(job, execution, signal);
-  const out: Item[] = [];
-  const failed: Item[] = [];
+  return new EachAttempt(job, execution, signal).from(0);
+}
 
-  const accept = (result: Json | undefined, index: number) => {
-    addItems(out, result, index, items[index]);
-  };
-  const refuse = (thrown: unknown, index: number, item: Item) => {
-    if (thrown instanceof NeedsAttention || isControl(thrown) || signal.aborted) throw thrown;
+/** An attempt at a step item by item, one after the other. A class, since there is one for every step run. */
+class EachAttempt {
+  readonly #job: StepJob;
+  readonly #site: CallSite;
+  readonly #items: readonly Item[];
+  readonly #out: Item[] = [];
+  #failed: Item[] | undefined;
+
+  constructor(job: StepJob, execution: Execution, signal: AttemptSignal) {
+    this.#job = job;
+    this.#items = inputOn(job.run, 'main')?.items ?? [];
+    this.#site = new CallSite(job, execution, signal);
+  }
+
+  from(start: number): Outputs | Promise<Outputs> {
+    for (let index = start; index < this.#items.length; index++) {
+      let result: Json | undefined | Promise<Json | undefined>;
+      try {
+        result = this.#attempt(index);
+      } catch (thrown) {
+        this.#refuse(thrown, index);
+        continue;
+      }
+      if (result instanceof Promise) return this.#wait(result, index);
+      addItems(this.#out, result, index, this.#items[index]);
+    }
+    return this.#failed ? { main: this.#out, error: this.#failed } : { main: this.#out };
+  }
+
+  #attempt(index: number): Json | undefined | Promise<Json | undefined> {
+    const item = this.#items[index] as Item;
+    // One call does for all.
+    const call = this.#site.callWith(this.#site.configAt(item, index));
+    call.item = item;
+    return this.#job.planned.type.run?.(call);
+  }
+
+  #wait(result: Promise<Json | undefined>, index: number): Promise<Outputs> {
+    return result.then(
+      (value) => {
+        addItems(this.#out, value, index, this.#items[index]);
+        return this.from(index + 1);
+      },
+      (thrown: unknown) => {
+        this.#refuse(thrown, index);
+        return this.from(index + 1);
+      },
+    );
+  }
+
+  #refuse(thrown: unknown, index: number): void {
+    const { planned, run } = this.#job;
+    if (thrown instanceof NeedsAttention || isControl(thrown) || this.#site.attempt.aborted) throw thrown;
     const error = SluiceError.from(thrown);
     // A failure that may pass is left to the retry loop, which repeats no recorded effect. When no try is left, only the
     // item that failed has failed.
-    if (planned.step.onError === 'stop' || willTryAgain(job, error)) {
-      throw withItem(error, run.stepId, index, items.length);
+    if (planned.step.onError === 'stop' || willTryAgain(this.#job, error)) {
+      throw withItem(error, run.stepId, index, this.#items.length);
     }
-    takeFailure(planned, item, index, { ...error.toWire(), stepId: run.stepId }, out, failed);
-  };
-  const attemptItem = (item: Item, index: number): Json | undefined | Promise<Json | undefined> => {
-    // One after the other, so that one call does for all.
-    const call = site.callWith(site.configAt(item, index));
-    call.item = item;
-    return planned.type.run?.(call);
-  };
-  const from = (start: number): Outputs | Promise<Outputs> => {
-    for (let index = start; index < items.length; index++) {
-      const item = items[index] as Item;
-      let result: Json | undefined | Promise<Json | undefined>;
-      try {
-        result = attemptItem(item, index);
-      } catch (thrown) {
-        refuse(thrown, index, item);
-        continue;
-      }
-      if (result instanceof Promise) {
-        return result.then(
-          (value) => {
-            accept(value, index);
-            return from(index + 1);
-          },
-          (thrown: unknown) => {
-            refuse(thrown, index, item);
-            return from(index + 1);
-          },
-        );
-      }
-      accept(result, index);
-    }
-    return failed.length > 0 ? { main: out, error: failed } : { main: out };
-  };
-  return from(0);
+    const item = this.#items[index] as Item;
+    this.#failed ??= planned.step.onError === 'port' ? [] : undefined;
+    const wire = { ...error.toWire(), stepId: run.stepId };
+    takeFailure(planned, item, index, wire, this.#out, this.#failed ?? []);
+  }
 }
 
 function attemptAll(job: StepJob, execution: Execution, signal: AttemptSignal): Outputs | Promise<Outputs> {
   const { planned, run } = job;
   const inputs: Record<string, Item[]> = {};
-  for (const [port, pending] of run.inputs) inputs[port] = pending.items;
+  for (const { ref, items: list } of run.inputs) inputs[ref.port] = list;
   const items = inputs.main ?? Object.values(inputs)[0] ?? [];
   const site = new CallSite(job, execution, signal);
   const config = site.configAt(items[0] ?? { json: {} }, 0);
@@ -206,7 +221,7 @@ function withItem(error: SluiceError, stepId: string, index: number, count: numb
 
 /** Failures of all items at once, when a whole attempt is given up and the step does not stop the run. */
 export function failAll(job: StepJob, error: SluiceError): Outputs {
-  const items = job.run.inputs.get('main')?.items ?? [...job.run.inputs.values()][0]?.items ?? [];
+  const items = inputOn(job.run, 'main')?.items ?? job.run.inputs[0]?.items ?? [];
   const wire = { ...error.toWire(), stepId: job.run.stepId } as unknown as Json;
   const passed = items.map((item, index): Item => ({ ...item, json: { ...item.json, error: wire }, from: index }));
   return job.planned.step.onError === 'port' ? { error: passed } : { [job.planned.through]: passed };

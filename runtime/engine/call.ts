@@ -143,10 +143,14 @@ class StepCall implements Call {
   config: JsonObject = {};
   item: Item = { json: {} };
   inputs: Record<string, Item[]> = {};
-  configFor: (item: Item) => JsonObject = () => this.config;
 
   constructor(site: CallSite) {
     this.#site = site;
+  }
+
+  /** Where a step has all items at once, `attemptAll` gives it one that resolves for each. */
+  configFor(_item: Item): JsonObject {
+    return this.config;
   }
 
   get stepId(): string {

@@ -64,13 +64,10 @@ export async function executeRun(job: RunJob, deps: RunDeps): Promise<RunOutcome
   const onAbort = () => controller.abort(deps.signal.reason);
   if (deps.signal.aborted) onAbort();
   else deps.signal.addEventListener('abort', onAbort, { once: true });
-  const stopTimer = new AbortController();
-  ports.clock.limit(Math.max(limits.runTimeoutMs - activeMs(job.events), 0), stopTimer.signal).then(
-    () =>
-      controller.abort(
-        new SluiceError('run.timed_out', `The run took longer than ${limits.runTimeoutMs} ms of active time.`),
-      ),
-    () => undefined,
+  const putOff = ports.clock.alarm(Math.max(limits.runTimeoutMs - activeMs(job.events), 0), () =>
+    controller.abort(
+      new SluiceError('run.timed_out', `The run took longer than ${limits.runTimeoutMs} ms of active time.`),
+    ),
   );
   let atRest = false;
   try {
@@ -81,14 +78,11 @@ export async function executeRun(job: RunJob, deps: RunDeps): Promise<RunOutcome
     return await endAborted(thrown, deps);
   } finally {
     deps.signal.removeEventListener('abort', onAbort);
-    stopTimer.abort(ENDED);
+    putOff();
     // Whatever is still at work belongs to a run that has ended.
     if (!atRest) controller.abort(new SluiceError('run.cancelled', 'The run ended.'));
   }
 }
-
-/** What a timer is stopped with; made once, because an error is dear. */
-const ENDED = new Error('The run ended.');
 
 /** Where a run begins: its seed and its moment, as they were written down. */
 async function beginRun(
@@ -256,7 +250,7 @@ function runValues({ runId, versionId, resumeUrl }: RunJob, startedAt: string): 
 /** Says of step runs that were at work that they ended with the workflow they belong to. */
 function endAtWork({ runs }: ReturnType<typeof createRunState>, path: readonly string[], journal: Journal): void {
   for (const { stepId, iteration, attempts, outputs } of [...runs.values()].flat()) {
-    if (attempts === 0 || outputs.size > 0) continue;
+    if (attempts === 0 || Object.keys(outputs).length > 0) continue;
     journal.append({ type: 'step.skipped', stepId, iteration, reason: 'group_ended', ...pathField(path) });
   }
 }

@@ -53,13 +53,10 @@ export function recordAttempt(run: StepRun, attempt: number, execution: Executio
   run.attempts = attempt;
   if (!execution.journal.keeps('step.attempted')) return;
   const from: Delivery[] = [];
-  for (const input of run.inputs.values()) from.push(input.ref);
+  for (const input of run.inputs) from.push(input.ref);
   const fields = stepFields(run, attempt, execution.path);
   execution.journal.append({ ...fields, type: 'step.attempted', from }, at);
 }
-
-/** What a timer is stopped with; made once, because an error is dear. */
-const ENDED = new Error('The step ended.');
 
 /** The attempt, ended at its time limit. A step that never waits has no timer and no signal. */
 function limitTime(job: StepJob, execution: Execution): Outputs | Promise<Outputs> {
@@ -78,22 +75,23 @@ function limitTime(job: StepJob, execution: Execution): Outputs | Promise<Output
   }
   const ms = job.planned.timeoutMs === undefined ? execution.limits.stepTimeoutMs : job.planned.timeoutMs;
   if (ms === null) return outputs.finally(() => attempt.release());
-  const expired = createAttemptSignal(signal);
-  const timer = execution.ports.clock.limit(ms, expired.signal).then(() => {
-    const error = new SluiceError('step.timed_out', `Step ${job.run.stepId} took longer than ${ms} ms.`, {
-      advice: 'Raise its time limit, or let it do less at once.',
-      details: { timeoutMs: ms, stepId: job.run.stepId },
+  return new Promise((resolve, reject) => {
+    const putOff = execution.ports.clock.alarm(ms, () => {
+      const error = new SluiceError('step.timed_out', `Step ${job.run.stepId} took longer than ${ms} ms.`, {
+        advice: 'Raise its time limit, or let it do less at once.',
+        details: { timeoutMs: ms, stepId: job.run.stepId },
+      });
+      // Before whatever the attempt itself says to its end.
+      reject(error);
+      attempt.abort(error);
+      attempt.release();
     });
-    attempt.abort(error);
-    throw error;
-  });
-  // Whichever loses has nobody left to tell.
-  outputs.catch(() => undefined);
-  timer.catch(() => undefined);
-  return Promise.race([outputs, timer]).finally(() => {
-    attempt.release();
-    expired.release();
-    expired.abort(ENDED);
+    outputs
+      .finally(() => {
+        putOff();
+        attempt.release();
+      })
+      .then(resolve, reject);
   });
 }
 

@@ -132,9 +132,9 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
 
   function takeOutputs(run: StepRun, outputs: Outputs): void {
     if (run.loop) putInOrder(run.loop);
-    run.outputs = new Map(Object.entries(outputs));
+    run.outputs = outputs;
     if (start.stopAfter === run.stepId) keep(run.stepId, Object.values(outputs).flat());
-    else for (const [port, items] of run.outputs) deliver(run, port, items, run.scope);
+    else for (const port in outputs) deliver(run, port, outputs[port] ?? [], run.scope);
     release(run.scope);
   }
 
@@ -152,7 +152,7 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
     takeOutputs,
     /** What the run began with leaves its trigger. */
     open(): void {
-      const trigger = newStepRun(start.triggerStepId, 0, new Map(), state.root);
+      const trigger = newStepRun(start.triggerStepId, 0, [], state.root);
       state.add(trigger);
       state.root.live++;
       takeOutputs(trigger, { main: start.input });
@@ -161,12 +161,8 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
     openRun(pendings: readonly Pending[], iteration: number): StepRun {
       const first = pendings[0] as Pending;
       let scope = first.scope;
-      const inputs = new Map<string, Pending>();
-      for (const pending of pendings) {
-        inputs.set(pending.ref.port, pending);
-        if (pending.scope.depth > scope.depth) scope = pending.scope;
-      }
-      const run = newStepRun(first.to, iteration, inputs, scope);
+      for (const pending of pendings) if (pending.scope.depth > scope.depth) scope = pending.scope;
+      const run = newStepRun(first.to, iteration, pendings, scope);
       state.add(run);
       scope.live++;
       for (const pending of pendings) pending.scope.live--;
@@ -197,7 +193,7 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
           ...pathField(execution.path),
         });
       }
-      const items = [...run.inputs.values()].flatMap((input) =>
+      const items = run.inputs.flatMap((input) =>
         input.items.map((item, index): Item => ({ ...item, from: [[input.ref.port, index]] })),
       );
       takeOutputs(run, { [plan.steps.get(run.stepId)?.through ?? 'main']: items });

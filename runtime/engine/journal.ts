@@ -48,13 +48,12 @@ export function createJournal(
     keeps: (type) => !closed && kept(type),
     append(event: NewEvent, atMs = clock.now()) {
       const keep = !closed && kept(event.type);
-      const full = {
-        ...event,
-        runId: run.runId,
-        seq: keep ? ++seq : seq + 1,
-        at: timeOf(atMs),
-        fence: run.fence,
-      } as RunEvent;
+      // Whoever writes one down made it for this.
+      const full = event as unknown as RunEvent;
+      full.runId = run.runId;
+      full.seq = keep ? ++seq : seq + 1;
+      full.at = timeOf(atMs);
+      full.fence = run.fence;
       if (keep) sink.add(full);
       if (event.type === 'run.ended') closed = true;
       return full;

@@ -4,7 +4,7 @@ import type { Execution, Outputs } from './attempt.ts';
 import { createAttemptSignal } from './attemptSignal.ts';
 import { CallSite } from './call.ts';
 import type { PlannedStep } from './plan.ts';
-import type { LoopState, StepRun } from './runState.ts';
+import { inputOn, type LoopState, type StepRun } from './runState.ts';
 
 /**
  * Makes a step run one that hands out its items in batches: a loop, a map or a group. A config that cannot be read is kept
@@ -63,7 +63,7 @@ export function loopOutputs(planned: PlannedStep, run: StepRun): Outputs {
 }
 
 function loopItems(run: StepRun): Item[] {
-  return run.inputs.get('main')?.items ?? [];
+  return inputOn(run, 'main')?.items ?? [];
 }
 
 /** What came back to a map, in the order of what it handed out, whichever batch ended first. */

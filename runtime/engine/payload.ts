@@ -15,9 +15,7 @@ export const MOST_NESTED = 150;
 export function toPayload(items: Item[], limits: RunLimits, blobs: Blobs): Payload | Promise<Payload> {
   const size = sizeOf(items, limits.inlineBytes);
   if (size <= limits.inlineBytes) {
-    const payload = { items };
-    sizes.set(payload, size);
-    return payload;
+    return { items, [SIZE]: size } as Payload;
   }
   for (const item of items) checkNesting(item.json);
   const bytes = new TextEncoder().encode(JSON.stringify(items));
@@ -25,13 +23,13 @@ export function toPayload(items: Item[], limits: RunLimits, blobs: Blobs): Paylo
   return blobs.put(bytes).then((blob) => ({ blob, bytes: bytes.length, count: items.length }));
 }
 
-/** Sizes of inline payloads, so that nobody need measure them again. */
-const sizes = new WeakMap<Payload, number>();
+/** The size of an inline payload, so that nobody need measure it again. JSON leaves it out. */
+const SIZE = Symbol('size');
 
 /** About how many bytes a payload takes in its event. */
 export function payloadBytes(payload: Payload): number {
   if (!('items' in payload)) return 100;
-  return sizes.get(payload) ?? sizeOf(payload.items, Number.POSITIVE_INFINITY);
+  return (payload as { [SIZE]?: number })[SIZE] ?? sizeOf(payload.items, Number.POSITIVE_INFINITY);
 }
 
 /**

@@ -23,8 +23,10 @@ export type Pending = { to: string; ref: Delivery; items: Item[]; scope: WorkSco
 export type StepRun = {
   stepId: string;
   iteration: number;
-  inputs: Map<string, Pending>;
-  outputs: Map<string, Item[]>;
+  /** The deliveries it took, one for each port; no map, since most have one. */
+  inputs: readonly Pending[];
+  /** The lists that left it, by port. */
+  outputs: Readonly<Record<string, Item[]>>;
   scope: WorkScope;
   /** Attempts recorded before this process took over. */
   attempts: number;
@@ -74,7 +76,7 @@ export function createRunState(): RunState {
   function follow(ref: Delivery, index: number, stepId: string, depth: number): Item | undefined {
     const source = find(ref.stepId, ref.iteration);
     if (!source || depth > 10_000) return undefined;
-    const list = ref.batch === undefined ? source.outputs.get(ref.outPort) : source.loop?.batches[ref.batch];
+    const list = ref.batch === undefined ? source.outputs[ref.outPort] : source.loop?.batches[ref.batch];
     const item = list?.[index];
     if (!item || source.stepId === stepId) return item;
     for (const [port, from] of origins(item)) {
@@ -84,7 +86,7 @@ export function createRunState(): RunState {
         if (found) return found;
         continue;
       }
-      const input = source.inputs.get(port);
+      const input = inputOn(source, port);
       const found = input && follow(input.ref, from, stepId, depth + 1);
       if (found) return found;
     }
@@ -102,7 +104,7 @@ export function createRunState(): RunState {
     latest: (stepId) => runs.get(stepId)?.at(-1),
     nextIteration: (stepId) => runs.get(stepId)?.length ?? 0,
     origin(run, port, index, stepId) {
-      const input = run.inputs.get(port);
+      const input = inputOn(run, port);
       return input && follow(input.ref, index, stepId, 0);
     },
   };
@@ -143,13 +145,22 @@ export function groupAround(scope: WorkScope): WorkScope | undefined {
   return undefined;
 }
 
+/** What a step run has given before it ended. */
+const NOTHING: StepRun['outputs'] = Object.freeze({});
+
+/** The delivery that a step run took on a port. */
+export function inputOn({ inputs }: StepRun, port: string): Pending | undefined {
+  for (const pending of inputs) if (pending.ref.port === port) return pending;
+  return undefined;
+}
+
 /** A step run that has not begun. */
-export function newStepRun(stepId: string, iteration: number, inputs: Map<string, Pending>, scope: WorkScope): StepRun {
+export function newStepRun(stepId: string, iteration: number, inputs: readonly Pending[], scope: WorkScope): StepRun {
   return {
     stepId,
     iteration,
     inputs,
-    outputs: new Map(),
+    outputs: NOTHING,
     scope,
     attempts: 0,
     failures: 0,

@@ -1,7 +1,7 @@
 import type { Scope, StepView } from '#shared/expression/expression.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import type { Execution } from './attempt.ts';
-import type { RunState, StepRun } from './runState.ts';
+import { inputOn, type RunState, type StepRun } from './runState.ts';
 import type { Seeded } from './seeded.ts';
 
 /** What the expressions and scripts of a step run see; `json` and `itemIndex` move from item to item. */
@@ -12,14 +12,14 @@ export function createScopes(
   const { steps, byName } = execution.plan;
   const idOf = (ref: string) => (steps.has(ref) ? ref : byName.get(ref));
 
-  const portOf = (run: StepRun) => (run.inputs.has('main') ? 'main' : (run.inputs.keys().next().value ?? 'main'));
+  const portOf = (run: StepRun) => (inputOn(run, 'main') ? 'main' : (run.inputs[0]?.ref.port ?? 'main'));
 
   const scopeOf = (run: StepRun, seeded: Seeded): Scope => {
     const port = portOf(run);
     const scope: Scope = {
       json: {},
       itemIndex: 0,
-      items: run.inputs.get(port)?.items ?? [],
+      items: inputOn(run, port)?.items ?? [],
       step(ref): StepView | undefined {
         const id = idOf(ref);
         if (id === undefined) return undefined;
@@ -40,7 +40,7 @@ export function createScopes(
   const originsOf = (run: StepRun, ref: string) => {
     const port = portOf(run);
     const id = idOf(ref);
-    const items = run.inputs.get(port)?.items ?? [];
+    const items = inputOn(run, port)?.items ?? [];
     return items.map((_item, index) => (id === undefined ? undefined : state.origin(run, port, index, id)));
   };
 
@@ -50,7 +50,7 @@ export function createScopes(
 /** What left a step run by its first port that gave something. */
 function mainItems(run: StepRun | undefined): readonly Item[] {
   if (!run) return [];
-  const main = run.outputs.get('main');
+  const main = run.outputs.main;
   if (main) return main;
-  return [...run.outputs.values()].find((items) => items.length > 0) ?? [];
+  return Object.values(run.outputs).find((items) => items.length > 0) ?? [];
 }

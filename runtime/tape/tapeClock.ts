@@ -14,6 +14,8 @@ export function createTapeClock(start: number): TapeClock {
       signal?.throwIfAborted();
       now += ms;
     },
+    // No work is too long.
+    alarm: () => () => undefined,
     limit(ms, signal) {
       if (ms === 0) return new Promise((resolve) => setImmediate(resolve));
       return new Promise((_resolve, reject) => {

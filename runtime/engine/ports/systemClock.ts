@@ -1,7 +1,15 @@
 import type { Clock } from './ports.ts';
 
 /** The machine's own time. A sleep keeps no process alive by itself. */
-export const systemClock: Clock = { now: () => Date.now(), sleep, limit: sleep };
+export const systemClock: Clock = { now: () => Date.now(), sleep, limit: sleep, alarm };
+
+/** Longer timers overflow to 1 ms. */
+const LONGEST_MS = 2_147_483_647;
+
+function alarm(ms: number, ring: () => void): () => void {
+  const timer = setTimeout(ring, Math.min(ms, LONGEST_MS));
+  return () => clearTimeout(timer);
+}
 
 function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -18,8 +26,7 @@ function sleep(ms: number, signal?: AbortSignal): Promise<void> {
         signal?.removeEventListener('abort', onAbort);
         resolve();
       },
-      // Longer timers overflow to 1 ms.
-      Math.min(ms, 2_147_483_647),
+      Math.min(ms, LONGEST_MS),
     );
     signal?.addEventListener('abort', onAbort, { once: true });
   });

@@ -14,5 +14,6 @@ export function createVirtualClock(start: number): Clock {
       now += ms;
     },
     limit: systemClock.limit,
+    alarm: systemClock.alarm,
   };
 }
