@@ -86,7 +86,7 @@ export function createWorld({
       },
     },
     mail: {
-      async send({ files: refs, onAmbiguous: _, ...message }) {
+      async send({ files: refs, ...message }) {
         if (!mail) throw new TypeError('This world has no mail.');
         const read = refs.map(async ({ blob, name = 'file', mime }) => {
           const bytes = await files.read({ blob, mime, bytes: 0 });

@@ -13,6 +13,9 @@ import type { SqlRequest, SqlResult } from '../engine/ports/sql.ts';
  */
 export type Effect = 'pure' | 'idempotent' | 'keyed' | 'unsafe';
 
+/** What follows where an effect may have happened and nobody knows. */
+export type OnAmbiguous = 'retry' | 'ask' | 'fail';
+
 /** An outside system: where it may be called, what it needs, and how a request is signed. */
 export type Connector<C extends z.ZodObject = z.ZodObject> = {
   name: string;
@@ -132,7 +135,7 @@ export type StepSql = {
 
 export type StepMail = {
   /** Hands one message to the mail server of the step's connection: an `unsafe` effect. @throws as MailPort does */
-  send(message: MailMessage & { files: FileRef[]; onAmbiguous?: 'retry' | 'ask' | 'fail' }): Promise<MailReply>;
+  send(message: MailMessage & { files: FileRef[] }): Promise<MailReply>;
 };
 
 /** What is done with the key of a step's connection. Bytes in, bytes out; the key itself never comes to the step. */
@@ -197,7 +200,7 @@ type Common<C extends z.ZodObject> = {
   icon: string;
   effect: Effect | ((config: z.infer<C>) => Effect);
   /** What to do when an effect may have happened. Default: `ask` for unsafe, else `retry`. */
-  onAmbiguous?: 'retry' | 'ask' | 'fail';
+  onAmbiguous?: OnAmbiguous | ((config: z.infer<C>) => OnAmbiguous);
   connector?: Connector;
   /** Default `['main']`; none for a trigger. */
   inputs?: string[];

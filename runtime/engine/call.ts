@@ -28,6 +28,7 @@ import { mailOf } from './mailCalls.ts';
 import { checkConfig } from './plan.ts';
 import type { Hashing } from './ports/ports.ts';
 import { redactRequest, redactSecrets } from './ports/redact.ts';
+import { onAmbiguousOf } from './retries.ts';
 import type { StepRun } from './runState.ts';
 import { createSeeded, type Seeded } from './seeded.ts';
 import { sqlOf } from './sqlCalls.ts';
@@ -106,13 +107,7 @@ export class CallSite {
     return this.call;
   }
 
-  perform<T extends Json>(
-    kind: EffectKind,
-    request: Json,
-    cls: Effect,
-    act: (key: string) => Promise<T> | T,
-    onAmbiguous?: 'retry' | 'ask' | 'fail',
-  ) {
+  perform<T extends Json>(kind: EffectKind, request: Json, cls: Effect, act: (key: string) => Promise<T> | T) {
     const { journal, memory, ports } = this.execution;
     const { planned, attempt, run } = this.job;
     return doEffect<T>(
@@ -120,7 +115,7 @@ export class CallSite {
         no: `${this.itemIndex}.${this.effects++}`,
         kind,
         effect: cls,
-        onAmbiguous: onAmbiguous ?? planned.type.onAmbiguous ?? (cls === 'unsafe' ? 'ask' : 'retry'),
+        onAmbiguous: onAmbiguousOf(planned) ?? (cls === 'unsafe' ? 'ask' : 'retry'),
         request,
         perform: act,
       },
@@ -136,13 +131,17 @@ function pointAt(scope: Scope, item: Item, index: number): void {
   scope.itemIndex = index;
 }
 
+const NO_FIELDS: JsonObject = Object.freeze({}) as JsonObject;
+const NO_ITEM: Item = Object.freeze({ json: NO_FIELDS });
+const NO_LISTS: Record<string, Item[]> = Object.freeze({});
+
 /** The `Call` of a step, with what `run` and `runAll` get besides. */
 class StepCall implements Call {
   readonly #site: CallSite;
   // Set before the step is called; which of them, its kind decides.
-  config: JsonObject = {};
-  item: Item = { json: {} };
-  inputs: Record<string, Item[]> = {};
+  config: JsonObject = NO_FIELDS;
+  item: Item = NO_ITEM;
+  inputs: Record<string, Item[]> = NO_LISTS;
 
   constructor(site: CallSite) {
     this.#site = site;

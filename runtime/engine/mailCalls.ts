@@ -10,7 +10,7 @@ export function mailOf(site: CallSite): StepMail {
   const { stepId } = job.run;
   const { step } = job.planned;
   return {
-    async send({ files, onAmbiguous, ...message }) {
+    async send({ files, ...message }) {
       const { mail, blobs } = execution.ports;
       if (!mail) {
         throw new SluiceError('host.not_supported', 'Mail cannot be sent from here.', {
@@ -33,7 +33,7 @@ export function mailOf(site: CallSite): StepMail {
         );
         return mail.send({ ...message, files: read }, { stepId, connection, effectKey, signal: attempt.signal });
       };
-      const given = await site.perform<Json>('mail', shown, 'unsafe', send, onAmbiguous);
+      const given = await site.perform<Json>('mail', shown, 'unsafe', send);
       const listOf = (value: Json | undefined) => (Array.isArray(value) ? value.map(String) : []);
       if (!isJsonObject(given)) return { messageId: '', accepted: [], rejected: [] };
       const { messageId, accepted, rejected } = given;

@@ -1,4 +1,5 @@
 import type { SluiceError } from '#shared/error.ts';
+import type { OnAmbiguous } from '../connectors/stepType.ts';
 import type { StepJob } from './attempt.ts';
 
 /** Tries after the first, and the pauses between, where a step says nothing (domain.md 10). */
@@ -11,8 +12,9 @@ export type Verdict = { next: 'again'; delayMs: number } | { next: 'ask' } | { n
 export function afterError(job: StepJob, error: SluiceError): Verdict {
   const { planned, run } = job;
   // It may have happened, and twice would be wrong: a person decides.
-  if (error.retry === 'ifSafe' && isUnsafe(job) && planned.type.onAmbiguous !== 'retry') {
-    return { next: planned.type.onAmbiguous === 'fail' ? 'give_up' : 'ask' };
+  if (error.retry === 'ifSafe' && isUnsafe(job)) {
+    const wish = onAmbiguousOf(planned) ?? 'ask';
+    if (wish !== 'retry') return { next: wish === 'fail' ? 'give_up' : 'ask' };
   }
   const delayMs = error.retry === 'no' ? undefined : nextDelay(job, run.failures, error.retry === 'yes');
   return delayMs === undefined ? { next: 'give_up' } : { next: 'again', delayMs };
@@ -21,6 +23,12 @@ export function afterError(job: StepJob, error: SluiceError): Verdict {
 /** Whether the step is not done with this failure. */
 export function willTryAgain(job: StepJob, error: SluiceError): boolean {
   return afterError(job, error).next !== 'give_up';
+}
+
+/** What a step type wants done where it may have happened; a literal field of the config decides it for some. */
+export function onAmbiguousOf({ type, constant, step }: StepJob['planned']): OnAmbiguous | undefined {
+  const { onAmbiguous } = type;
+  return typeof onAmbiguous === 'function' ? onAmbiguous(constant ?? step.config) : onAmbiguous;
 }
 
 /** Whether the effect that failed must not be repeated; a config decides it for some step types. */

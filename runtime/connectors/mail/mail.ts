@@ -14,6 +14,7 @@ export const send = defineStepType({
   category: 'network',
   icon: 'mail',
   effect: 'unsafe',
+  onAmbiguous: ({ onAmbiguous = 'ask' }) => onAmbiguous,
   connector: smtp,
   mode: 'each',
   // Messages that have to wait for their turn wait here.
@@ -60,7 +61,7 @@ export const send = defineStepType({
   output: z.looseObject({
     sent: z.object({ messageId: z.string(), accepted: z.array(z.string()), rejected: z.array(z.string()) }),
   }),
-  async run({ item, config: { attachments, ...message }, mail }) {
+  async run({ item, config: { attachments, onAmbiguous: _, ...message }, mail }) {
     const files = attachments.map((name) => {
       const file = fileOf(item, name);
       return { ...file, name: file.name ?? name };
