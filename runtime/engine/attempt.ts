@@ -1,7 +1,7 @@
 import type { BoundConnection } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Scope } from '#shared/expression/expression.ts';
-import type { Json, JsonObject } from '#shared/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import type { Answer, StepError } from '#shared/run/events.ts';
 import type { Item, Settings, Tree } from '#shared/workflow/tree.ts';
 import type { Call } from '../connectors/stepType.ts';
@@ -96,7 +96,7 @@ class EachAttempt {
   readonly #job: StepJob;
   readonly #site: CallSite;
   readonly #items: readonly Item[];
-  readonly #out: Item[] = [];
+  #out: Item[] | undefined;
   #failed: Item[] | undefined;
 
   constructor(job: StepJob, execution: Execution, signal: AttemptSignal) {
@@ -115,9 +115,23 @@ class EachAttempt {
         continue;
       }
       if (result instanceof Promise) return this.#wait(result, index);
-      addItems(this.#out, result, index, this.#items[index]);
+      this.#accept(result, index);
     }
-    return this.#failed ? { main: this.#out, error: this.#failed } : { main: this.#out };
+    const main = this.#out ?? [];
+    return this.#failed ? { main, error: this.#failed } : { main };
+  }
+
+  #accept(result: Json | undefined, index: number): void {
+    const source = this.#items[index];
+    // A list that is made with its first item takes no room for more than that.
+    if (this.#out === undefined && isJsonObject(result)) {
+      const item: Item = { json: result, from: index };
+      if (source?.binary) item.binary = source.binary;
+      this.#out = [item];
+      return;
+    }
+    this.#out ??= [];
+    addItems(this.#out, result, index, source);
   }
 
   #attempt(index: number): Json | undefined | Promise<Json | undefined> {
@@ -131,7 +145,7 @@ class EachAttempt {
   #wait(result: Promise<Json | undefined>, index: number): Promise<Outputs> {
     return result.then(
       (value) => {
-        addItems(this.#out, value, index, this.#items[index]);
+        this.#accept(value, index);
         return this.from(index + 1);
       },
       (thrown: unknown) => {
@@ -153,6 +167,7 @@ class EachAttempt {
     const item = this.#items[index] as Item;
     this.#failed ??= planned.step.onError === 'port' ? [] : undefined;
     const wire = { ...error.toWire(), stepId: run.stepId };
+    this.#out ??= [];
     takeFailure(planned, item, index, wire, this.#out, this.#failed ?? []);
   }
 }

@@ -55,7 +55,7 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
     signal.addEventListener('abort', onAbort);
 
     /** Work that takes time; when it is done, others can go on. A bug in what follows breaks the run, not the process. */
-    function whenDone<T>(promise: Promise<T>, then: (value: T) => void): void {
+    function whenDone<T>(promise: Promise<T>, then: (value: T) => unknown): void {
       working++;
       promise
         .then((value) => {
@@ -84,13 +84,11 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
         fail(error);
         return;
       }
-      active.add(run);
       recordAttempt(run, 1, execution);
       finish(run, failRun(run, 1, error, execution));
     }
 
     function launch(planned: PlannedStep, run: StepRun): void {
-      active.add(run);
       const given = start.given?.[run.stepId];
       if (given) takeGiven(run, given);
       else if (planned.type.control) beginLoop(planned, run);
@@ -98,6 +96,7 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
     }
 
     function beginLoop(planned: PlannedStep, run: StepRun): void {
+      active.add(run);
       recordAttempt(run, 1, execution);
       openLoop(planned, run, execution);
       idleLoops.push(run);
@@ -110,14 +109,19 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
     }
 
     function settle(run: StepRun, result: StepResult | Promise<StepResult>): void {
-      if (!(result instanceof Promise)) finish(run, result);
-      else if (!groupAround(run.scope)) whenDone(result, (value) => finish(run, value));
+      if (!(result instanceof Promise)) {
+        finish(run, result);
+        return;
+      }
+      // What is done at once is never seen at work.
+      active.add(run);
+      if (!groupAround(run.scope)) whenDone(result, (value) => finish(run, value));
       else {
         const kept = result.catch((thrown: unknown) => {
           if (isOver(run)) return undefined;
           throw thrown;
         });
-        whenDone(kept, (value) => value && finish(run, value));
+        whenDone(kept, (value) => value && !isOver(run) && finish(run, value));
       }
     }
 
@@ -173,7 +177,7 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
     }
 
     function finish(run: StepRun, result: StepResult): void {
-      if (ended || isOver(run)) return;
+      if (ended) return;
       if (result.status === 'waiting') {
         active.delete(run);
         waiting.set(run, result.waits);
@@ -186,7 +190,8 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
               (outputs) => () => succeed(run, result.outputs, outputs),
               (thrown: unknown) => () => refuseOutput(run, thrown),
             );
-            whenDone(kept, (next) => next());
+            active.add(run);
+            whenDone(kept, (next) => !isOver(run) && next());
           } else succeed(run, result.outputs, payloads);
         } catch (thrown) {
           refuseOutput(run, thrown);
@@ -195,7 +200,7 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
     }
 
     function succeed(run: StepRun, outputs: Outputs, payloads: Record<string, Payload> | undefined): void {
-      if (ended || isOver(run)) return;
+      if (ended) return;
       if (payloads) {
         const fields = stepFields(run, Math.max(run.attempts, 1), execution.path);
         const pinned = start.given?.[run.stepId] ? { pinned: true as const } : undefined;

@@ -4,6 +4,7 @@ import type { Execution, Outputs } from './attempt.ts';
 import { createJoins } from './joins.ts';
 import { putInOrder } from './loop.ts';
 import type { PlannedStep } from './plan.ts';
+import { createQueue } from './queue.ts';
 import {
   batchScope,
   isInside as isInsideOf,
@@ -48,7 +49,7 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
   const { plan, journal } = execution;
   const joins = createJoins(plan);
   /** Deliveries that start a step run each, in order. */
-  const ready: Pending[] = [];
+  const ready = createQueue<Pending>();
   /** Step runs that a process left unfinished. */
   const again: StepRun[] = [];
   /** Loops whose batch has ended. */
@@ -117,7 +118,7 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
     const drop = <T>(list: T[], matches: (one: T) => boolean) => {
       for (let index = list.length - 1; index >= 0; index--) if (matches(list[index] as T)) list.splice(index, 1);
     };
-    drop(ready, ({ scope }) => isInside(scope));
+    while (ready.take(({ scope }) => isInside(scope)));
     drop(again, ({ scope }) => isInside(scope));
     drop(idleLoops, ({ scope }) => isInside(scope));
     while (joins.remove(({ scope }) => isInside(scope)));

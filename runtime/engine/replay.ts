@@ -98,11 +98,8 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
 
   /** Steps that are switched off leave no event; their items went straight on. */
   function settleDisabled(): void {
-    for (let index = 0; index < graph.ready.length; index++) {
-      const pending = graph.ready[index] as Pending;
-      if (!plan.steps.get(pending.to)?.step.disabled) continue;
-      graph.ready.splice(index, 1);
-      index = -1;
+    const isDisabled = ({ to }: Pending) => plan.steps.get(to)?.step.disabled === true;
+    for (let pending = graph.ready.take(isDisabled); pending; pending = graph.ready.take(isDisabled)) {
       graph.passThrough(graph.openRun([pending], state.nextIteration(pending.to)));
     }
   }
@@ -124,7 +121,6 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
       pending.ref.iteration === ref.iteration &&
       pending.ref.outPort === ref.outPort &&
       pending.ref.batch === ref.batch;
-    const index = graph.ready.findIndex(matches);
-    return index >= 0 ? graph.ready.splice(index, 1)[0] : graph.joins.remove(matches);
+    return graph.ready.take(matches) ?? graph.joins.remove(matches);
   }
 }
