@@ -40,11 +40,10 @@ export function createIsolateHost(): ScriptHost {
     const world = (): World => {
       const context = isolate.createContextSync();
       const made = harness.runSync(context, { reference: true }) as Reference<Record<string, unknown>>;
-      return {
-        context,
-        prepare: made.getSync('prepare', { reference: true }),
-        run: made.getSync('run', { reference: true }),
-      };
+      const prepare = made.getSync('prepare', { reference: true }) as Reference<unknown>;
+      const run = made.getSync('run', { reference: true }) as Reference<unknown>;
+      made.release();
+      return { context, prepare, run };
     };
     return {
       isolate,
@@ -109,13 +108,14 @@ export function createIsolateHost(): ScriptHost {
     const wall = setTimeout(() => stop(tooLong(`${limits.wallMs} ms`)), limits.wallMs);
 
     let world: World | undefined;
+    let fn: Reference<unknown> | undefined;
     try {
       world = current.spare ?? current.world();
       current.spare = undefined;
       if (usesDates(head)) current.addDates(world.context);
       // Our own part is done at once; what the code itself does runs beside us, so that it can be watched.
       world.prepare.applySync(undefined, [input]);
-      const fn = await loadProgram(isolate, world.context, head, program);
+      fn = await loadProgram(isolate, world.context, head, program);
       const text: unknown = await world.run.apply(undefined, [fn.derefInto()], {
         result: { promise: true, copy: true },
       });
@@ -126,6 +126,7 @@ export function createIsolateHost(): ScriptHost {
       if (stopped) return fail(stopped);
       if (thrown instanceof SyntaxFailure) return fail(notCompiled(thrown));
       const message = thrown instanceof Error ? thrown.message : String(thrown);
+      if (message === 'Script execution timed out.') return fail(tooLong(`${limits.cpuMs} ms`));
       if (isolate.isDisposed) return fail(tooMuchMemory(limits.memoryMb));
       const failure = thrown as Thrown;
       if (failure.name === 'SyntaxError') return fail(syntaxError(message, failure.stack ?? '', program));
@@ -133,7 +134,8 @@ export function createIsolateHost(): ScriptHost {
     } finally {
       clearInterval(watch);
       clearTimeout(wall);
-      if (!isolate.isDisposed) world?.context.release();
+      // A reference that is left to our garbage collector keeps the whole context alive until then.
+      if (!isolate.isDisposed) for (const held of [fn, world?.prepare, world?.run, world?.context]) held?.release();
       busy = false;
       setImmediate(makeSpare);
     }

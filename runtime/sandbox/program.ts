@@ -6,7 +6,7 @@ import type { ScriptHead } from './script.ts';
 /** A script and what it imports, compiled. */
 export type Program = { files: Map<string, Compiled>; main: Compiled };
 
-type Code = Pick<ScriptHead, 'language' | 'kind' | 'source' | 'path' | 'files'>;
+type Code = Pick<ScriptHead, 'language' | 'kind' | 'source' | 'path' | 'files' | 'limits'>;
 
 /**
  * Compiles a script; what it imports follows when it is loaded.
@@ -29,10 +29,12 @@ export async function loadProgram(
   head: Code,
   program: Program,
 ): Promise<Reference<unknown>> {
-  const { kind, path } = head;
+  const { kind, path, limits } = head;
   if (kind === 'body') {
     const script = isolate.compileScriptSync(program.main.code, { filename: path });
-    const reference = (await script.run(context, { reference: true })) as Reference<unknown>;
+    // What is run here is the making of a function, so it may be waited for; code that closes the function early and goes
+    // on by itself is stopped.
+    const reference = script.runSync(context, { reference: true, timeout: limits.cpuMs }) as Reference<unknown>;
     script.release();
     return reference;
   }

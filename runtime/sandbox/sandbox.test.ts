@@ -156,6 +156,7 @@ test('a loop without an end is stopped, awaited or not, and the next call works'
   expect((await failure('for (;;) {}\nexport default () => 1', { limits: quick, kind: 'module' })).code).toBe(
     'code.timed_out',
   );
+  expect((await failure('}); for (;;) {} (async function () {', { limits: quick })).code).toBe('code.timed_out');
   expect((await failure('return ("a".repeat(40) + "!").match(/^(a+)+$/)', { limits: quick })).code).toBe(
     'code.timed_out',
   );
