@@ -4,6 +4,9 @@ import type { StepMail } from '../connectors/stepType.ts';
 import { boundConnection, type CallSite } from './call.ts';
 import { redactSecrets } from './ports/redact.ts';
 
+/** Looked at before the files are read. */
+const MOST_ATTACHED = 20 * 1024 * 1024;
+
 /** How a step sends mail. Files of items are read when they are sent; the journal holds their names. */
 export function mailOf(site: CallSite): StepMail {
   const { execution, job, attempt } = site;
@@ -22,6 +25,13 @@ export function mailOf(site: CallSite): StepMail {
         { ...message, files, connection: name ?? null } as unknown as Json,
         execution.secrets,
       );
+      const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+      if (bytes > MOST_ATTACHED) {
+        throw new SluiceError('limit.exceeded', `The files have ${bytes} bytes; a message takes ${MOST_ATTACHED}.`, {
+          advice: 'Send several messages, or put a link to the files into the text.',
+          details: { bytes, limit: MOST_ATTACHED, stepId },
+        });
+      }
       const send = async (effectKey: string): Promise<Json> => {
         const connection = name === undefined ? undefined : boundConnection(execution, name, stepId);
         const read = await Promise.all(

@@ -1,4 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { SqlPort, SqlRequest } from '#runtime/engine/ports/sql.ts';
 import { createPostgresPort } from '#runtime/engine/ports/sqlPostgres.ts';
@@ -293,4 +298,54 @@ test('in a container it goes through the proxy alone, which may refuse', async (
   await inside.close();
   proxy.closeAllConnections();
   proxy.close();
+});
+
+/** A certificate of nobody but itself, for `localhost`; undefined where there is no program to make one. */
+function makeCertificate(): { key: string; cert: string } | undefined {
+  const dir = mkdtempSync(join(tmpdir(), 'certificate-'));
+  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2'];
+  try {
+    execFileSync(
+      'openssl',
+      ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, ...subject],
+      { stdio: 'ignore' },
+    );
+    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+  } catch {
+    return undefined;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+test('an encrypted server must prove who it is, unless that is given up', async ({ skip }) => {
+  const certificate = makeCertificate();
+  if (!certificate) return skip('There is no openssl here.');
+  // The database's own side of the protocol, before the database: asked for encryption, it says yes.
+  const server = net.createServer((near) => {
+    near.once('data', () => {
+      near.write('S');
+      const secure = new TLSSocket(near, { isServer: true, ...certificate });
+      const far = net.connect(database.owner.port, database.owner.host);
+      for (const socket of [secure, far]) socket.on('error', () => {});
+      secure.pipe(far).pipe(secure);
+    });
+    near.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port: at } = server.address() as net.AddressInfo;
+  const ask = (change: object) => {
+    const connection = { ...bound, secret: { ...bound.secret, host: 'localhost', port: at, ...change } };
+    return run({ access: 'read', statements: one('SELECT 1 AS n') }, { connection });
+  };
+  expect(await ask({ tls: 'verify', ca: certificate.cert })).toEqual([{ rows: [{ n: 1 }], changed: 0 }]);
+  expect(await ask({ tls: 'encrypt' })).toEqual([{ rows: [{ n: 1 }], changed: 0 }]);
+  await expect(ask({ tls: 'verify' })).rejects.toMatchObject({ code: 'connector.rejected' });
+  await expect(ask({ tls: 'verify', ca: certificate.cert, host: '127.0.0.1' })).rejects.toMatchObject({
+    code: 'connector.rejected',
+  });
+  await port.close();
+  port = createPostgresPort({ env: {} });
+  server.close();
 });

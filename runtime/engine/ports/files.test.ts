@@ -138,6 +138,14 @@ test('a process killed at any moment while it appends leaves each line once or n
   expect(lines).toEqual(lines.map((_, index) => `line ${index}`));
 });
 
+test('what was left of a write that was never written down is cleared away', async () => {
+  openFiles().close();
+  writeFileSync(join(dir, 'files.pending', 'a'.repeat(64)), 'left over');
+  const files = openFiles();
+  expect(readdirSync(join(dir, 'files.pending'))).toEqual([]);
+  expect(await files.list('')).toEqual([]);
+});
+
 test('two processes that append at once lose nothing of each other', async () => {
   const [one, two] = [openFiles(), openFiles()];
   for (let n = 0; n < 20; n++)

@@ -170,7 +170,13 @@ export function openProjectFiles(dir: string, { maxBytes, now = Date.now }: Proj
   }
 
   const sizeOf = (place: string) => lstatSync(place, { throwIfNoEntry: false })?.size;
-  guard(() => log.locked(settle));
+  guard(() =>
+    log.locked(() => {
+      settle();
+      // Written for what was never written down: nobody will ask for it.
+      for (const name of readdirSync(pendingDir)) rmSync(join(pendingDir, name), { force: true });
+    }),
+  );
 
   return {
     async load(path) {
