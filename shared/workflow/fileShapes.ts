@@ -64,10 +64,20 @@ export function workflowTextual(catalog: StepCatalog): (first: Json) => JsonObje
       if (info) fields.config = info.configSchema;
       steps[id] = { properties: fields };
     }
-    const settings = textFields('timezone', 'concurrencyKey', 'durability', 'logLevel', 'keep');
+    const settings = textFields(
+      'timezone',
+      'concurrencyKey',
+      'priority',
+      'errorWorkflow',
+      'durability',
+      'logLevel',
+      'keep',
+    );
+    const keyed = { properties: textFields('key') };
+    const limits = { rate: keyed, throttle: keyed, debounce: keyed, singleton: keyed, idempotency: keyed };
     const properties: JsonObject = {
       ...textFields('id', 'name'),
-      settings: { properties: { ...settings, rate: { properties: textFields('key') } } },
+      settings: { properties: { ...settings, ...limits } },
       steps: { properties: steps },
       edges: { items: TEXT },
     };

@@ -4,6 +4,7 @@ import canonicalize from 'canonicalize';
 import { isExpression } from '../expression/source.ts';
 import type { Hash } from '../ids.ts';
 import { isJsonObject, type Json } from '../json.ts';
+import { settingExpressions } from './settingExpressions.ts';
 import type { Step, Tree, Workflow } from './tree.ts';
 
 /** SHA-256 of bytes, or of a text's UTF-8, as 64 lower-case hex digits. */
@@ -95,7 +96,7 @@ export function execTree(tree: Tree): Json {
 function expressionsOf(workflow: Workflow): string[] {
   const found: string[] = [];
   for (const step of Object.values(workflow.steps)) collect(step.config, found);
-  if (workflow.settings.concurrencyKey !== undefined) found.push(workflow.settings.concurrencyKey);
+  for (const { text } of settingExpressions(workflow.settings)) found.push(text);
   return found;
 }
 

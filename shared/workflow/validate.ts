@@ -2,6 +2,7 @@ import { nearest } from '../expression/nearest.ts';
 import { isTimezone } from '../schedule/next.ts';
 import type { StepCatalog } from './catalog.ts';
 import type { Problem } from './problem.ts';
+import { settingExpressions } from './settingExpressions.ts';
 import type { Sources } from './sources.ts';
 import type { Tree, Workflow } from './tree.ts';
 import { checkEdges, checkReach } from './validateEdges.ts';
@@ -81,8 +82,21 @@ function validateWorkflow(workflow: Workflow, tree: Tree, catalog: StepCatalog, 
   const known = namesOf(tree, workflow);
   checkNames(steps, report);
   for (const [stepId, step] of steps) checkStep(stepId, step, tree, catalog, known, report);
-  const { concurrencyKey } = workflow.settings;
-  if (concurrencyKey !== undefined) checkExpressions(concurrencyKey, ['settings', 'concurrencyKey'], known, report);
+  for (const { path, text } of settingExpressions(workflow.settings)) {
+    checkExpressions(text, ['settings', ...path], known, report);
+  }
+  const { errorWorkflow } = workflow.settings;
+  if (errorWorkflow !== undefined && !Object.hasOwn(tree.workflows, errorWorkflow)) {
+    report(
+      { path: ['settings', 'errorWorkflow'] },
+      {
+        code: 'workflow.not_found',
+        field: 'settings.errorWorkflow',
+        message: `The error workflow "${errorWorkflow}" is not there.`,
+        advice: 'Write the id of a workflow of this project.',
+      },
+    );
+  }
   checkEdges(workflow, catalog, report);
   checkReach(workflow, catalog, report);
 }

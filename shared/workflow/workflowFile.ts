@@ -4,6 +4,7 @@ import { isJsonObject, type Json, type JsonObject } from '../json.ts';
 import { type StepCatalog, stepTypeInfo } from './catalog.ts';
 import { edgeText, parseEdgeText } from './edgeText.ts';
 import { SETTING_FIELDS, STEP_FIELDS } from './fileShapes.ts';
+import { SETTING_EXPRESSIONS } from './settingExpressions.ts';
 import { DEFAULT_SETTINGS, type Step, type Workflow } from './tree.ts';
 
 const plain = (fields: Record<string, unknown>): JsonObject =>
@@ -117,7 +118,13 @@ export function workflowFromDisk(
 
 function fillSettings(settings: Json | undefined, stepOf: NameLookup): JsonObject {
   const filled = plain({ ...DEFAULT_SETTINGS, ...(isJsonObject(settings) ? settings : {}) });
-  if (typeof filled.concurrencyKey === 'string') filled.concurrencyKey = withIds(filled.concurrencyKey, stepOf) as Json;
+  for (const [field, inner] of SETTING_EXPRESSIONS) {
+    const value = filled[field];
+    if (inner === undefined && typeof value === 'string') filled[field] = withIds(value, stepOf) as Json;
+    else if (inner !== undefined && isJsonObject(value) && typeof value[inner] === 'string') {
+      filled[field] = plain({ ...value, [inner]: withIds(value[inner], stepOf) as Json });
+    }
+  }
   return filled;
 }
 
