@@ -11,7 +11,8 @@ import { stderrLogger } from './log.ts';
 /**
  * The runtime package's one program. `agent` dials out to a control plane; `runner` asks the same of its parent over
  * stdin and stdout; `serve` listens for a project's triggers itself; `case` runs saved cases; `replay` executes a run
- * again from its tape; `sandbox` is one worker for people's scripts, `sandbox python` one for Python.
+ * again from its tape; `sandbox` is one worker for people's scripts, `sandbox python` one for Python; `sqlite` does
+ * statements for its parent.
  */
 const here = dirname(fileURLToPath(import.meta.url));
 const entry = fileURLToPath(import.meta.url);
@@ -26,6 +27,7 @@ const modes: Record<string, () => Promise<void>> = {
   case: runCases,
   replay,
   sandbox,
+  sqlite,
 };
 
 async function main(): Promise<void> {
@@ -44,6 +46,11 @@ async function sandbox(): Promise<void> {
   await serveLanguage(process.argv[3]);
   // Python's own machinery would keep the process.
   process.exit(0);
+}
+
+async function sqlite(): Promise<void> {
+  const { serveSqlite } = await import('./engine/ports/sqlSqliteServe.ts');
+  serveSqlite();
 }
 
 async function openSandbox() {

@@ -14,6 +14,7 @@ import type { Sandbox } from '../engine/ports/sandbox.ts';
 import { createSqlPort, type SqlPort } from '../engine/ports/sql.ts';
 import { createPostgresPort } from '../engine/ports/sqlPostgres.ts';
 import { createSqlitePort } from '../engine/ports/sqlSqlite.ts';
+import { createSqliteProcesses } from '../engine/ports/sqlSqliteProcess.ts';
 import { systemClock } from '../engine/ports/systemClock.ts';
 
 export const nodeHashing: Hashing = { sha256: (data) => createHash('sha256').update(data).digest('hex') };
@@ -65,6 +66,7 @@ export function createRunPorts(deps: {
   const known = new Map<string, Omit<RunPorts, 'control'>>();
   const http = createHttpBroker({ findConnector, blobs: deps.blobs, egress: deps.egress });
   const postgres = createPostgresPort();
+  const sqliteProcesses = createSqliteProcesses();
   const mail = createMailPort();
 
   function filesFor(dir: string): ProjectFiles {
@@ -86,7 +88,10 @@ export function createRunPorts(deps: {
 
   /** Opened with the first step that touches a file: most projects have none. */
   function lazyFiles(open: () => ProjectFiles): Required<Pick<RunPorts, 'files' | 'sql'>> {
-    const sqlite: SqlPort = { run: (...asked) => createSqlitePort(open()).run(...asked), close() {} };
+    const sqlite: SqlPort = {
+      run: (...asked) => createSqlitePort(open(), { runner: sqliteProcesses.run }).run(...asked),
+      close() {},
+    };
     return {
       files: {
         load: async (...asked) => open().load(...asked),
@@ -121,6 +126,7 @@ export function createRunPorts(deps: {
     async close(): Promise<void> {
       for (const store of stores.values()) store.close();
       for (const files of folders.values()) files.close();
+      sqliteProcesses.close();
       await postgres.close();
       folders.clear();
       stores.clear();

@@ -12,6 +12,7 @@ import {
   rowOf,
   type SqlPort,
   type SqlResult,
+  type SqlStatement,
 } from './sql.ts';
 
 const EFFECTS = '_sluice_effects';
@@ -37,18 +38,38 @@ const WRITES = new Set<number>([
 ]);
 const LOOKS = new Set(['table_info', 'table_xinfo', 'table_list', 'index_list', 'index_info', 'foreign_key_list']);
 
+/** A request to one database file, as plain data: it may be done in another process. */
+export type SqliteJob = {
+  /** Where the file lies. */
+  place: string;
+  /** What it is called in messages. */
+  name: string;
+  access: 'read' | 'write';
+  statements: SqlStatement[];
+  maxRows: number;
+  timeoutMs: number;
+  /** Absent: nothing is remembered of it. */
+  effectKey?: string;
+  /** Bytes that the storage still takes; absent: as much as the disk has. */
+  room?: number;
+  /** Recursive queries, which could go on for ever: only where somebody can end them. */
+  mayRecurse: boolean;
+};
+
+/** Does a job, or gives up on it. */
+export type SqliteRunner = (job: SqliteJob, signal: AbortSignal) => Promise<SqlResult[]>;
+
 /**
  * SQLite databases in a project's storage. A file is opened for one request and closed again, so that it can be read,
  * replaced and deleted as a file in between. What a statement may do is decided by SQLite's own authorizer, not by its
- * text: no other files, no settings, no transactions of its own, no recursion (it could go on for ever, and nothing can
- * stop it). Statements run in the calling thread.
+ * text: no other files, no settings, no transactions of its own.
+ *
+ * @param runner where statements run: a process that can be ended (`createSqliteProcesses`), or without it this thread
  */
-export function createSqlitePort(files: ProjectFiles, { now = Date.now }: { now?(): number } = {}): SqlPort {
+export function createSqlitePort(files: ProjectFiles, { runner }: { runner?: SqliteRunner } = {}): SqlPort {
   return {
-    async run(
-      { file = '', access, statements, once = true, maxRows = 1_000, timeoutMs = DEFAULT_TIMEOUT_MS },
-      { effectKey },
-    ) {
+    async run(request, { effectKey, signal }) {
+      const { file = '', access, statements, once = true, maxRows = 1_000, timeoutMs = DEFAULT_TIMEOUT_MS } = request;
       checkStatements(statements);
       const name = databaseFile(file);
       const place = files.placeOf(name);
@@ -58,37 +79,46 @@ export function createSqlitePort(files: ProjectFiles, { now = Date.now }: { now?
           details: { path: name },
         });
       }
-      const opened = openDatabase(place, files, name);
-      const deadline = now() + timeoutMs;
-      const counter = rowCounter(maxRows);
-      try {
-        if (access === 'write') opened.db.exec('BEGIN IMMEDIATE');
-        else opened.db.exec('PRAGMA query_only = ON; BEGIN');
-        const known = access === 'write' && once ? findEffect(opened.db, effectKey, now()) : undefined;
-        const results =
-          known ??
-          statements.map(({ sql, params }, index) => {
-            try {
-              return runStatement(opened, { sql, params, access, count: counter.startStatement(), deadline, now });
-            } catch (thrown) {
-              throw failureOf(thrown, { name, statement: index + 1, denied: opened.denied(), room: files.room() });
-            }
-          });
-        if (access === 'write' && once && !known) addEffect(opened.db, effectKey, results, now());
-        opened.db.exec('COMMIT');
-        return results;
-      } catch (thrown) {
-        if (opened.db.isTransaction) opened.db.exec('ROLLBACK');
-        throw failureOf(thrown, { name, room: files.room() });
-      } finally {
-        opened.db.close();
-      }
+      const room = files.room();
+      const job: SqliteJob = { place, name, access, statements, maxRows, timeoutMs, mayRecurse: runner !== undefined };
+      if (access === 'write' && once) job.effectKey = effectKey;
+      if (Number.isFinite(room)) job.room = room;
+      return runner ? runner(job, signal) : runSqliteJob(job);
     },
     close() {},
   };
 }
 
-function openDatabase(place: string, files: ProjectFiles, name: string) {
+/** Does a job in this thread, which waits for it. @throws as SqlPort says */
+export function runSqliteJob(job: SqliteJob): SqlResult[] {
+  const { name, access, statements, maxRows, timeoutMs, effectKey, room } = job;
+  const opened = openDatabase(job);
+  const deadline = Date.now() + timeoutMs;
+  const counter = rowCounter(maxRows);
+  try {
+    opened.db.exec(access === 'write' ? 'BEGIN IMMEDIATE' : 'PRAGMA query_only = ON; BEGIN');
+    const known = effectKey === undefined ? undefined : findEffect(opened.db, effectKey);
+    const results =
+      known ??
+      statements.map(({ sql, params }, index) => {
+        try {
+          return runStatement(opened, { sql, params, access, count: counter.startStatement(), deadline });
+        } catch (thrown) {
+          throw failureOf(thrown, { name, statement: index + 1, denied: opened.denied(), room });
+        }
+      });
+    if (effectKey !== undefined && !known) addEffect(opened.db, effectKey, results);
+    opened.db.exec('COMMIT');
+    return results;
+  } catch (thrown) {
+    if (opened.db.isTransaction) opened.db.exec('ROLLBACK');
+    throw failureOf(thrown, { name, room });
+  } finally {
+    opened.db.close();
+  }
+}
+
+function openDatabase({ place, name, room, mayRecurse }: SqliteJob) {
   let access: Access = 'own';
   let denied: string | undefined;
   try {
@@ -107,13 +137,12 @@ function openDatabase(place: string, files: ProjectFiles, name: string) {
       },
     });
     db.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA synchronous = FULL;');
-    const room = files.room();
-    if (Number.isFinite(room)) {
+    if (room !== undefined) {
       const { page_size: size } = db.prepare('PRAGMA page_size').get() as { page_size: bigint };
       db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor((statSync(place).size + room) / Number(size)))}`);
     }
     db.setAuthorizer((action, first, second) => {
-      if (access === 'own' || mayDo(access, action, first, second)) return constants.SQLITE_OK;
+      if (access === 'own' || mayDo(access, action, first, second, mayRecurse)) return constants.SQLITE_OK;
       denied = wordFor(action, first);
       return constants.SQLITE_DENY;
     });
@@ -131,11 +160,18 @@ function openDatabase(place: string, files: ProjectFiles, name: string) {
       },
     };
   } catch (thrown) {
-    throw failureOf(thrown, { name, room: Number.POSITIVE_INFINITY });
+    throw failureOf(thrown, { name, room });
   }
 }
 
-function mayDo(access: 'read' | 'write', action: number, first: string | null, second: string | null): boolean {
+function mayDo(
+  access: 'read' | 'write',
+  action: number,
+  first: string | null,
+  second: string | null,
+  mayRecurse: boolean,
+): boolean {
+  if (action === constants.SQLITE_RECURSIVE) return mayRecurse;
   if (action === constants.SQLITE_PRAGMA) return LOOKS.has(first ?? '');
   if (action === constants.SQLITE_FUNCTION) return second !== 'load_extension';
   if (READS.has(action)) return true;
@@ -166,12 +202,11 @@ type Work = {
   access: 'read' | 'write';
   count(bytes: number): void;
   deadline: number;
-  now(): number;
 };
 
 function runStatement(
   { db, as }: ReturnType<typeof openDatabase>,
-  { sql, params, access, count, deadline, now }: Work,
+  { sql, params, access, count, deadline }: Work,
 ): SqlResult {
   return as(access, () => {
     const statement = db.prepare(sql);
@@ -189,16 +224,21 @@ function runStatement(
     statement.setReturnArrays(true);
     const rows = [];
     for (const given of statement.iterate(...values) as Iterable<unknown[]>) {
-      if (now() > deadline) {
-        throw new SluiceError('database.failed', 'The query takes longer than it may.', {
-          advice: 'Ask for less, or add an index.',
-        });
+      if (Date.now() > deadline) {
+        throw tooSlow();
       }
       const row = rowOf(names, given.map(fromSqlite));
       count(roughBytes(row, MOST_RESULT_BYTES));
       rows.push(row);
     }
     return { rows, changed: access === 'read' ? 0 : totalChanges(db) - before };
+  });
+}
+
+/** What a query is told that was ended. */
+export function tooSlow(): SluiceError {
+  return new SluiceError('database.failed', 'The statements take longer than they may.', {
+    advice: 'Ask for less, or add an index.',
   });
 }
 
@@ -254,17 +294,21 @@ function fromSqlite(value: unknown): Json {
   return typeof value === 'string' ? value : null;
 }
 
-function findEffect(db: DatabaseSync, key: string, now: number): SqlResult[] | undefined {
+function findEffect(db: DatabaseSync, key: string): SqlResult[] | undefined {
   db.exec(
     `CREATE TABLE IF NOT EXISTS "${EFFECTS}" (key TEXT PRIMARY KEY, result TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
   );
   const found = db.prepare(`SELECT result FROM "${EFFECTS}" WHERE key = ?`).get(key) as { result: string } | undefined;
-  if (!found) db.prepare(`DELETE FROM "${EFFECTS}" WHERE at < ?`).run(now - EFFECT_DAYS * 86_400_000);
+  if (!found) db.prepare(`DELETE FROM "${EFFECTS}" WHERE at < ?`).run(Date.now() - EFFECT_DAYS * 86_400_000);
   return found && (JSON.parse(found.result) as SqlResult[]);
 }
 
-function addEffect(db: DatabaseSync, key: string, results: SqlResult[], now: number): void {
-  db.prepare(`INSERT INTO "${EFFECTS}" (key, result, at) VALUES (?, ?, ?)`).run(key, JSON.stringify(results), now);
+function addEffect(db: DatabaseSync, key: string, results: SqlResult[]): void {
+  db.prepare(`INSERT INTO "${EFFECTS}" (key, result, at) VALUES (?, ?, ?)`).run(
+    key,
+    JSON.stringify(results),
+    Date.now(),
+  );
 }
 
 /** @throws SluiceError config.invalid */
@@ -277,7 +321,7 @@ function databaseFile(file: string): string {
 
 function failureOf(
   thrown: unknown,
-  { name, statement, denied, room }: { name: string; statement?: number; denied?: string; room: number },
+  { name, statement, denied, room }: { name: string; statement?: number; denied?: string; room: number | undefined },
 ): SluiceError {
   if (thrown instanceof SluiceError) return thrown;
   const { errcode = 0, message, code } = thrown as { errcode?: number; message: string; code?: string };
@@ -309,7 +353,7 @@ function failureOf(
       details,
     });
   }
-  if (kind === 13 && Number.isFinite(room)) {
+  if (kind === 13 && room !== undefined) {
     return new SluiceError('limit.exceeded', 'The project’s storage is full.', {
       cause: thrown,
       details,

@@ -1,0 +1,3 @@
+import { serveSqlite } from './sqlSqliteServe.ts';
+
+serveSqlite();
