@@ -53,6 +53,15 @@ const DEPLOYMENT = `select d.id, d.workspace_id, d.project_id, d.environment_id,
   join version v on v.workspace_id = d.workspace_id and v.id = d.version_id
   join user_account u on u.id = d.requested_by_id`;
 
+/** The environment's variables as a deployment froze them. */
+export async function findVars(sql: Sql, workspaceId: string, deploymentId: string): Promise<JsonObject> {
+  const { rows } = await sql.query<{ vars: JsonObject }>(
+    'select vars from deployment where workspace_id = $1 and id = $2',
+    [workspaceId, deploymentId],
+  );
+  return rows[0]?.vars ?? {};
+}
+
 function toRow(raw: Raw): DeploymentRow {
   return {
     id: raw.id,

@@ -3,6 +3,7 @@ import { v7 as newId } from 'uuid';
 import { hookItem } from '#runtime/connectors/trigger/hookItem.ts';
 import { type HookHeaders, secretHeaders, verifyHook } from '#runtime/connectors/trigger/verifyHook.ts';
 import type { Answer } from '#shared/run/events.ts';
+import { hasEnded } from '#shared/run/projectEvents.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import type { Blobs } from '../platform/blobs.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -10,10 +11,11 @@ import type { Database, Sql } from '../platform/database.ts';
 import { acceptRun } from '../runs/acceptRun.ts';
 import { recordBlob } from '../runs/blobStore.ts';
 import type { Ringer } from '../runs/dispatch.ts';
+import { answerOfEnd } from '../runs/endRun.ts';
 import { answerHook } from '../runs/hookAnswerStore.ts';
 import type { Allowances } from '../runs/ports.ts';
 import { type Signals, waitForSignal } from '../runs/signals.ts';
-import { findAnswer, findDelivery, insertDelivery } from './hookStore.ts';
+import { findAnswer, findDelivery, findRunAnswer, insertDelivery, moveDelivery } from './hookStore.ts';
 import { type HookAddress, type HookTargets, noHook, type ResolvedHook } from './hookTargets.ts';
 
 export type HookDeps = {
@@ -35,13 +37,13 @@ export type HookRequest = {
   rawBody: Buffer;
 };
 
-export type Accepted = { runId: string; repeated: boolean; answer: Answer | undefined };
+export type Accepted = { runId: string; repeated: boolean; answer: Answer | undefined; displaced?: string[] };
 
 export type HookService = {
   /**
    * Verifies the request and puts it into the inbox together with its run; after this it is not lost.
    *
-   * @throws SluiceError hook.signature_invalid, hook.stale, hook.body_invalid, hook.not_found, allowance_exceeded, queue.full
+   * @throws SluiceError hook.signature_invalid, hook.stale, hook.body_invalid, hook.not_found, and as `acceptRun` does
    */
   accept(address: HookAddress, hook: ResolvedHook, request: HookRequest): Promise<Accepted>;
   /** What the caller gets: at once, or what a step of the workflow says within the time; else 202 and the run's id. */
@@ -65,14 +67,14 @@ export function createHookService(deps: HookDeps): HookService {
       return first && { ...first, repeated: true };
     }
     if (entry.blob) await recordBlob(sql, workspaceId, entry.blob.sha256, entry.blob.bytes);
-    await acceptRun(
+    const accepted = await acceptRun(
       sql,
       {
         id: entry.runId,
         workspaceId,
         projectId: hook.projectId,
         workflowId,
-        workflowName: hook.workflowName,
+        workflowName: hook.workflow.name,
         versionId: hook.versionId,
         deploymentId: hook.deploymentId,
         environment: hook.environment,
@@ -83,8 +85,14 @@ export function createHookService(deps: HookDeps): HookService {
         priority: hook.priority,
       },
       allowances,
+      hook.workflow,
     );
-    return { runId: entry.runId, repeated: false, answer };
+    if (!accepted.repeated) return { ...accepted, answer };
+    // The run that stands for this delivery also answers it, now and whenever it comes again.
+    const { runId } = accepted;
+    const given: Answer | undefined = answer ? { ...answer, body: { runId } } : await knownAnswer(sql, hook, runId);
+    await moveDelivery(sql, delivery, { runId, answer: given });
+    return { runId, repeated: true, answer: given };
   }
 
   return {
@@ -114,7 +122,8 @@ export function createHookService(deps: HookDeps): HookService {
       const accepted = (await tryStore(found)) ?? (await tryStore(await targets.resolve(address, true)));
       if (!accepted) throw noHook();
       const { projectId, priority } = found;
-      if (!accepted.repeated) ring({ workspaceId, projectId, runId: accepted.runId, priority });
+      const { displaced } = accepted;
+      if (!accepted.repeated) ring({ workspaceId, projectId, runId: accepted.runId, priority, displaced });
       return accepted;
     },
 
@@ -147,6 +156,12 @@ export function createHookService(deps: HookDeps): HookService {
       });
     },
   };
+}
+
+/** What a run has answered so far, or said by ending. */
+async function knownAnswer(sql: Sql, { workspaceId }: ResolvedHook, runId: string): Promise<Answer | undefined> {
+  const { answer, status } = await findRunAnswer(sql, workspaceId, runId);
+  return answer ?? (hasEnded(status) ? answerOfEnd(runId, status) : undefined);
 }
 
 type Entry = {

@@ -1,4 +1,4 @@
-import type { Answer } from '#shared/run/events.ts';
+import type { Answer, RunStatus } from '#shared/run/events.ts';
 import type { Sql } from '../platform/database.ts';
 
 /** Where a webhook's address leads now. */
@@ -94,4 +94,36 @@ export async function findAnswer(sql: Sql, workspaceId: string, runId: string): 
     [workspaceId, runId],
   );
   return rows[0]?.answer ?? undefined;
+}
+
+/** What a run answered. It is locked, so that an answer that comes meanwhile finds whoever asks now. */
+export async function findRunAnswer(
+  sql: Sql,
+  workspaceId: string,
+  runId: string,
+): Promise<{ answer: Answer | undefined; status: RunStatus }> {
+  const { rows } = await sql.query<{ answer: Answer | null; status: RunStatus }>(
+    'select answer, status from run where workspace_id = $1 and id = $2 for share',
+    [workspaceId, runId],
+  );
+  return { answer: rows[0]?.answer ?? undefined, status: rows[0]?.status ?? 'queued' };
+}
+
+/** A delivery that was just put into the inbox belongs to a run that was there before. */
+export async function moveDelivery(
+  sql: Sql,
+  delivery: Delivery,
+  { runId, answer }: { runId: string; answer: Answer | undefined },
+): Promise<void> {
+  await sql.query(
+    `update hook_delivery set run_id = $4, answer = $5::json
+      where workspace_id = $1 and hook_id = $2 and delivery_id = $3`,
+    [
+      delivery.workspaceId,
+      delivery.hookId,
+      delivery.deliveryId,
+      runId,
+      answer === undefined ? null : JSON.stringify(answer),
+    ],
+  );
 }

@@ -2,6 +2,7 @@ import { WebhookConfig, type WebhookSecrets } from '#runtime/connectors/trigger/
 import { SluiceError } from '#shared/error.ts';
 import type { JsonObject } from '#shared/json.ts';
 import { Secret } from '#shared/log.ts';
+import type { Workflow } from '#shared/workflow/tree.ts';
 import { findSealed } from '../connections/connectionStore.ts';
 import type { Vault } from '../connections/vault.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -17,7 +18,7 @@ export type HookAddress = { workspaceId: string; workflowId: string; key: string
 export type ResolvedHook = HookTarget & {
   workspaceId: string;
   workflowId: string;
-  workflowName: string;
+  workflow: Workflow;
   /** Of its runs in the queue: 1 is served first. */
   priority: number;
   config: WebhookConfig;
@@ -63,15 +64,15 @@ export function createHookTargets(deps: {
       const bound = name !== undefined && Object.hasOwn(target.bindings, name) ? target.bindings[name] : name;
       const [sealed] = bound === undefined ? [] : await findSealed(sql, workspaceId, [bound]);
       const { queuePriority: priority } = await allowances.planOf(sql, workspaceId);
-      return { target, config, sealed, priority, workflowName: workflow.name };
+      return { target, config, sealed, priority, workflow };
     });
-    const { target, config, sealed, priority, workflowName } = found;
+    const { target, config, sealed, priority, workflow } = found;
     const secrets = sealed ? await vault.open(workspaceId, sealed) : new Secret<JsonObject>({});
     return {
       ...target,
       workspaceId,
       workflowId,
-      workflowName,
+      workflow,
       priority,
       config,
       secrets: secrets as Secret<JsonObject> as Secret<WebhookSecrets>,

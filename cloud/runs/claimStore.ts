@@ -6,7 +6,7 @@ export type Claimed = { runId: string; fence: number };
 
 /**
  * Takes the next runs of a workspace, at most `free` and no more than its plan runs at once: owner, lease and a higher
- * fence in one statement. Time is the database's.
+ * fence in one statement. Time is the database's. Of those that share a group no more are taken than it has room for.
  */
 export async function claimNext(
   sql: Sql,
@@ -18,10 +18,18 @@ export async function claimNext(
   const { rows } = await sql.query<{ run_id: string; fence: number }>(
     `with held as (
        select count(*)::int as n from run_claim where workspace_id = $1 and status = 'leased' and lease_until > now()
+     ), grouped as (
+       select c.run_id, c.group_limit,
+              row_number() over (partition by c.group_key order by c.priority, c.rank desc, c.due_at, c.run_id) as place,
+              (select count(*) from run_claim b
+                where b.workspace_id = $1 and b.group_key = c.group_key and b.status = 'leased' and b.lease_until > now()) as busy
+         from run_claim c
+        where c.workspace_id = $1 and c.group_key is not null and c.status = 'ready' and c.due_at <= now()
      ), picked as (
        select c.run_id from run_claim c
         where c.workspace_id = $1 and c.status = 'ready' and c.due_at <= now()
-        order by c.priority, c.due_at, c.run_id
+          and (c.group_key is null or c.run_id in (select run_id from grouped where place <= group_limit - busy))
+        order by c.priority, c.rank desc, c.due_at, c.run_id
         limit greatest(0, least($2::int, $3::int - (select n from held)))
           for update skip locked
      )
@@ -113,7 +121,8 @@ export async function releaseClaim(
 /** Wakes the runs that were to start after this one. @returns how many */
 export async function wakeFollowers(sql: Sql, workspaceId: string, runId: string): Promise<number> {
   const { rowCount } = await sql.query(
-    `update run_claim set status = 'ready', due_at = now(), after_run_id = null
+    `update run_claim set status = case when due_at > now() then 'waiting' else 'ready' end::claim_status,
+            due_at = greatest(due_at, now()), after_run_id = null, held_by = case when due_at > now() then held_by end
       where workspace_id = $1 and after_run_id = $2 and status = 'waiting'`,
     [workspaceId, runId],
   );

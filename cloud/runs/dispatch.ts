@@ -3,7 +3,14 @@ import type { RunQueue } from '../platform/queue.ts';
 import type { Signals } from './signals.ts';
 
 /** Tells whoever can execute it that a run was accepted. Call it after the commit; losing it costs seconds. */
-export type Ringer = (run: { workspaceId: string; projectId: string; runId: string; priority: number }) => void;
+export type Ringer = (run: {
+  workspaceId: string;
+  projectId: string;
+  runId: string;
+  priority: number;
+  /** Runs of the project that were ended for it. */
+  displaced?: readonly string[];
+}) => void;
 
 /** One doorbell wakes a container for all the runs of this time. */
 const RING_MS = 100;
@@ -22,9 +29,13 @@ export function createRinger({
   logger: Logger;
 }): Ringer {
   const rung = new Map<string, number>();
-  return ({ workspaceId, projectId, runId, priority }) => {
+  return ({ workspaceId, projectId, runId, priority, displaced = [] }) => {
     signals.publish({ kind: 'work', workspaceId });
     signals.publish({ kind: 'run', workspaceId, projectId, runId, changed: true });
+    for (const ended of displaced) {
+      signals.publish({ kind: 'run', workspaceId, projectId, runId: ended, changed: true });
+      signals.publish({ kind: 'answer', workspaceId, runId: ended });
+    }
     const now = performance.now();
     if (now - (rung.get(workspaceId) ?? Number.NEGATIVE_INFINITY) < RING_MS) return;
     if (rung.size > 10_000) rung.clear();

@@ -16,7 +16,10 @@ export async function tellOfFailure(
   sql: Sql,
   { workspaceId, runId }: Lease,
   ended: EventOf<'run.ended'>,
-  { allowances, versionTrees }: { allowances: Pick<Allowances, 'reserveRun' | 'planOf'>; versionTrees: VersionTrees },
+  {
+    allowances,
+    versionTrees,
+  }: { allowances: Pick<Allowances, 'reserveRun' | 'releaseRun' | 'planOf'>; versionTrees: VersionTrees },
 ): Promise<void> {
   const failed = await findPlace(sql, workspaceId, runId);
   if (!failed?.deploymentId) return;
@@ -39,6 +42,7 @@ export async function tellOfFailure(
         ...{ trigger: 'error', triggerStepId, items, priority, triggeredBy: runId, startKey: `error:${runId}` },
       },
       allowances,
+      tree.workflows[workflowId],
     );
   } catch (thrown) {
     if (!(thrown instanceof SluiceError)) throw thrown;

@@ -2,15 +2,20 @@ import { v7 as newId } from 'uuid';
 import { event as eventTrigger } from '#runtime/connectors/trigger/trigger.ts';
 import type { cloudApi } from '#shared/contract/cloudApi.ts';
 import type { Service } from '#shared/contract/contract.ts';
+import { SluiceError } from '#shared/error.ts';
+import { compileAdmission } from '#shared/run/admission.ts';
 import { stepsOfType } from '../deployments/triggers.ts';
 import type { Database } from '../platform/database.ts';
 import type { Actor } from '../server/actor.ts';
 import type { VersionTrees } from '../versions/versionTrees.ts';
-import { acceptRun } from './acceptRun.ts';
+import { type AcceptedRun, acceptRun } from './acceptRun.ts';
+import { lockAdmission } from './admitRun.ts';
 import type { Ringer } from './dispatch.ts';
 import { claimPublication, findPublication, recordPublishedRuns } from './eventStore.ts';
 import type { Allowances } from './ports.ts';
 import { activeDeployment } from './runService.ts';
+
+const REFUSED: ReadonlySet<string> = new Set(['run.rate_exceeded', 'run.singleton']);
 
 export type EventDeps = {
   database: Database;
@@ -30,13 +35,21 @@ export function createEventService(deps: EventDeps): Service<typeof cloudApi.eve
         const active = await activeDeployment(sql, workspaceId, projectId, environment);
         // The second of two at once waits here for the first to commit, and then finds its runs.
         if (!(await claimPublication(sql, publication))) {
-          return { runIds: await findPublication(sql, publication), repeated: true, priority: 0 };
+          return { runIds: await findPublication(sql, publication), repeated: true, priority: 0, begun: [] };
         }
         const { tree } = await versionTrees.read(sql, workspaceId, active.versionId);
         const { queuePriority } = await allowances.planOf(sql, workspaceId);
         const runIds: string[] = [];
-        for (const { workflowId, stepId, workflow, step } of stepsOfType(tree, 'trigger.event')) {
-          if (eventTrigger.config.safeParse(step.config).data?.name !== name) continue;
+        const begun: AcceptedRun[] = [];
+        let refused: SluiceError | undefined;
+        const meant = stepsOfType(tree, 'trigger.event').filter(
+          ({ step }) => eventTrigger.config.safeParse(step.config).data?.name === name,
+        );
+        // All at first, always in the same order: two events that start the same workflows do not wait for each other.
+        for (const { workflowId, workflow } of [...meant].sort((a, b) => (a.workflowId < b.workflowId ? -1 : 1))) {
+          await lockAdmission(sql, { workspaceId, environment, workflowId }, workflow);
+        }
+        for (const { workflowId, stepId, workflow } of meant) {
           const run = {
             id: newId(),
             workspaceId,
@@ -52,14 +65,25 @@ export function createEventService(deps: EventDeps): Service<typeof cloudApi.eve
             items: [{ json: { name, id, data } }],
             priority: queuePriority,
           };
-          await acceptRun(sql, run, allowances);
-          runIds.push(run.id);
+          const demands = compileAdmission(workflow) !== undefined;
+          try {
+            if (demands) await sql.query('savepoint accept');
+            const accepted = await acceptRun(sql, run, allowances, workflow);
+            begun.push(accepted);
+            runIds.push(accepted.runId);
+          } catch (thrown) {
+            // What one workflow's own settings refuse does not keep the others from the event.
+            if (!demands || !(thrown instanceof SluiceError) || !REFUSED.has(thrown.code)) throw thrown;
+            await sql.query('rollback to savepoint accept');
+            refused ??= thrown;
+          }
         }
+        if (refused && runIds.length === 0) throw refused;
         await recordPublishedRuns(sql, publication, runIds);
-        return { runIds, repeated: false, priority: queuePriority };
+        return { runIds, repeated: false, priority: queuePriority, begun };
       });
-      const { priority, ...answer } = outcome;
-      if (!answer.repeated) for (const runId of answer.runIds) ring({ workspaceId, projectId, runId, priority });
+      const { priority, begun, ...answer } = outcome;
+      for (const { repeated, ...one } of begun) if (!repeated) ring({ workspaceId, projectId, priority, ...one });
       return answer;
     },
   };

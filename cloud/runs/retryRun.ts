@@ -2,8 +2,7 @@ import { v7 as newId } from 'uuid';
 import { retryOf } from '#runtime/agent/localRetry.ts';
 import { fromPayload } from '#runtime/engine/payload.ts';
 import { SluiceError } from '#shared/error.ts';
-import type { Json } from '#shared/json.ts';
-import type { DeploymentRow } from '../deployments/deploymentStore.ts';
+import { type DeploymentRow, findVars } from '../deployments/deploymentStore.ts';
 import type { Blobs } from '../platform/blobs.ts';
 import type { VersionTrees } from '../versions/versionTrees.ts';
 import { acceptRun } from './acceptRun.ts';
@@ -14,7 +13,7 @@ import { findPlace, type NewRun } from './runStore.ts';
 export type RetryWish = { runId: string; from: 'failed' | 'start'; fromStepId?: string; version: 'same' | 'latest' };
 
 export type RetryDeps = {
-  allowances: Pick<Allowances, 'planOf' | 'reserveRun'>;
+  allowances: Pick<Allowances, 'planOf' | 'reserveRun' | 'releaseRun'>;
   versionTrees: VersionTrees;
   blobs: Blobs;
   /** The deployment that takes an environment's traffic. */
@@ -44,7 +43,7 @@ export async function retryRun(
   const { tree } = await versionTrees.read(sql, workspaceId, run.versionId);
   const latest = active && {
     tree: (await versionTrees.read(sql, workspaceId, active.versionId)).tree,
-    vars: await varsOf(sql, workspaceId, active.id),
+    vars: await findVars(sql, workspaceId, active.id),
   };
   const ofWorkspace = {
     put: (bytes: Uint8Array) => blobs.put(workspaceId, bytes),
@@ -72,14 +71,7 @@ export async function retryRun(
     items: again.items,
     takenOver: { ...(recorded ? { recorded } : {}), ...(effectRunId ? { effectRunId } : {}) },
   };
-  await acceptRun(sql, made, allowances);
+  const workflow = (latest?.tree ?? tree).workflows[again.workflowId];
+  await acceptRun(sql, made, allowances, workflow);
   return made;
-}
-
-async function varsOf(sql: Sql, workspaceId: string, deploymentId: string): Promise<Record<string, Json>> {
-  const { rows } = await sql.query<{ vars: Record<string, Json> }>(
-    'select vars from deployment where workspace_id = $1 and id = $2',
-    [workspaceId, deploymentId],
-  );
-  return rows[0]?.vars ?? {};
 }

@@ -129,12 +129,13 @@ export function createRunService(deps: RunDeps): Service<typeof cloudApi.runs, A
           items,
           priority: queuePriority,
         };
-        await acceptRun(sql, accepted, allowances);
-        await recordAudit(sql, actor, { action: 'run.start', resource: 'run', resourceId: id });
-        return { summary: await mustFind(sql, actor, id), priority: queuePriority };
+        const { runId, repeated, displaced } = await acceptRun(sql, accepted, allowances, workflow);
+        if (!repeated) await recordAudit(sql, actor, { action: 'run.start', resource: 'run', resourceId: runId });
+        return { summary: await mustFind(sql, actor, runId), priority: queuePriority, repeated, displaced };
       });
-      ring({ workspaceId, projectId, runId: run.summary.id, priority: run.priority });
-      return run.summary;
+      const { summary, priority, repeated, displaced } = run;
+      if (!repeated) ring({ workspaceId, projectId, runId: summary.id, priority, displaced });
+      return summary;
     },
 
     async retry(wish, actor) {

@@ -1,6 +1,7 @@
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { RunEvent, RunStatus, StepError } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
+import type { Hold } from './admissionClaims.ts';
 import type { Sql } from './ports.ts';
 
 export type RunTrigger = RunSummary['trigger'];
@@ -41,7 +42,14 @@ export type TakenOver = { recorded?: RunEvent[]; effectRunId?: string };
  *
  * @returns when it was queued; undefined, and nothing written, where the queue is full
  */
-export async function insertRun(sql: Sql, run: NewRun, queueLimit: number): Promise<Date | undefined> {
+export async function insertRun(
+  sql: Sql,
+  run: NewRun,
+  queueLimit: number,
+  hold: Hold = { rank: 0 },
+): Promise<Date | undefined> {
+  const afterRunId = run.afterRunId ?? hold.afterRunId ?? null;
+  const startsAt = hold.startsAt ?? run.startsAt ?? null;
   const { rows } = await sql.query<{ queued_at: Date }>(
     `with waiting as (
        select count(*) as n from (select 1 from run_claim where workspace_id = $1 and status = 'ready' limit $15) ready
@@ -52,9 +60,11 @@ export async function insertRun(sql: Sql, run: NewRun, queueLimit: number): Prom
          from waiting where n < $15
        returning queued_at
      ), claimed as (
-       insert into run_claim (workspace_id, run_id, status, priority, due_at, after_run_id)
+       insert into run_claim (workspace_id, run_id, status, priority, due_at, after_run_id, rank, group_key, group_limit,
+                              singleton_key, debounce_key, held_by, held_since)
        select $1, $2, case when $14::uuid is null and $16::timestamptz is null then 'ready' else 'waiting' end::claim_status,
-              $13, case when $14::uuid is null then coalesce($16::timestamptz, now()) end, $14 from accepted
+              $13, case when $14::uuid is null then coalesce($16::timestamptz, now()) else $16::timestamptz end, $14,
+              $20, $21, $22::int, $23, $24, $25, $26::timestamptz from accepted
      )
      select queued_at from accepted`,
     [
@@ -71,12 +81,19 @@ export async function insertRun(sql: Sql, run: NewRun, queueLimit: number): Prom
       run.triggeredBy ?? null,
       JSON.stringify({ items: run.items }),
       run.priority,
-      run.afterRunId ?? null,
+      afterRunId,
       queueLimit,
-      run.startsAt ?? null,
+      startsAt,
       run.startKey ?? null,
       run.retryOf ?? null,
       run.takenOver ? JSON.stringify(run.takenOver) : null,
+      hold.rank,
+      hold.groupKey ?? null,
+      hold.groupLimit ?? null,
+      hold.singletonKey ?? null,
+      hold.debounceKey ?? null,
+      hold.heldBy ?? null,
+      hold.heldSince ?? null,
     ],
   );
   return rows[0]?.queued_at;
@@ -95,6 +112,7 @@ type SummaryRow = {
   wait: RunSummary['wait'] | null;
   error: StepError | null;
   retry_of_id: string | null;
+  held_by: RunSummary['heldBy'] | null;
   attempt: number;
   queued_at: Date;
   started_at: Date | null;
@@ -105,7 +123,15 @@ type SummaryRow = {
 
 const SUMMARY = `select r.id, r.project_id, r.workflow_id, r.workflow_name, v.number as version_number, r.environment,
     r.trigger, r.trigger_step_id, r.status, r.wait, r.error, r.retry_of_id, r.attempt, r.queued_at, r.started_at, r.finished_at,
-    r.duration_ms, r.step_count
+    r.duration_ms, r.step_count,
+    case when r.status = 'queued' then (
+      select case when c.status = 'waiting' then c.held_by
+             when c.status = 'ready' and c.group_limit <= (
+               select count(*) from run_claim b
+                where b.workspace_id = c.workspace_id and b.group_key = c.group_key and b.status = 'leased'
+                  and b.lease_until > now())
+             then 'concurrency' end
+        from run_claim c where c.workspace_id = r.workspace_id and c.run_id = r.id) end as held_by
   from run r left join version v on v.workspace_id = r.workspace_id and v.id = r.version_id`;
 
 function toSummary(row: SummaryRow): RunSummary {
@@ -120,6 +146,7 @@ function toSummary(row: SummaryRow): RunSummary {
     triggerStepId: row.trigger_step_id,
     status: row.status,
     wait: (row.status === 'waiting' && row.wait) || undefined,
+    heldBy: row.held_by ?? undefined,
     error: row.error ?? undefined,
     retryOf: row.retry_of_id ?? undefined,
     attempt: row.attempt,

@@ -85,6 +85,16 @@ async function fireOne(deps: ScheduleDeps, workspaceId: string, scheduleId: stri
   return fired;
 }
 
+/** What keeps a planned time from becoming a run, and is no reason to try it again. */
+const SKIPPED: Partial<Record<string, string>> = {
+  'queue.full': 'skipped_queue_full',
+  allowance_exceeded: 'skipped_allowance',
+  'run.rate_exceeded': 'skipped_rate',
+  'run.singleton': 'skipped_singleton',
+  'expression.failed': 'skipped_expression',
+  'expression.limit_exceeded': 'skipped_expression',
+};
+
 /** `started`, `caught_up`, `queued`, or why no run came of it. */
 type Fired = { outcome: string; run?: Rung };
 
@@ -130,14 +140,18 @@ async function fire(
     priority: queuePriority,
     afterRunId: after?.id,
   };
+  let displaced: string[] = [];
   await sql.query('savepoint accept');
   try {
-    await acceptRun(sql, run, allowances);
+    const accepted = await acceptRun(sql, run, allowances, tree.workflows[workflowId]);
+    if (accepted.repeated) return { outcome: 'repeated' };
+    displaced = accepted.displaced;
   } catch (thrown) {
-    if (!(thrown instanceof SluiceError) || thrown.status !== 429) throw thrown;
+    const skipped = thrown instanceof SluiceError ? SKIPPED[thrown.code] : undefined;
+    if (skipped === undefined) throw thrown;
     await sql.query('rollback to savepoint accept');
-    return { outcome: thrown.code === 'queue.full' ? 'skipped_queue_full' : 'skipped_allowance' };
+    return { outcome: skipped };
   }
   const outcome = after ? 'queued' : lateMs > GRACE_MS ? 'caught_up' : 'started';
-  return { outcome, run: { workspaceId, projectId, runId, priority: queuePriority } };
+  return { outcome, run: { workspaceId, projectId, runId, priority: queuePriority, displaced } };
 }

@@ -28,11 +28,11 @@ export async function takeBackExpired(sql: Sql): Promise<SweptRun[]> {
 /** Runs whose wait is over, and those that were to start after one that is done. */
 export async function wakeDue(sql: Sql): Promise<SweptRun[]> {
   const { rows } = await sql.query<Row>(
-    `update run_claim c set status = 'ready', due_at = now(), after_run_id = null
+    `update run_claim c set status = 'ready', due_at = now(), after_run_id = null, held_by = null
        from (select w.workspace_id, w.run_id from run_claim w
               where w.status = 'waiting'
-                and (w.due_at <= now()
-                     or w.after_run_id is not null and exists (
+                and (w.after_run_id is null and w.due_at <= now()
+                     or w.after_run_id is not null and (w.due_at is null or w.due_at <= now()) and exists (
                        select 1 from run_claim b
                         where b.workspace_id = w.workspace_id and b.run_id = w.after_run_id and b.status = 'done'))
               limit ${AT_ONCE} for update skip locked) due
