@@ -11,13 +11,17 @@ import { editor, now, useEditor } from '../state/store.ts';
 export type Where = 'local' | 'hosted';
 
 /** What begins a run, in a word. */
-export const TRIGGERS = {
+export const TRIGGERS: Record<RunSummary['trigger'], string> = {
   manual: 'By hand',
   schedule: 'Schedule',
   webhook: 'Webhook',
   event: 'Event',
   api: 'API',
   sub_workflow: 'Workflow',
+  route: 'Route',
+  form: 'Form',
+  error: 'Failed run',
+  machine: 'State timed out',
 };
 
 /** One run beside the list: when, where, how it went step by step, and its error. */

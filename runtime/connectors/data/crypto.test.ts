@@ -9,11 +9,19 @@ const pem = {
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   publicKeyEncoding: { type: 'spki', format: 'pem' },
 } as const;
-const PAIRS = {
+const PAIRS: Record<'rsa-sha256' | 'ecdsa-p256' | 'ed25519', { privateKey: string; publicKey: string }> = {
   'rsa-sha256': generateKeyPairSync('rsa', { modulusLength: 2048, ...pem }),
   'ecdsa-p256': generateKeyPairSync('ec', { namedCurve: 'P-256', ...pem }),
-  ed25519: generateKeyPairSync('ed25519', pem),
+  ed25519: asTexts(generateKeyPairSync('ed25519')),
 };
+
+/** The type of what is made with `pem` does not say that it is text. */
+function asTexts({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }) {
+  return {
+    privateKey: String(privateKey.export(pem.privateKeyEncoding)),
+    publicKey: String(publicKey.export(pem.publicKeyEncoding)),
+  };
+}
 
 const worldOf = (connection: Record<string, string> = {}) => createWorld({ connection });
 async function result(config: Parameters<typeof itemsOf>[0], connection?: Record<string, string>) {
