@@ -183,7 +183,7 @@ async function supersede(
     message: 'A newer run took the place of this one, which was being held.',
     details: { runId: by },
   };
-  return endUnheldRun(sql, place, { status: 'cancelled', error }, allowances);
+  return (await endUnheldRun(sql, place, { status: 'cancelled', error }, allowances)) !== undefined;
 }
 
 function rateExceeded({ count, perMs }: RateOf, retryAfterMs: number): SluiceError {

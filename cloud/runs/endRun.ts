@@ -16,22 +16,22 @@ export function answerOfEnd(runId: string, status: RunStatus): Answer {
  * Ends a run that no runtime holds, as a lease holder of its own: the journal gets its last event, a place in the
  * allowance that was not used is given back, the caller of a webhook is answered.
  *
- * @returns false where a runtime holds the run or it has ended
+ * @returns its last event; undefined where a runtime holds the run or it has ended
  */
 export async function endUnheldRun(
   sql: Sql,
   { workspaceId, runId }: { workspaceId: string; runId: string },
   end: { status: 'cancelled' | 'failed'; error?: StepError },
   allowances: Pick<Allowances, 'releaseRun'>,
-): Promise<boolean> {
+): Promise<EventOf<'run.ended'> | undefined> {
   const fence = await claimUnheld(sql, workspaceId, runId);
-  if (fence === undefined) return false;
+  if (fence === undefined) return undefined;
   const { rows } = await sql.query<Row & { now: Date }>(
     'select status, last_seq, queued_at, started_at, now() as now from run where workspace_id = $1 and id = $2',
     [workspaceId, runId],
   );
   const run = rows[0];
-  if (!run || hasEnded(run.status)) return false;
+  if (!run || hasEnded(run.status)) return undefined;
   const lease = { workspaceId, runId, fence };
   const seq = run.last_seq + 1;
   const at = run.now.toISOString();
@@ -42,7 +42,7 @@ export async function endUnheldRun(
   await answerHook(sql, workspaceId, runId, answerOfEnd(runId, end.status));
   await releaseClaim(sql, lease, { status: 'done' });
   await wakeFollowers(sql, workspaceId, runId);
-  return true;
+  return ended;
 }
 
 /**

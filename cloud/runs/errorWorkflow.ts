@@ -14,7 +14,7 @@ import { findPlace } from './runStore.ts';
  */
 export async function tellOfFailure(
   sql: Sql,
-  { workspaceId, runId }: Lease,
+  { workspaceId, runId }: Pick<Lease, 'workspaceId' | 'runId'>,
   ended: EventOf<'run.ended'>,
   {
     allowances,

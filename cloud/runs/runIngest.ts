@@ -6,11 +6,13 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { VersionTrees } from '../versions/versionTrees.ts';
 import { findReleased, type LeasedRun, releaseClaim, renewLease, wakeFollowers } from './claimStore.ts';
+import { readRequests } from './earlyAnswerStore.ts';
 import { answerOfEnd, endUnheldRun } from './endRun.ts';
 import { tellOfFailure } from './errorWorkflow.ts';
 import { answerHook } from './hookAnswerStore.ts';
 import { appendEvents, appendLogs, type Lease, readOpenWaits, updateRun } from './journalStore.ts';
 import type { Allowances, Sql } from './ports.ts';
+import { takeAnswers } from './resumeRun.ts';
 import type { Signals } from './signals.ts';
 
 export type Report = {
@@ -55,7 +57,8 @@ export async function ingestReport(
     const change = projectEvents({ runId, status: run.status }, events);
     if (events.length > 0) await store(sql, report, run, change, events, { allowances, clock, versionTrees });
     if (report.logs?.length) await appendLogs(sql, report, report.logs);
-    if (report.done) await letGo(sql, report, run, change, allowances);
+    if (report.done)
+      await letGo(sql, report, { ...run, lastSeq: events.at(-1)?.seq ?? run.lastSeq }, change, allowances);
     return { ack: events.at(-1)?.seq ?? run.lastSeq, run, change, fresh: events.length > 0 };
   });
   if (!stored.run) return { ack: stored.ack };
@@ -154,10 +157,12 @@ async function letGo(
     return;
   }
   const waits = change.status === 'waiting' ? await readOpenWaits(sql, workspaceId, runId) : [];
-  if (waits.length === 0 || run.cancelRequested) {
+  const { cancelRequested, answers } = await readRequests(sql, workspaceId, runId);
+  const goesOn = answers.length > 0 && (await takeAnswers(sql, lease, run.lastSeq, waits, answers));
+  if (goesOn || waits.length === 0 || cancelRequested) {
     await releaseClaim(sql, lease, { status: 'ready' });
     // A run that is to be cancelled is not left to sleep.
-    if (run.cancelRequested) await endUnheldRun(sql, lease, { status: 'cancelled' }, allowances);
+    if (cancelRequested) await endUnheldRun(sql, lease, { status: 'cancelled' }, allowances);
     return;
   }
   const times = waits.flatMap(({ until }) => (until === undefined ? [] : [until])).sort();

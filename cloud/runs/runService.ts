@@ -163,13 +163,21 @@ export function createRunService(deps: RunDeps): Service<typeof cloudApi.runs, A
       const { workspaceId, userId } = actor;
       const run = await database.withWorkspaceSql(actor, async (sql) => {
         await mustFind(sql, actor, runId);
-        await resumeRun(sql, { workspaceId, runId, stepId, iteration, ...(path ? { path } : {}), by: userId, input });
+        const resumed = await resumeRun(sql, {
+          workspaceId,
+          runId,
+          stepId,
+          iteration,
+          ...(path ? { path } : {}),
+          by: userId,
+          input,
+        });
         await recordAudit(sql, actor, { action: 'approval.decide', resource: 'run', resourceId: runId });
-        return mustFind(sql, actor, runId);
+        return { summary: await mustFind(sql, actor, runId), ...resumed };
       });
-      signals.publish({ kind: 'run', workspaceId, projectId: run.projectId, runId, changed: true });
-      signals.publish({ kind: 'work', workspaceId });
-      return run;
+      const { summary, ...rung } = run;
+      ring({ workspaceId, runId, ...rung });
+      return summary;
     },
 
     tape: ({ runId }, actor) =>

@@ -199,14 +199,14 @@ export async function findRunPlace(
   sql: Sql,
   workspaceId: string,
   runId: string,
-): Promise<{ projectId: string; lastSeq: number; cancelRequested: boolean } | undefined> {
-  const { rows } = await sql.query<{ project_id: string; last_seq: number; cancel: boolean }>(
-    `select project_id, last_seq, cancel_requested_at is not null as cancel from run
+): Promise<{ projectId: string; status: RunStatus; lastSeq: number; cancelRequested: boolean } | undefined> {
+  const { rows } = await sql.query<{ project_id: string; status: RunStatus; last_seq: number; cancel: boolean }>(
+    `select project_id, status, last_seq, cancel_requested_at is not null as cancel from run
       where workspace_id = $1 and id = $2`,
     [workspaceId, runId],
   );
   const row = rows[0];
-  return row && { projectId: row.project_id, lastSeq: row.last_seq, cancelRequested: row.cancel };
+  return row && { projectId: row.project_id, status: row.status, lastSeq: row.last_seq, cancelRequested: row.cancel };
 }
 
 /** Runs of one trigger that have not ended, oldest first. Across deployments, since a schedule outlives them. */

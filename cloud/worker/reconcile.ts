@@ -1,14 +1,17 @@
 import type { Logger } from '#shared/log.ts';
 import type { Database } from '../platform/database.ts';
 import { endUnheldRun } from '../runs/endRun.ts';
+import { tellOfFailure } from '../runs/errorWorkflow.ts';
 import type { Allowances } from '../runs/ports.ts';
 import { findRunPlace } from '../runs/runStore.ts';
 import type { Signals } from '../runs/signals.ts';
+import type { VersionTrees } from '../versions/versionTrees.ts';
 import { findOverlooked, type SweptRun, takeBackExpired, wakeDue } from './claimSweepStore.ts';
 
 export type ReconcileDeps = {
   database: Database;
-  allowances: Pick<Allowances, 'releaseRun'>;
+  allowances: Pick<Allowances, 'releaseRun' | 'reserveRun' | 'planOf'>;
+  versionTrees: VersionTrees;
   signals: Signals;
   logger: Logger;
   /** Makes sure that the workspace's runtime is up, and tells it to look. */
@@ -44,7 +47,7 @@ export async function resumeDue({ database, wake }: Pick<ReconcileDeps, 'databas
 }
 
 async function endIfHopeless(deps: ReconcileDeps, { workspaceId, runId, recoveries }: SweptRun): Promise<void> {
-  const { database, allowances, signals } = deps;
+  const { database, allowances, versionTrees, signals } = deps;
   const place = await database.withWorkspaceSql({ workspaceId }, async (sql) => {
     const run = await findRunPlace(sql, workspaceId, runId);
     if (!run || (!run.cancelRequested && recoveries <= MOST_RECOVERIES)) return undefined;
@@ -58,7 +61,10 @@ async function endIfHopeless(deps: ReconcileDeps, { workspaceId, runId, recoveri
             detail: 'Look at the memory its steps use: the container may have been ended for it.',
           },
         } as const);
-    return (await endUnheldRun(sql, { workspaceId, runId }, end, allowances)) ? run : undefined;
+    const ended = await endUnheldRun(sql, { workspaceId, runId }, end, allowances);
+    if (ended?.status === 'failed')
+      await tellOfFailure(sql, { workspaceId, runId }, ended, { allowances, versionTrees });
+    return ended && run;
   });
   if (!place) return;
   signals.publish({ kind: 'run', workspaceId, projectId: place.projectId, runId, changed: true });
