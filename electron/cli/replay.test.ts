@@ -146,3 +146,22 @@ test('what is no tape, and one that was altered, is refused with what to do', SL
   writeFileSync(positive, gzipSync(lines));
   expect(await sluice(['replay', positive])).toMatchObject({ code: 0 });
 });
+
+test('a tape becomes a saved case, with its answers, ids and variables', SLOW, async () => {
+  const dir = join(home, 'project');
+  const made = await sluice(['replay', tape, '--case', 'two-calls', '--project', dir]);
+  expect(made).toMatchObject({ code: 0, out: expect.stringContaining('tests/two-calls.yaml') });
+  const text = readFileSync(join(dir, 'tests', 'two-calls.yaml'), 'utf8');
+  expect(text).toContain('status: succeeded');
+  expect(text).toMatch(/effects:\n {2}call:\n {4}- status: 200/);
+  expect(await sluice(['test', dir, '--case', 'two-calls'])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('1 passed, 0 failed'),
+  });
+  const again = await sluice(['replay', tape, '--case', 'two-calls', '--project', dir]);
+  expect(again).toMatchObject({ code: 1, err: expect.stringContaining('there is such a case already') });
+  expect(await sluice(['replay', tape, '--case', '../x', '--project', dir])).toMatchObject({ code: 2 });
+  // What it expects can fail: the script is broken, and the case says so.
+  writeFileSync(join(dir, 'scripts', 'double.ts'), 'export default () => { throw new Error("broken"); };\n');
+  expect(await sluice(['test', dir, '--case', 'two-calls'])).toMatchObject({ code: 1 });
+});

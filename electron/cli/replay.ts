@@ -1,11 +1,19 @@
-import { resolve } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { stringify } from 'yaml';
 import { type ReplayedStep, ReplayShown } from '#runtime/tape/showReplay.ts';
+import { readTape } from '#runtime/tape/tape.ts';
+import { caseOfTape } from '#runtime/tape/tapeCase.ts';
 import { SluiceError } from '#shared/error.ts';
+import { Slug } from '#shared/ids.ts';
 import { parse } from '#shared/parse.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import { askRuntime } from './askRuntime.ts';
 import { type CliContext, EXIT, printJson, type Register, usageError } from './context.ts';
+import { loadProject } from './localProject.ts';
+
+type Options = { to?: string; walk?: boolean; case?: string; project: string; json?: boolean };
 
 const RESULTS = {
   equal: 'The replay is equal to the tape',
@@ -24,13 +32,19 @@ export const registerReplay: Register = (program, context, action) => {
     .argument('<tape>', 'a file that sluice run --tape or sluice tape wrote')
     .option('--to <step>', 'stop behind this step; step:2 is its third run')
     .option('--walk', 'go through the step runs one by one, forward and back')
+    .option('--case <name>', 'make it a saved case of a project: tests/<name>.yaml; nothing is executed')
+    .option('--project <dir>', 'the project that gets the case', '.')
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',
       '\nExample:\n  $ sluice run my-project hello --tape hello.sluicetape\n  $ sluice replay hello.sluicetape --to greet',
     )
     .action(
-      action(async (file: string, options: { to?: string; walk?: boolean; json?: boolean }) => {
+      action(async (file: string, options: Options) => {
+        if (options.case !== undefined) {
+          await saveCase(context, resolve(context.cwd, file), options.case, options.project);
+          return EXIT.ok;
+        }
         if (options.walk && options.json) throw usageError('--walk and --json cannot go together.', 'Leave one out.');
         const shown = await replay(context, resolve(context.cwd, file), options.to);
         if (options.json) printJson(context, shown);
@@ -47,6 +61,39 @@ async function replay(context: CliContext, file: string, to: string | undefined)
     return parse(ReplayShown, document, 'What the runtime answered', 'internal');
   }
   throw new SluiceError('service.unavailable', 'The runtime ended without an answer.');
+}
+
+/** Writes a case beside the project's others. One that is there already is left alone. */
+async function saveCase(context: CliContext, file: string, name: string, folder: string): Promise<void> {
+  if (!Slug.safeParse(name).success) {
+    throw usageError(
+      `"${name}" cannot be the name of a case.`,
+      'Use small letters, digits and -, such as failed-payment.',
+    );
+  }
+  const { dir, tree } = await loadProject(context, folder);
+  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    throw new SluiceError('file.not_found', `${file} cannot be read: the system answered ${cause.code}.`, { cause });
+  });
+  const { saved, unanswered } = caseOfTape(readTape(bytes), name.replaceAll('-', ' '));
+  if (!tree.workflows[saved.workflow]) {
+    throw new SluiceError('workflow.not_found', 'The workflow of the tape is not in this project.', {
+      advice: 'Name the project it was recorded in with --project.',
+    });
+  }
+  const path = join(dir, 'tests', `${name}.yaml`);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, stringify(saved, { lineWidth: 120 }), { flag: 'wx' }).catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === 'EEXIST' ? 'there is such a case already' : `the system answered ${cause.code}`;
+    throw new SluiceError('file.exists', `tests/${name}.yaml was not written: ${why}.`, {
+      advice: 'Give the case another name.',
+      cause,
+    });
+  });
+  context.out(`tests/${name}.yaml  run it with: sluice test ${folder} --case ${name}`);
+  for (const stepId of unanswered) {
+    context.note(`Step ${stepId} read rows that were there before; a case begins with empty tables.`);
+  }
 }
 
 /** `step` or `step:2`. */

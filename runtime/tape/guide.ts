@@ -73,6 +73,8 @@ export function createGuide(events: readonly RunEvent[], stop: (reason: Error) =
       return event.result ?? null;
     },
 
+    rest: (place) => turns.leave(keyOf(place)),
+
     async inTurn(place, attempt) {
       const key = keyOf(place);
       turns.begin(key);

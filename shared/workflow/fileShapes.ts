@@ -46,7 +46,7 @@ export const TEXTUAL = {
   environment: { properties: { bindings: { additionalProperties: TEXT } } },
   case: {
     properties: {
-      ...textFields('name', 'workflow', 'trigger', 'now'),
+      ...textFields('name', 'workflow', 'trigger', 'now', 'seed'),
       expect: { properties: { notRun: { items: TEXT } } },
     },
   },

@@ -123,6 +123,10 @@ export const Case = z.strictObject({
   trigger: StepId.optional(),
   /** What `$now` says. */
   now: z.iso.datetime().optional(),
+  /** Where its random numbers and ids begin; that of the run it was made from. */
+  seed: z.string().min(1).max(200).optional(),
+  /** Variables beside those of the environment, and before them. */
+  vars: z.record(VarName, Json).optional(),
   items: z.array(Item),
   /** Answers for outside effects, by step id, in order. One that is needed and missing fails the case. */
   effects: z.record(StepId, z.array(JsonObject)).optional(),
