@@ -24,6 +24,7 @@ import { http } from './http/connector.ts';
 import { request } from './http/http.ts';
 import { aggregate } from './items/aggregate.ts';
 import { compare } from './items/compare.ts';
+import { generate } from './items/generate.ts';
 import { limit, set, sort, splitOut } from './items/items.ts';
 import { removeDuplicates } from './items/removeDuplicates.ts';
 import { rename } from './items/rename.ts';
@@ -48,7 +49,7 @@ export const stepTypes: StepType[] = [
   ...[ifStep, switchStep, filter, merge, loop, map, tryGroup, wait, approval, waitForReply, respond, stop, runWorkflow],
   ...[machine.timedOut, machine.send, machine.read],
   ...[noOp, debug],
-  ...[set, sort, limit, splitOut, aggregate],
+  ...[set, sort, limit, splitOut, aggregate, generate],
   ...[rename, removeDuplicates, compare, summarize],
   ...[dateTime, crypto, compress, html, markdown, xml, validate, template],
   ...[file.read, file.write, file.list, file.remove],

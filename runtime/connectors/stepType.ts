@@ -221,6 +221,9 @@ type Common<C extends z.ZodObject> = {
   upgrades?: Record<number, (config: JsonObject) => JsonObject>;
 };
 
+/** Some of a source's items, and where the next batch begins. */
+export type Batch = { items: Item[]; cursor?: Json };
+
 export type StepType<C extends z.ZodObject = z.ZodObject> = Common<C> & {
   /** One item in; an object, a list of them, or nothing out, on `main`. */
   run?(call: Call & { item: Item; config: z.infer<C> }): Promise<Json | undefined> | Json | undefined;
@@ -228,9 +231,18 @@ export type StepType<C extends z.ZodObject = z.ZodObject> = Common<C> & {
   runAll?(
     call: Call & { inputs: Record<string, Item[]>; config: z.infer<C>; configFor(item: Item): z.infer<C> },
   ): Promise<Record<string, Item[]>> | Record<string, Item[]>;
+  /**
+   * Of a source (`control: 'loop'` or `'map'`): the batch at a cursor, undefined for the first, and the cursor of the next.
+   * No cursor: this batch is the last; nothing at all: there is none. What it gives is recorded, and each batch has effect
+   * numbers of its own. Time is limited as for an attempt. It is not tried again and cannot wait.
+   */
+  nextBatch?(
+    call: Call & { inputs: Record<string, Item[]>; config: z.infer<C> },
+    cursor: Json | undefined,
+  ): Batch | undefined | Promise<Batch | undefined>;
 };
 
-/** Declares a step type. Exactly one of `run` and `runAll`, or neither for a trigger and a loop. */
+/** Declares a step type. Exactly one of `run` and `runAll`, or neither for a trigger, a loop and a source. */
 export function defineStepType<C extends z.ZodObject>(definition: StepType<C>): StepType<C> {
   if (definition.run && definition.runAll) throw new TypeError(`${definition.type} declares both run and runAll.`);
   return definition;

@@ -45,6 +45,8 @@ export function createEffectMemory(events: readonly RunEvent[]) {
         known.set(placeOf(event, event.no), { intent: event, settled: false });
         break;
       case 'effect.recorded': {
+        // Batches are the graph's to keep.
+        if (event.kind === 'batch') break;
         const place = placeOf(event, event.no);
         const entry: Known = { intent: known.get(place)?.intent, requestHash: event.requestHash, settled: true };
         if (event.error === undefined) entry.result = event.result ?? null;

@@ -4,23 +4,20 @@ import type { Item } from '#shared/workflow/tree.ts';
 import type { Execution, Outputs } from './attempt.ts';
 import { afterFailure, executeStep, failRun, recordAttempt, type StepResult } from './executeStep.ts';
 import { createGraph, type GraphStart } from './graph.ts';
+import { limitError } from './limitError.ts';
 import { loopOutputs, nextBatch, openLoop } from './loop.ts';
-import { checkPayload, toPayload } from './payload.ts';
 import { isTrigger, type Plan, type PlannedStep } from './plan.ts';
+import { recordOutputs } from './recordOutputs.ts';
 import { replay } from './replay.ts';
 import { groupAround, type Pending, pathField, type RunState, type StepRun, stepFields } from './runState.ts';
+import { readBatch, readFailed, takeBatch } from './source.ts';
+import { createTurns } from './turns.ts';
 import type { Wait } from './waits.ts';
 
 export type GraphResult =
   | { status: 'succeeded'; output: Record<string, Item[]> }
   | { status: 'failed'; error: StepError }
   | { status: 'waiting'; waits: readonly Wait[] };
-
-/** How long, and how many step runs, may go by before other work of the process has its turn. */
-const TURN_MS = 50;
-const TURN_STEPS = 5_000;
-/** Step runs between two looks at the clock. */
-const LOOK_STEPS = 16;
 
 /**
  * Runs a workflow's graph to its end, or until all that is left waits. Deliveries move it: each one that is not empty is
@@ -163,7 +160,11 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       if (!loop || !active.has(run)) return;
       while (!loop.caught && loop.open.size < loop.concurrency) {
         const next = nextBatch(run);
-        if (next === undefined) break;
+        if (next === undefined) {
+          if (!loop.source || loop.source.state === 'ended') break;
+          if (loop.source.state === 'open') readOn(planned, run);
+          return;
+        }
         if (loop.batches.length >= limits.loopIterations) {
           const error = limitError(run.stepId, 'iterations of a loop', limits.loopIterations);
           finish(run, failRun(run, run.attempts, error, execution));
@@ -176,6 +177,29 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       if (loop.open.size === 0) finish(run, { status: 'succeeded', outputs: loopOutputs(planned, run) });
     }
 
+    /** Asks a source for its next batch. The loop stands in line again when it has come. */
+    function readOn(planned: PlannedStep, run: StepRun): void {
+      const refuse = (thrown: unknown) => finish(run, readFailed(thrown, planned, run, execution));
+      try {
+        const read = readBatch(planned, run, execution);
+        if (!(read instanceof Promise)) {
+          takeBatch(run, read, execution);
+          idleLoops.push(run);
+          return;
+        }
+        const settled = read.then(
+          (value) => () => {
+            takeBatch(run, value, execution);
+            idleLoops.push(run);
+          },
+          (thrown: unknown) => () => refuse(thrown),
+        );
+        whenDone(settled, (next) => !ended && active.has(run) && next());
+      } catch (thrown) {
+        refuse(thrown);
+      }
+    }
+
     function finish(run: StepRun, result: StepResult): void {
       if (ended) return;
       if (result.status === 'waiting') {
@@ -184,7 +208,7 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       } else if (result.status === 'failed') failIn(run, result.error);
       else {
         try {
-          const payloads = record(result.outputs);
+          const payloads = recordOutputs(result.outputs, execution);
           if (payloads instanceof Promise) {
             const kept = payloads.then(
               (outputs) => () => succeed(run, result.outputs, outputs),
@@ -208,27 +232,6 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       }
       active.delete(run);
       graph.takeOutputs(run, outputs);
-    }
-
-    /** What a step gave as its event carries it. Where no event is kept it must still be within the limits. */
-    function record(outputs: Outputs): Record<string, Payload> | undefined | Promise<Record<string, Payload>> {
-      if (!journal.keeps('step.succeeded')) {
-        for (const port in outputs) checkPayload(outputs[port] ?? [], limits);
-        return undefined;
-      }
-      const payloads: Record<string, Payload> = {};
-      const late: Promise<void>[] = [];
-      for (const [port, items] of Object.entries(outputs)) {
-        const payload = toPayload(items, limits, execution.ports.blobs);
-        if (payload instanceof Promise) {
-          late.push(
-            payload.then((value) => {
-              payloads[port] = value;
-            }),
-          );
-        } else payloads[port] = payload;
-      }
-      return late.length > 0 ? Promise.all(late).then(() => payloads) : payloads;
     }
 
     /** What a step gave cannot be kept, so the run cannot go on with it. */
@@ -294,36 +297,6 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
   });
 }
 
-/**
- * Lets other work of the process have its turn: leases are renewed and a run can be cancelled while its steps, which may
- * all be synchronous, go on. It also waits for a journal that cannot follow.
- */
-function createTurns({ ports: { clock }, journal }: Execution) {
-  let began = clock.now();
-  let steps = 0;
-  let given = false;
-  return {
-    isOver(): boolean {
-      if (given) return false;
-      if (++steps % LOOK_STEPS !== 0) return false;
-      return steps >= TURN_STEPS || clock.now() - began > TURN_MS || journal.isFull();
-    },
-    isGiven: () => given,
-    give(goOn: () => void, onError: (thrown: unknown) => void): void {
-      given = true;
-      const room = journal.isFull() ? journal.durable() : undefined;
-      Promise.all([clock.limit(0), room])
-        .then(() => {
-          given = false;
-          steps = 0;
-          began = clock.now();
-          goOn();
-        })
-        .catch(onError);
-    },
-  };
-}
-
 function checkTrigger(plan: Plan, stepId: string): void {
   const planned = plan.steps.get(stepId);
   const name = plan.workflow.name;
@@ -334,14 +307,4 @@ function checkTrigger(plan: Plan, stepId: string): void {
   }
   if (!planned.step.disabled) return;
   throw new SluiceError('workflow.invalid', `${name} cannot start with ${stepId}: it is switched off.`, { advice });
-}
-
-function limitError(stepId: string, what: string, limit: number): StepError {
-  return {
-    code: 'limit.exceeded',
-    message: `Step ${stepId} reached the limit of ${limit} ${what}.`,
-    detail: 'Look for a cycle without an end, or split the work into batches.',
-    stepId,
-    details: { limit, what },
-  };
 }

@@ -2,7 +2,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Delivery, StepError } from '#shared/run/events.ts';
 import { toTime } from '#shared/time.ts';
 import { attemptOnce, type Execution, failAll, type Outputs, type StepJob, Suspension } from './attempt.ts';
-import { createAttemptSignal } from './attemptSignal.ts';
+import { type AttemptSignal, createAttemptSignal } from './attemptSignal.ts';
 import { NeedsAttention } from './effects.ts';
 import { signalOf } from './groupSignal.ts';
 import type { PlannedStep } from './plan.ts';
@@ -75,11 +75,22 @@ function limitTime(job: StepJob, execution: Execution): Outputs | Promise<Output
   }
   const ms = job.planned.timeoutMs === undefined ? execution.limits.stepTimeoutMs : job.planned.timeoutMs;
   if (ms === null) return outputs.finally(() => attempt.release());
+  return limitTo(ms, outputs, attempt, job.run, execution);
+}
+
+/** What an attempt comes to, unless its time is over before. */
+export function limitTo<T>(
+  ms: number,
+  outputs: Promise<T>,
+  attempt: AttemptSignal,
+  { stepId }: StepRun,
+  execution: Execution,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const putOff = execution.ports.clock.alarm(ms, () => {
-      const error = new SluiceError('step.timed_out', `Step ${job.run.stepId} took longer than ${ms} ms.`, {
+      const error = new SluiceError('step.timed_out', `Step ${stepId} took longer than ${ms} ms.`, {
         advice: 'Raise its time limit, or let it do less at once.',
-        details: { timeoutMs: ms, stepId: job.run.stepId },
+        details: { timeoutMs: ms, stepId },
       });
       // Before whatever the attempt itself says to its end.
       reject(error);

@@ -1,10 +1,12 @@
 import type { Delivery, RunEvent } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
+import type { Batch } from '../connectors/stepType.ts';
 import type { Execution, Outputs } from './attempt.ts';
 import { createJoins } from './joins.ts';
 import { putInOrder } from './loop.ts';
 import type { PlannedStep } from './plan.ts';
 import { createQueue } from './queue.ts';
+import { createRetention } from './retention.ts';
 import {
   batchScope,
   isInside as isInsideOf,
@@ -32,6 +34,7 @@ export type RecordedEvent =
   | (Extract<RunEvent, { type: 'step.attempted' | 'step.failed' | 'step.skipped' | 'run.waiting' | 'run.resumed' }> & {
       outputs?: undefined;
     })
+  | (Extract<RunEvent, { type: 'effect.recorded' }> & { batch: Batch; outputs?: undefined })
   | (Omit<Extract<RunEvent, { type: 'step.succeeded' }>, 'outputs'> & { outputs: Outputs });
 
 /** The port that batches leave by. */
@@ -46,7 +49,7 @@ const GROUP_ENDED = new Error('The group ended.');
 export type Graph = ReturnType<typeof createGraph>;
 
 export function createGraph(start: GraphStart, execution: Execution, state: RunState) {
-  const { plan, journal } = execution;
+  const { plan, journal, limits } = execution;
   const joins = createJoins(plan);
   /** Deliveries that start a step run each, in order. */
   const ready = createQueue<Pending>();
@@ -61,6 +64,7 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
   const skipped = new Set<string>();
   /** `atOnce`: the step runs at work at once that an open map asks for. */
   const progress = { started: 0, replaying: true, atOnce: 0 };
+  const retention = createRetention(state, limits.retainedItems);
 
   /** Puts what left a port on the way to those behind it. */
   function deliver(run: StepRun, outPort: string, items: Item[], scope: WorkScope, batch?: number): void {
@@ -109,6 +113,7 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
     if (scope.live > 0 || !scope.loop?.loop?.open.delete(scope.batch)) return;
     // Whoever listens for its end hears no more of the run's.
     scope.controller?.abort(GROUP_ENDED);
+    retention.end(scope);
     if (!progress.replaying) idleLoops.push(scope.loop);
   }
 
@@ -128,12 +133,14 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
     group.loop?.loop?.open.delete(group.batch);
     group.controller ??= new AbortController();
     group.controller.abort(GROUP_ENDED);
+    retention.end(group);
     return cut;
   }
 
   function takeOutputs(run: StepRun, outputs: Outputs): void {
     if (run.loop) putInOrder(run.loop);
     run.outputs = outputs;
+    if (run.scope.loop) retention.count(outputs);
     if (start.stopAfter === run.stepId) keep(run.stepId, Object.values(outputs).flat());
     else for (const port in outputs) deliver(run, port, outputs[port] ?? [], run.scope);
     release(run.scope);
@@ -166,6 +173,10 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
       const run = newStepRun(first.to, iteration, pendings, scope);
       state.add(run);
       scope.live++;
+      if (scope.loop) {
+        run.before = scope.last;
+        scope.last = run;
+      }
       for (const pending of pendings) pending.scope.live--;
       progress.started++;
       return run;

@@ -1,4 +1,6 @@
-import type { EventOf, RunEvent } from '#shared/run/events.ts';
+import { isJsonObject, type Json } from '#shared/json.ts';
+import { type EventOf, Payload, type RunEvent } from '#shared/run/events.ts';
+import type { Batch } from '../connectors/stepType.ts';
 import type { Outputs } from './attempt.ts';
 import type { RecordedEvent } from './graph.ts';
 import { fromPayload } from './payload.ts';
@@ -32,6 +34,9 @@ export function createHistory(events: readonly RunEvent[], blobs: Blobs) {
           for (const [port, payload] of Object.entries(event.outputs))
             outputs[port] = await fromPayload(payload, blobs);
           history.push({ ...event, outputs });
+        } else if (event.type === 'effect.recorded') {
+          const batch = event.kind === 'batch' ? await readBack(event.result, blobs) : undefined;
+          if (batch) history.push({ ...event, batch });
         } else if (isGraphEvent(event)) history.push(event);
       }
       return history;
@@ -39,6 +44,14 @@ export function createHistory(events: readonly RunEvent[], blobs: Blobs) {
     /** A workflow that was called and failed: called again, it begins anew. */
     forget,
   };
+}
+
+/** A batch as a source's record keeps it. */
+async function readBack(result: Json | undefined, blobs: Blobs): Promise<Batch | undefined> {
+  if (!isJsonObject(result)) return undefined;
+  const { cursor, ...payload } = result;
+  const { success, data } = Payload.safeParse(payload);
+  return success ? { items: await fromPayload(data, blobs), cursor } : undefined;
 }
 
 type PlainGraphEvent = EventOf<'step.attempted' | 'step.failed' | 'step.skipped' | 'run.waiting' | 'run.resumed'>;

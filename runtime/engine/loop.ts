@@ -21,22 +21,26 @@ export function openLoop(planned: PlannedStep, run: StepRun, execution: Executio
     failed: undefined,
     caught: undefined,
     gathered: [],
+    source: undefined,
   };
   run.loop = loop;
   try {
     const site = new CallSite({ planned, run, attempt: 1 }, execution, createAttemptSignal(execution.signal));
-    const { batch, concurrency } = site.configAt(loopItems(run)[0] ?? { json: {} }, 0);
+    const config = site.configAt(loopItems(run)[0] ?? { json: {} }, 0);
+    const { batch, concurrency } = config;
     if (typeof batch === 'number') loop.batchSize = batch;
     if (typeof concurrency === 'number') loop.concurrency = concurrency;
+    if (planned.type.nextBatch) loop.source = { config, cursor: undefined, state: 'open', read: [] };
   } catch (thrown) {
     loop.failed = thrown;
   }
 }
 
-/** The items of the batch after those that are out; undefined when all are. */
+/** The items of the batch after those that are out; undefined when all are, or the next has still to be read. */
 export function nextBatch(run: StepRun): Item[] | undefined {
   if (!run.loop) return undefined;
-  const { batches, batchSize, kind } = run.loop;
+  const { batches, batchSize, kind, source } = run.loop;
+  if (source) return source.read.shift();
   const items = loopItems(run);
   if (kind === 'try') return batches.length > 0 ? undefined : items.map((item, from): Item => ({ ...item, from }));
   const start = batches.length * batchSize;

@@ -4,6 +4,7 @@ import type { Execution } from './attempt.ts';
 import type { Graph, RecordedEvent } from './graph.ts';
 import { nextBatch, openLoop } from './loop.ts';
 import { groupAround, type Pending, pathField, type RunState, type StepRun } from './runState.ts';
+import { keepBatch } from './source.ts';
 
 /**
  * Brings a graph to where its journal left it: what was recorded is taken as it is, what was begun and not ended is to be
@@ -54,7 +55,11 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
         if (event.retryAt === undefined) endIn(run, event.error);
         else run.retryAtMs = fromTime(event.retryAt);
         break;
+      case 'effect.recorded':
+        keepBatch(run, event.batch);
+        break;
       case 'step.succeeded':
+        openRest(run);
         active.delete(run);
         graph.takeOutputs(run, event.outputs);
         settleDisabled();
@@ -111,6 +116,12 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
       if (!items) return;
       graph.openBatch(run, items);
     }
+  }
+
+  /** Where an earlier run is taken over, steps behind batches may be new: they get what was handed out then. */
+  function openRest(run: StepRun): void {
+    if (!run.loop || run.loop.caught || run.loop.failed !== undefined || run.loop.kind === 'try') return;
+    for (let items = nextBatch(run); items; items = nextBatch(run)) graph.openBatch(run, items);
   }
 
   function takePending(to: string, ref: Delivery): Pending | undefined {

@@ -1,3 +1,4 @@
+import type { Json, JsonObject } from '#shared/json.ts';
 import type { Delivery, StepError } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 
@@ -14,6 +15,8 @@ export type WorkScope = {
   lane: WorkScope;
   /** Of a group: aborted when it ends before its time. */
   controller: AbortController | undefined;
+  /** Of a batch: the latest step run in it; those before it hang on that. */
+  last: StepRun | undefined;
 };
 
 /** Items on their way into a port. */
@@ -36,6 +39,8 @@ export type StepRun = {
   /** When the first attempt began; `$now` of every attempt. */
   startedAt: number | undefined;
   loop: LoopState | undefined;
+  /** The step run before it in the same batch. */
+  before: StepRun | undefined;
 };
 
 export type LoopState = {
@@ -53,6 +58,17 @@ export type LoopState = {
   /** What ended a group before its time. */
   caught: StepError | undefined;
   gathered: { item: Item; ref: Delivery; index: number; batch: number }[];
+  /** Where its batches are read one after the other, in place of being cut from a list. */
+  source: BatchSource | undefined;
+};
+
+export type BatchSource = {
+  config: JsonObject;
+  /** Where the next batch begins, in the step type's own words. */
+  cursor: Json | undefined;
+  state: 'open' | 'reading' | 'ended';
+  /** What was read and not handed out yet: one batch, or what a journal says. */
+  read: Item[][];
 };
 
 /** Every step run of a workflow execution so far, and the way from an item to those it came from. */
@@ -81,7 +97,7 @@ export function createRunState(): RunState {
     if (!item || source.stepId === stepId) return item;
     for (const [port, from] of origins(item)) {
       if (port === 'next' && source.loop) {
-        const gathered = source.loop.gathered[from];
+        const gathered: LoopState['gathered'][number] | undefined = source.loop.gathered[from];
         const found = gathered && follow(gathered.ref, gathered.index, stepId, depth + 1);
         if (found) return found;
         continue;
@@ -116,7 +132,15 @@ function origins(item: Item): [string, number][] {
 }
 
 function rootScope(): WorkScope {
-  const root = { parent: undefined, depth: 0, loop: undefined, batch: 0, live: 0, controller: undefined };
+  const root = {
+    parent: undefined,
+    depth: 0,
+    loop: undefined,
+    batch: 0,
+    live: 0,
+    controller: undefined,
+    last: undefined,
+  };
   return Object.assign(root, { lane: root as unknown as WorkScope });
 }
 
@@ -132,6 +156,7 @@ export function batchScope(run: StepRun, batch: number): WorkScope {
     live: 1,
     lane: parent.lane,
     controller: undefined,
+    last: undefined,
   };
   if (run.loop?.kind === 'map') scope.lane = scope;
   return scope;
@@ -167,6 +192,7 @@ export function newStepRun(stepId: string, iteration: number, inputs: readonly P
     retryAtMs: undefined,
     startedAt: undefined,
     loop: undefined,
+    before: undefined,
   };
 }
 

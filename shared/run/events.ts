@@ -80,6 +80,8 @@ export const EffectKind = z.enum([
   'machine',
   'random',
   'crypto',
+  /** A batch that a source gave: its items as a payload, and the `cursor` of the next. */
+  'batch',
 ]);
 export type EffectKind = z.infer<typeof EffectKind>;
 

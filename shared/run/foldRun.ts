@@ -1,4 +1,5 @@
 import { SluiceError } from '../error.ts';
+import { isJsonObject } from '../json.ts';
 import type { Answer, EventOf, Payload, RunEvent, RunStatus, StepError, WaitReason } from './events.ts';
 
 export type StepStatus =
@@ -26,6 +27,8 @@ export type StepRunState = {
   itemsIn: Record<string, number>;
   /** What went out, by port. */
   outputs?: Record<string, Payload>;
+  /** Items that a source gave, batch after batch. */
+  handedOut?: number;
   error?: StepError;
   retryAt?: string;
   wait?: { reason: WaitReason; until?: string };
@@ -134,8 +137,9 @@ function foldType(state: RunState, event: RunEvent): RunState {
     case 'step.attempted':
       return attempted(state, event);
     case 'effect.intended':
-    case 'effect.recorded':
       return state;
+    case 'effect.recorded':
+      return event.kind === 'batch' ? handedOut(state, event) : state;
     case 'step.succeeded':
       return closeBatches(
         ended(state, event, { status: 'succeeded', outputs: event.outputs, ...sourceOf(event) }),
@@ -293,10 +297,17 @@ function closeBatches(state: RunState, event: EventOf<'step.succeeded'>): RunSta
   let folded = state;
   for (const key of closed) {
     const { [key]: arrows = [], ...openBatches } = folded.openBatches;
-    const count = run?.itemsIn.main ?? 0;
+    const count = run?.handedOut ?? run?.itemsIn.main ?? 0;
     folded = arrows.reduce((one, arrow) => arrived(one, arrow, count), { ...folded, openBatches });
   }
   return folded;
+}
+
+/** Counts a batch that a source gave. */
+function handedOut(state: RunState, event: EventOf<'effect.recorded'>): RunState {
+  const { items, count } = isJsonObject(event.result) ? event.result : {};
+  const more = Array.isArray(items) ? items.length : typeof count === 'number' ? count : 0;
+  return withStepRun(state, event, (run) => ({ ...run, handedOut: (run.handedOut ?? 0) + more }));
 }
 
 function ended(

@@ -18,4 +18,6 @@ export type Guide = {
   effect(place: GuidedPlace, no: string, requestHash: string): Promise<Json>;
   /** Settles as an attempt does, once it is its turn; one that ran out of time then does so now. */
   inTurn<T>(place: GuidedPlace, attempt: Promise<T>): Promise<T>;
+  /** A source has read a batch: until it reads on, nobody waits for its turn. */
+  rest(place: GuidedPlace): void;
 };

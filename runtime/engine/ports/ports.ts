@@ -87,8 +87,10 @@ export type RunLimits = {
   inlineBytes: number;
   /** What one step may give, in bytes of JSON. */
   outputBytes: number;
-  /** Step runs at work at once. */
+  /** Step runs at work at once; an open map that asks for more gets more. */
   branches: number;
+  /** Items of batches that have ended, above which the oldest are let go. */
+  retainedItems: number;
   script: { wallMs: number; cpuMs: number; memoryMb: number; outputBytes: number; logLines: number };
 };
 
@@ -101,6 +103,7 @@ export const DEFAULT_LIMITS: RunLimits = {
   inlineBytes: 1_048_576,
   outputBytes: 67_108_864,
   branches: 10,
+  retainedItems: 100_000,
   script: { wallMs: 5_000, cpuMs: 1_000, memoryMb: 128, outputBytes: 10_485_760, logLines: 1_000 },
 };
 
