@@ -39,6 +39,7 @@ test('every step type that is promised is there, once', () => {
     'flow.waitFor',
     'http.request',
     'items.aggregate',
+    'items.generate',
     'items.compare',
     'items.limit',
     'items.removeDuplicates',
