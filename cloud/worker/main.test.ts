@@ -52,14 +52,15 @@ async function deployed() {
   const edges = ['start.main->work.main', 'yearly.main->work.main'];
   const version = await control.freeze(actor, treeOf(projectId, STEPS, { edges }));
   const [environment] = await control.environments.list({ projectId }, actor);
-  const active = signal((one) => one.kind === 'deployment' && one.projectId === projectId);
+  const moved = () => signal((one) => one.kind === 'deployment' && one.projectId === projectId);
   const input = { projectId, environmentId: environment?.id ?? '', versionId: version.id };
   const { id } = await control.deployments.create(input, actor);
-  await active;
   for (;;) {
+    // Listening begins before looking, so that what comes between the two is heard.
+    const next = moved();
     const { status } = await control.deployments.get({ projectId, deploymentId: id }, actor);
     if (status === 'active') break;
-    await signal((one) => one.kind === 'deployment' && one.projectId === projectId);
+    await next;
   }
   return tenant;
 }
