@@ -5,6 +5,7 @@ import express from 'express';
 import { v7 as newId } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JsonObject } from '#shared/json.ts';
+import type { Settings } from '#shared/workflow/tree.ts';
 import { type Control, createControlBench, eventsOf, step, treeOf } from '../../tests/fixtures/control.ts';
 import { createAuthenticator } from '../server/authenticate.ts';
 import { createRateLimits } from '../server/rateLimits.ts';
@@ -47,7 +48,7 @@ afterAll(async () => {
 
 const SECRET = 'a shared secret';
 
-async function webhook(config: JsonObject = {}, plan: 'free' | 'pro' = 'pro') {
+async function webhook(config: JsonObject = {}, plan: 'free' | 'pro' = 'pro', settings: Partial<Settings> = {}) {
   const tenant = await control.newTenant(plan);
   const { actor, projectId } = tenant;
   const secret = { secret: SECRET, header: 'x-token' };
@@ -61,6 +62,7 @@ async function webhook(config: JsonObject = {}, plan: 'free' | 'pro' = 'pro') {
     },
     { edges: ['hook.main->work.main', 'work.main->answer.main'], connections: { sender: { connector: 'webhook' } } },
   );
+  for (const workflow of Object.values(tree.workflows)) workflow.settings = { ...workflow.settings, ...settings };
   const deployment = await control.publish(actor, tree);
   expect(deployment).toMatchObject({ status: 'active' });
   const { port } = server.address() as AddressInfo;
@@ -279,3 +281,52 @@ test('while versions change, every delivery is taken by one of them, at the same
   expect(new Set(await sending)).toEqual(new Set([202]));
   expect(await runs()).toHaveLength(30);
 });
+
+test('what is above a workflow’s rate is refused with the time to wait, and stands nowhere', async () => {
+  const { url, runs } = await webhook({}, 'pro', { rate: { count: 2, perMs: 3_600_000, key: '=$json.body.customer' } });
+  const body = JSON.stringify({ customer: 'ada' });
+  const answers = await Promise.all(Array.from({ length: 6 }, (_, n) => send(url, signed(body, `r-${n}`))));
+  expect(answers.map(({ status }) => status).sort()).toEqual([202, 202, 429, 429, 429, 429]);
+  const refused = answers.find(({ status }) => status === 429);
+  expect(refused?.body).toMatchObject({ code: 'run.rate_exceeded' });
+  expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(3_000);
+  expect(await runs()).toHaveLength(2);
+  expect((await send(url, signed(JSON.stringify({ customer: 'bob' })))).status).toBe(202);
+});
+
+test('a second delivery while a singleton is at work is refused, and may be sent again after it', async () => {
+  const { url, workspaceId } = await webhook({}, 'pro', { singleton: { mode: 'skip' } });
+  expect((await send(url, signed('{}', 's-1'))).status).toBe(202);
+  const refused = await send(url, signed('{}', 's-2'));
+  expect(refused).toMatchObject({ status: 409, body: { code: 'run.singleton' } });
+  expect((await send(url, signed('{}', 's-1'))).headers.get('sluice-repeated')).toBe('true');
+  const agent = await control.newAgent(workspaceId);
+  const [run] = (await agent.next()).runs;
+  if (run) await agent.report(run, eventsOf(run, { type: 'run.started' }, { type: 'run.ended' }), true);
+  expect((await send(url, signed('{}', 's-2'))).status).toBe(202);
+});
+
+test('another delivery with the same idempotency key gets the first one’s answer, before and after it is known', async () => {
+  const idempotency = { key: '=$json.body.order', windowMs: 3_600_000 };
+  const { url, runs, workspaceId } = await webhook({ answer: 'respond' }, 'pro', { idempotency });
+  const body = JSON.stringify({ order: 7 });
+  const first = send(url, signed(body, 'i-1'));
+  const agent = await control.newAgent(workspaceId);
+  let run = (await agent.next(1, 1_000)).runs[0];
+  while (!run) run = (await agent.next(1, 1_000)).runs[0];
+  const meanwhile = send(url, signed(body, 'i-2'));
+  while ((await deliveries(run.runId)).length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  await agent.report(
+    run,
+    eventsOf(run, { type: 'run.started' }, { type: 'run.answered', status: 201, body: 'made' }, { type: 'run.ended' }),
+    true,
+  );
+  const late = await send(url, signed(body, 'i-3'));
+  for (const one of [await first, await meanwhile, late]) expect(one).toMatchObject({ status: 201, body: 'made' });
+  expect(late.headers.get('sluice-repeated')).toBe('true');
+  expect((await send(url, signed(body, 'i-2'))).status).toBe(201);
+  expect(await runs()).toHaveLength(1);
+});
+
+const deliveries = (runId: string) =>
+  control.ownerSql('select delivery_id from hook_delivery where run_id = $1', [runId]);
