@@ -5,23 +5,15 @@ import { createWorld, itemsOf, jsonOf } from '../stepCall.fixture.ts';
 import { crypto } from './crypto.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
-const pem = {
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  publicKeyEncoding: { type: 'spki', format: 'pem' },
-} as const;
-const PAIRS: Record<'rsa-sha256' | 'ecdsa-p256' | 'ed25519', { privateKey: string; publicKey: string }> = {
-  'rsa-sha256': generateKeyPairSync('rsa', { modulusLength: 2048, ...pem }),
-  'ecdsa-p256': generateKeyPairSync('ec', { namedCurve: 'P-256', ...pem }),
-  ed25519: asTexts(generateKeyPairSync('ed25519')),
+const texts = ({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }) => ({
+  privateKey: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
+  publicKey: String(publicKey.export({ type: 'spki', format: 'pem' })),
+});
+const PAIRS = {
+  'rsa-sha256': texts(generateKeyPairSync('rsa', { modulusLength: 2048 })),
+  'ecdsa-p256': texts(generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+  ed25519: texts(generateKeyPairSync('ed25519')),
 };
-
-/** The type of what is made with `pem` does not say that it is text. */
-function asTexts({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }) {
-  return {
-    privateKey: String(privateKey.export(pem.privateKeyEncoding)),
-    publicKey: String(publicKey.export(pem.publicKeyEncoding)),
-  };
-}
 
 const worldOf = (connection: Record<string, string> = {}) => createWorld({ connection });
 async function result(config: Parameters<typeof itemsOf>[0], connection?: Record<string, string>) {
