@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JsonObject } from '#shared/json.ts';
+import type { Settings } from '#shared/workflow/tree.ts';
 import { type Control, createControlBench, eventsOf, step, treeOf } from '../../tests/fixtures/control.ts';
 import { reconcile, resumeDue } from '../worker/reconcile.ts';
 import { nextAfter } from './plan.ts';
@@ -17,7 +18,7 @@ const MINUTE = 60_000;
 const YEARLY = '0 0 1 1 *';
 const EACH_MINUTE = '* * * * *';
 
-async function scheduled(config: JsonObject = {}, plan: 'free' | 'pro' = 'pro') {
+async function scheduled(config: JsonObject = {}, plan: 'free' | 'pro' = 'pro', settings: Partial<Settings> = {}) {
   const tenant = await control.newTenant(plan);
   const { actor, projectId, workspaceId } = tenant;
   const tree = treeOf(
@@ -28,6 +29,7 @@ async function scheduled(config: JsonObject = {}, plan: 'free' | 'pro' = 'pro') 
     },
     { edges: ['tick.main->work.main'] },
   );
+  for (const workflow of Object.values(tree.workflows)) workflow.settings = { ...workflow.settings, ...settings };
   await control.publish(actor, tree);
   /** Makes it due as if its planned time had been so long ago. @returns the planned time */
   const due = async (agoMs = 1_000) => {
@@ -185,5 +187,16 @@ test('a schedule that stays as it was keeps its planned time through a new deplo
   const [run] = await runs();
   expect(run).toMatchObject({ versionNumber: 2 });
   await reconcile({ ...control, database: control.db, wake: () => undefined });
+  expect(await runs()).toHaveLength(1);
+});
+
+test('a planned time that the workflow’s own limits refuse is not lost sight of, and the next one is not held up', async () => {
+  const rate = { count: 1, perMs: 3_600_000 };
+  const { due, fires, runs } = await scheduled({ overlap: 'allow' }, 'pro', { rate });
+  for (const ago of [30_000, 1_000]) {
+    await due(ago);
+    await tick();
+  }
+  expect((await fires()).map(({ outcome }) => outcome)).toEqual(['started', 'skipped_rate']);
   expect(await runs()).toHaveLength(1);
 });
