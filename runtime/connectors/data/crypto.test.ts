@@ -1,4 +1,4 @@
-import { createHash, createHmac, generateKeyPairSync } from 'node:crypto';
+import { createHash, createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { runSketch } from '../../../tests/fixtures/engine.ts';
 import { createWorld, itemsOf, jsonOf } from '../stepCall.fixture.ts';
@@ -102,7 +102,7 @@ test('a key that cannot be read is not shown', async () => {
   const privateKey = '-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----';
   const failed = result({ action: 'sign', value: 'a' }, { privateKey });
   await expect(failed).rejects.toMatchObject({ message: 'The private key of the connection cannot be read.' });
-  const small = generateKeyPairSync('rsa', { modulusLength: 1024, ...pem });
+  const small = texts(generateKeyPairSync('rsa', { modulusLength: 1024 }));
   await expect(result({ action: 'sign', value: 'a' }, small)).rejects.toMatchObject({ code: 'config.invalid' });
 });
 
