@@ -46,6 +46,7 @@ const run: StoredRun = {
   finishedAt: undefined,
   stepCount: 2,
   lastSeq: 7,
+  retryOf: undefined,
   treeHash: 'c'.repeat(64),
   assignment: { input: [{ json: { n: 1 } }] },
   wait: null,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Json } from '#shared/json.ts';
 import { runSketch } from '../../../tests/fixtures/engine.ts';
 import { debug, noOp } from '../flow/noOp.ts';
 import { createWorld, itemsOf, jsonOf } from '../stepCall.fixture.ts';
@@ -58,15 +59,15 @@ test('XML may be a hundred elements deep, and no names reach a prototype', async
 });
 
 test('a name that is none never becomes markup', async () => {
-  for (const data of [
+  const names: Json[] = [
     { 'a b': 1 },
     { 'a><script': 1 },
     { a: { '@x="1" y': 1 } },
     { '?php': 'x' },
     { '1a': 1 },
     { '': 1 },
-  ])
-    await expect(toXml(data)).rejects.toMatchObject({ code: 'data.invalid' });
+  ];
+  for (const data of names) await expect(toXml(data)).rejects.toMatchObject({ code: 'data.invalid' });
   await expect(toXml('text')).rejects.toMatchObject({ code: 'data.invalid' });
   await expect(toXml({ a: '\u0001' })).rejects.toMatchObject({ code: 'data.invalid' });
   await expect(toXml({ a: { '@x': { b: 1 } } })).rejects.toMatchObject({ details: { field: 'a.@x' } });

@@ -136,7 +136,9 @@ test.each(TYPES)('%s takes any config and any items: a result or an error with a
       if (!type.config.safeParse(given).success) return;
       ran += 1;
       const items = jsons.map((one): Item => ({ json: one, binary: { file: bytes } }));
-      const inputs = type.inputs?.includes('a') ? { a: items, b: items.slice(1) } : { main: items };
+      const inputs: Record<string, Item[]> = type.inputs?.includes('a')
+        ? { a: items, b: items.slice(1) }
+        : { main: items };
       const start = performance.now();
       try {
         const out = await run(type, given, inputs);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { JsonObject } from '#shared/json.ts';
 import { createWorld, itemsOf, jsonOf } from '../stepCall.fixture.ts';
 import { rename } from './rename.ts';
 import { summarize } from './summarize.ts';
@@ -78,7 +79,7 @@ test('summarize works on all items at once', async () => {
 });
 
 test('summarize works on each group, and says where each result came from', async () => {
-  const values = [
+  const values: JsonObject[] = [
     { operation: 'sum', field: 'amount', as: 'total' },
     { operation: 'concatenate', field: 'tag', separator: '|' },
   ];
