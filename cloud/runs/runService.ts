@@ -22,7 +22,7 @@ import { resumeRun } from './resumeRun.ts';
 import { type RetryWish, retryRun } from './retryRun.ts';
 import { findRun, listRuns } from './runStore.ts';
 import type { Signals } from './signals.ts';
-import { tapeOfRun } from './tapeOfRun.ts';
+import { readTapeSource, tapeOfRun } from './tapeOfRun.ts';
 
 export type RunDeps = {
   database: Database;
@@ -180,12 +180,15 @@ export function createRunService(deps: RunDeps): Service<typeof cloudApi.runs, A
       return summary;
     },
 
-    tape: ({ runId }, actor) =>
-      database.withWorkspaceSql(actor, async (sql) => {
-        const tape = await tapeOfRun(sql, { workspaceId: actor.workspaceId, runId }, { versionTrees, blobs });
+    async tape({ runId }, actor) {
+      const { workspaceId } = actor;
+      const source = await database.withWorkspaceSql(actor, async (sql) => {
+        const found = await readTapeSource(sql, { workspaceId, runId }, versionTrees);
         await recordAudit(sql, actor, { action: 'run.tape', resource: 'run', resourceId: runId });
-        return tape;
-      }),
+        return found;
+      });
+      return tapeOfRun(source, workspaceId, blobs);
+    },
 
     async cancel({ runId }, actor) {
       const { workspaceId } = actor;
