@@ -100,9 +100,12 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
     for (let current: WorkScope | undefined = scope; current; current = current.parent) {
       const loop = current.loop?.stepId === loopId ? current.loop.loop : undefined;
       if (!loop) continue;
-      items.forEach((item, index) => {
-        loop.gathered.push({ item, ref, index, batch: current?.batch ?? 0 });
-      });
+      for (const [index, { json, binary }] of items.entries()) {
+        // Without where it came from in its batch: that may be more than the item itself.
+        const item: Item = { json };
+        if (binary) item.binary = binary;
+        loop.gathered.push({ item, ref, index, batch: current.batch });
+      }
       return;
     }
   }

@@ -63,7 +63,12 @@ export function loopOutputs(planned: PlannedStep, run: StepRun): Outputs {
     return { done: loopItems(run).map((item, from): Item => ({ ...item, from })) };
   }
   putInOrder(loop);
-  return { done: loop.gathered.map(({ item }, index): Item => ({ ...item, from: [['next', index]] })) };
+  return {
+    done: loop.gathered.map(({ item }, index) => {
+      item.from = [['next', index]];
+      return item;
+    }),
+  };
 }
 
 function loopItems(run: StepRun): Item[] {

@@ -103,7 +103,7 @@ export const DEFAULT_LIMITS: RunLimits = {
   inlineBytes: 1_048_576,
   outputBytes: 67_108_864,
   branches: 10,
-  retainedItems: 100_000,
+  retainedItems: 5000,
   script: { wallMs: 5_000, cpuMs: 1_000, memoryMb: 128, outputBytes: 10_485_760, logLines: 1_000 },
 };
 
