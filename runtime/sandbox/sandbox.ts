@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Sandbox } from '../engine/ports/sandbox.ts';
@@ -16,7 +16,7 @@ export type SandboxDeps = {
   args?: string[];
   /** What the worker may read; it may read nothing else. Default: its entry's folder and its packages. */
   readable?: string[];
-  /** How many scripts run at once, for each of JavaScript and Python. Default: by cores, 2 to 4, and for Python 2. */
+  /** How many scripts run at once, for each of JavaScript and Python. Default: by cores, 2 to 4, and for Python by memory, 1 or 2. */
   workers?: number;
   /** A line for the log where a worker ended that should not have. */
   onCrash?: (message: string) => void;
@@ -28,6 +28,10 @@ const PYTHON_START_MS = 60_000;
 /** What each process takes with nothing to do, with room to breathe. */
 const OWN_BYTES = 200 * 1024 * 1024;
 const PYTHON_OWN_BYTES = 400 * 1024 * 1024;
+/** Below this, one interpreter at a time is all there is room for. */
+const ROOM_FOR_TWO = 1024 * 1024 * 1024;
+/** A worker that takes more than this share of what the container has is ended before the kernel ends somebody. */
+const MOST_OF_ALL = 0.7;
 /** An interpreter holds 160 MB: nobody pays for one that is not used. */
 const PYTHON_IDLE_MS = 300_000;
 
@@ -40,10 +44,15 @@ export function createSandbox(deps: SandboxDeps = {}): Sandbox {
   const { node = process.execPath, args = [], onCrash } = deps;
   const entry = deps.entry ?? fileURLToPath(new URL('./main.ts', import.meta.url));
 
+  // A container's own limit, where there is one; else what is said is none at all, or very large.
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  const mostBytes = memory * MOST_OF_ALL;
+
   const scripts = createPool({
     size: deps.workers ?? Math.max(2, Math.min(4, availableParallelism())),
     ofOneScope: false,
     ownBytes: OWN_BYTES,
+    mostBytes,
     start() {
       const program = realpathSync(entry);
       const readable = deps.readable ?? readableFor(program);
@@ -53,9 +62,10 @@ export function createSandbox(deps: SandboxDeps = {}): Sandbox {
   });
 
   const python = createPool({
-    size: deps.workers ?? 2,
+    size: deps.workers ?? (memory < ROOM_FOR_TWO ? 1 : 2),
     ofOneScope: true,
     ownBytes: PYTHON_OWN_BYTES,
+    mostBytes,
     idleMs: PYTHON_IDLE_MS,
     start() {
       const program = realpathSync(entry);

@@ -11,6 +11,8 @@ export type PoolOptions = {
   ofOneScope: boolean;
   /** Resident memory of a process beyond what a script may take. */
   ownBytes: number;
+  /** Resident memory of a process that is too much, whatever the script may take. */
+  mostBytes: number;
   /** An idle process ends after this; absent: never. */
   idleMs?: number;
 };
@@ -22,7 +24,7 @@ type Slot = { worker?: Worker; scope?: string; busy: boolean; idle?: NodeJS.Time
  * A few warm workers, one script each at a time. Runs take turns: a run with a thousand calls delays another's next call
  * by one. A worker that cannot be trusted any more is ended, and the next call starts another.
  */
-export function createPool({ size, start, ofOneScope, ownBytes, idleMs }: PoolOptions): Sandbox {
+export function createPool({ size, start, ofOneScope, ownBytes, mostBytes, idleMs }: PoolOptions): Sandbox {
   const slots: Slot[] = Array.from({ length: size }, () => ({ busy: false }));
   // By run, in the order of their turns: who has just had one goes to the end.
   const waiting = new Map<string, Job[]>();
@@ -63,7 +65,7 @@ export function createPool({ size, start, ofOneScope, ownBytes, idleMs }: PoolOp
       if (ofOneScope && slot.worker && slot.scope !== request.scope) end(slot);
       slot.worker ??= begin(slot);
       slot.scope = request.scope;
-      const worstBytes = ownBytes + request.limits.memoryMb * 3 * 1024 * 1024;
+      const worstBytes = Math.min(mostBytes, ownBytes + request.limits.memoryMb * 3 * 1024 * 1024);
       return await askWorker(slot.worker, request, { id: ++calls, signal, worstBytes });
     } catch (thrown) {
       if (!(thrown instanceof ScriptError)) end(slot);
