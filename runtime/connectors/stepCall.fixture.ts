@@ -138,7 +138,11 @@ export function createWorld({
         return { runId: `run-${trace.started.length}` };
       },
     },
-    readScript: (path) => scripts[path.replace(/^scripts\//, '')] ?? '',
+    readScript(path) {
+      const source = scripts[path.replace(/^scripts\//, '')];
+      if (source === undefined) throw new SluiceError('config.invalid', `The project has no script ${path}.`);
+      return source;
+    },
     stepId: 'step_a1b2',
     mode: mode ?? type.mode,
   });

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest';
 import { createSandbox } from '../../sandbox/sandbox.ts';
 import { createWorld, itemsOf, jsonOf } from '../stepCall.fixture.ts';
-import { javascript, typescript } from './code.ts';
+import { javascript, python, typescript } from './code.ts';
 
 const sandbox = createSandbox();
 afterAll(() => sandbox.close());
@@ -9,6 +9,15 @@ const scripts = {
   'score.ts': 'export default (item: { json: { n: number } }) => ({ score: item.json.n * 2 });',
   'all.js':
     'export default (items) => items.filter((item) => item.json.n > 1).map(({ json }) => ({ twice: json.n * 2 }));',
+};
+const more = {
+  ...scripts,
+  'shared/rate.ts': 'export const rate = (n: number): number => n * 10;',
+  'rated.ts':
+    "import { rate } from './shared/rate.ts';\nexport default (item: { json: { n: number } }) => ({ rated: rate(item.json.n) });",
+  'rated.py':
+    'from helper import rate\ndef main(item, ctx):\n  print("rating")\n  return {"rated": rate(item["json"]["n"])}',
+  'helper.py': 'def rate(n):\n  if n == 2: raise ValueError("two")\n  return n * 10',
 };
 const each = createWorld({ sandbox, scripts });
 const once = createWorld({ sandbox, scripts, mode: 'once' });
@@ -86,6 +95,38 @@ test('what the code logs reaches the run, also when it fails', async () => {
     ['info', 'hello'],
     ['error', 'before'],
   ]);
+});
+
+test('a script imports others of the project; what is missing is named', async () => {
+  const world = createWorld({ sandbox, scripts: more });
+  expect(jsonOf((await world.run(typescript, { script: 'rated.ts' }, three)).main)).toEqual([
+    { rated: 10 },
+    { rated: 20 },
+    { rated: 30 },
+  ]);
+  const broken = createWorld({ sandbox, scripts: { 'rated.ts': more['rated.ts'] } });
+  await expect(broken.run(typescript, { script: 'rated.ts' }, three)).rejects.toMatchObject({
+    code: 'code.syntax',
+    message: expect.stringContaining('scripts/rated.ts imports'),
+  });
+});
+
+test('Python runs as a script and inline, with its logs, its errors and its lineage', async () => {
+  const world = createWorld({ sandbox, scripts: more });
+  expect(await world.run(python, { script: 'scripts/rated.py' }, three)).toEqual({
+    main: [
+      { json: { rated: 10 }, from: 0 },
+      { json: { rated: 30 }, from: 2 },
+    ],
+    error: [
+      { json: { n: 2, error: { code: 'code.failed', message: 'ValueError: two (scripts/helper.py:2:14)' } }, from: 1 },
+    ],
+  });
+  expect(world.trace.logs).toEqual(Array(3).fill(['info', 'rating']));
+  const code = 'return [{"total": sum(i["json"]["n"] for i in items)}]';
+  expect(jsonOf((await once.run(python, { code }, three)).main)).toEqual([{ total: 6 }]);
+  expect(python.config.safeParse({ script: 'a.py' }).success).toBe(true);
+  expect(python.config.safeParse({ script: 'a.js' }).success).toBe(false);
 });
 
 test('a config has code or a script of the right kind', () => {
