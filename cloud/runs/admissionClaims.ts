@@ -41,14 +41,14 @@ export async function findDebounced(
   sql: Sql,
   { workspaceId, debounceKey }: { workspaceId: string; debounceKey: string },
   nowMs: number,
-): Promise<{ runId: string; heldSince: Date } | undefined> {
+): Promise<{ runId: string; sinceMs: number } | undefined> {
   const { rows } = await sql.query<{ run_id: string; held_since: Date }>(
     `select run_id, held_since from run_claim
       where workspace_id = $1 and debounce_key = $2 and held_by = 'debounce' and status = 'waiting' and due_at > $3
       order by run_id desc limit 1`,
     [workspaceId, debounceKey, new Date(nowMs)],
   );
-  return rows[0] && { runId: rows[0].run_id, heldSince: rows[0].held_since };
+  return rows[0] && { runId: rows[0].run_id, sinceMs: rows[0].held_since.getTime() };
 }
 
 /** How many runs of a workspace are held back, counted up to a number. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { SluiceError } from '#shared/error.ts';
-import { type Admission, compileAdmission, type RateOf, withoutRefusals } from '#shared/run/admission.ts';
+import { type Admission, compileAdmission } from '#shared/run/admission.ts';
+import { admit, demandsOn, supersededBy } from '#shared/run/admit.ts';
 import type { Workflow } from '#shared/workflow/tree.ts';
 import { findVars } from '../deployments/deploymentStore.ts';
 import { countHeld, findDebounced, findOpenSingles, type Hold } from './admissionClaims.ts';
@@ -9,7 +9,7 @@ import type { Allowances, Sql } from './ports.ts';
 import { findPassed, findPassing, forgetPassing, type Gate, type Passing } from './runGateStore.ts';
 import type { NewRun } from './runStore.ts';
 
-export type Admitted = {
+export type LetIn = {
   /** An earlier run stands for this one: nothing is started. */
   repeatOf?: string;
   hold: Hold;
@@ -21,9 +21,8 @@ export type Admitted = {
 
 type Place = Pick<NewRun, 'workspaceId' | 'environment' | 'workflowId'>;
 
-/** How many runs of a workspace may be held back by what their workflows demand, and for how long. */
+/** How many runs of a workspace may be held back by what their workflows demand. */
 const MOST_HELD = 1_000;
-const LONGEST_HELD_MS = 7 * 86_400_000;
 
 /**
  * Holds a run against what its workflow's settings demand (concurrency, rate, debounce, throttle, priority, singleton,
@@ -37,16 +36,14 @@ export async function admitRun(
   run: NewRun,
   workflow: Workflow,
   allowances: Pick<Allowances, 'releaseRun'>,
-): Promise<Admitted | undefined> {
+): Promise<LetIn | undefined> {
   const compiled = compileAdmission(workflow);
   if (!compiled) return undefined;
   const { workspaceId, workflowId, triggerStepId, items } = run;
   const vars = compiled.readsVars ? await findVars(sql, workspaceId, run.deploymentId) : {};
   const nowMs = await lockAdmission(sql, run, workflow);
-  const all = compiled.of({ workflowId, triggerStepId, items, vars, nowMs });
-  const demanded = demandedOf(run, all);
-  const admitted: Admitted = { hold: holdOf(run, demanded), passings: [], displaced: [] };
-  return { ...admitted, ...(await passGates(sql, run, demanded, admitted, nowMs, allowances)) };
+  const demands = demandsOn(run, compiled.of({ workflowId, triggerStepId, items, vars, nowMs }));
+  return pass(sql, run, demands, nowMs, allowances);
 }
 
 /**
@@ -67,109 +64,70 @@ export async function lockAdmission(sql: Sql, place: Place, { settings }: Workfl
   return (rows[0]?.now as Date).getTime();
 }
 
-/** A run that is done again is not refused; one that tells of a failure is not even kept waiting. */
-function demandedOf(run: NewRun, all: Admission): Admission {
-  if (run.trigger !== 'error') return run.retryOf === undefined ? all : withoutRefusals(all);
-  const { throttle: _, ...rest } = withoutRefusals(all);
-  return rest;
-}
-
-function holdOf(place: Place, { concurrency, priority, singleton, debounce }: Admission): Hold {
-  return {
-    rank: priority ?? 0,
-    ...(concurrency ? { groupKey: hashOf('group', place, concurrency.key), groupLimit: concurrency.limit } : {}),
-    ...(singleton ? { singletonKey: hashOf('singleton', place, singleton.key) } : {}),
-    ...(debounce ? { debounceKey: hashOf('debounce', place, debounce.key) } : {}),
-  };
-}
-
-async function passGates(
+async function pass(
   sql: Sql,
   run: NewRun,
-  { rate, throttle, debounce, singleton, idempotency }: Admission,
-  { hold, passings, displaced }: Admitted,
+  demands: Admission,
   nowMs: number,
   allowances: Pick<Allowances, 'releaseRun'>,
-): Promise<Partial<Admitted>> {
+): Promise<LetIn> {
   const { workspaceId } = run;
-  if (idempotency) {
-    const gate = { workspaceId, gate: hashOf('idempotency', run, idempotency.key) };
-    const before = await findPassed(sql, gate, nowMs - idempotency.windowMs);
-    if (before !== undefined) return { repeatOf: before };
-    passings.push(passing(gate, run.id, nowMs, idempotency.windowMs));
+  const { rate, throttle, debounce, singleton, idempotency, concurrency, priority } = demands;
+  const gateOf = (kind: string, { key }: { key: string }): Gate => ({ workspaceId, gate: hashOf(kind, run, key) });
+  const gates = {
+    ...(idempotency ? { idempotency: gateOf('idempotency', idempotency) } : {}),
+    ...(rate ? { rate: gateOf('rate', rate) } : {}),
+    ...(throttle ? { throttle: gateOf('throttle', throttle) } : {}),
+  };
+  const hold: Hold = {
+    rank: priority ?? 0,
+    ...(concurrency ? { groupKey: hashOf('group', run, concurrency.key), groupLimit: concurrency.limit } : {}),
+    ...(singleton ? { singletonKey: hashOf('singleton', run, singleton.key) } : {}),
+    ...(debounce ? { debounceKey: hashOf('debounce', run, debounce.key) } : {}),
+  };
+  const { debounceKey } = hold;
+  const debounced =
+    debounceKey === undefined ? undefined : await findDebounced(sql, { workspaceId, debounceKey }, nowMs);
+  const passedBefore =
+    gates.idempotency && (await findPassed(sql, gates.idempotency, nowMs - (idempotency?.windowMs ?? 0)));
+  const admitted = admit(demands, {
+    nowMs,
+    held: throttle || debounce ? await countHeld(sql, workspaceId, MOST_HELD) : 0,
+    mostHeld: MOST_HELD,
+    startsAtMs: run.startsAt?.getTime(),
+    passedBefore,
+    openSingles: singleton && (await findOpenSingles(sql, { workspaceId, ...hold }, singleton.mode === 'cancel')),
+    rateFilledAtMs: gates.rate && (await findPassing(sql, gates.rate, rate?.count ?? 1)),
+    debounced,
+    throttleFilledAtMs:
+      gates.throttle && (await findPassing(sql, gates.throttle, throttle?.count ?? 1, debounced?.runId)),
+  });
+  const letIn: LetIn = { hold, passings: [], displaced: [] };
+  if ('repeatOf' in admitted) return { ...letIn, repeatOf: admitted.repeatOf };
+  const { supersedes, displaces, startsAtMs, heldBy, heldSinceMs } = admitted;
+  if (supersedes !== undefined) {
+    const gone = await supersede(sql, { workspaceId, runId: supersedes }, run.id, allowances);
+    if (gone) letIn.displaced.push(supersedes);
+    if (gone && gates.throttle) await forgetPassing(sql, gates.throttle, supersedes);
   }
-  if (singleton) await makeSingle(sql, run, singleton.mode, hold, displaced, allowances);
-  if (rate) {
-    const gate = { workspaceId, gate: hashOf('rate', run, rate.key) };
-    const earliest = await roomAt(sql, gate, rate);
-    if (earliest !== undefined && earliest > nowMs) throw rateExceeded(rate, earliest - nowMs);
-    passings.push(passing(gate, run.id, nowMs, rate.perMs));
-  }
-  let startMs = Math.max(nowMs, run.startsAt?.getTime() ?? nowMs);
-  const throttled = throttle && { workspaceId, gate: hashOf('throttle', run, throttle.key) };
-  if (debounce && hold.debounceKey !== undefined) {
-    const held = await findDebounced(sql, { workspaceId, debounceKey: hold.debounceKey }, nowMs);
-    const since = held?.heldSince.getTime() ?? nowMs;
-    if (held && (await supersede(sql, { workspaceId, runId: held.runId }, run.id, allowances))) {
-      displaced.push(held.runId);
-      if (throttled) await forgetPassing(sql, throttled, held.runId);
-    }
-    startMs = Math.max(startMs, Math.min(nowMs + debounce.waitMs, since + (debounce.maxMs ?? Infinity)));
-    Object.assign(hold, { heldBy: 'debounce', heldSince: new Date(since) });
-  }
-  if (throttle && throttled) {
-    const earliest = (await roomAt(sql, throttled, throttle)) ?? startMs;
-    if (earliest > startMs) {
-      startMs = earliest;
-      hold.heldBy ??= 'throttle';
-    }
-    if (startMs - nowMs > LONGEST_HELD_MS) throw tooManyHeld();
-    passings.push(passing(throttled, run.id, startMs, throttle.perMs));
-  }
-  if (startMs > nowMs) hold.startsAt = new Date(startMs);
-  if (hold.heldBy !== undefined && (await countHeld(sql, workspaceId, MOST_HELD)) >= MOST_HELD) throw tooManyHeld();
-  return {};
-}
-
-/** When one more may pass: a gate's newest passings fill the time. Undefined where they do not. */
-async function roomAt(sql: Sql, gate: Gate, { count, perMs }: RateOf): Promise<number | undefined> {
-  const filling = await findPassing(sql, gate, count);
-  return filling && filling.getTime() + perMs;
-}
-
-const passing = (gate: Gate, runId: string, atMs: number, perMs: number): Passing => ({
-  gate: gate.gate,
-  runId,
-  at: new Date(atMs),
-  expiresAt: new Date(atMs + perMs),
-});
-
-async function makeSingle(
-  sql: Sql,
-  run: NewRun,
-  mode: 'skip' | 'cancel',
-  hold: Hold,
-  displaced: string[],
-  allowances: Pick<Allowances, 'releaseRun'>,
-): Promise<void> {
-  const { workspaceId } = run;
-  const open = await findOpenSingles(sql, { workspaceId, ...hold }, mode === 'cancel');
-  const [first] = open;
-  if (first === undefined) return;
-  if (mode === 'skip') {
-    throw new SluiceError('run.singleton', 'A run of this workflow is at work already, and it takes one at a time.', {
-      details: { runId: first },
-      advice: 'Try again when it has ended.',
-    });
-  }
-  for (const runId of open) {
+  if (startsAtMs !== undefined) hold.startsAt = new Date(startsAtMs);
+  if (heldBy) hold.heldBy = heldBy;
+  if (heldSinceMs !== undefined) hold.heldSince = new Date(heldSinceMs);
+  for (const runId of displaces) {
     const outcome = await cancelRun(sql, { workspaceId, runId }, allowances);
-    if (outcome === 'ended') displaced.push(runId);
+    if (outcome === 'ended') letIn.displaced.push(runId);
     // A runtime is told at its next report; the new run begins when it has let go.
     if (outcome === 'asked' && hold.afterRunId === undefined) {
       Object.assign(hold, { afterRunId: runId, heldBy: 'singleton' });
     }
   }
+  letIn.passings = admitted.passings.map(({ gate, atMs, forMs }) => ({
+    gate: (gates[gate] as Gate).gate,
+    runId: run.id,
+    at: new Date(atMs),
+    expiresAt: new Date(atMs + forMs),
+  }));
+  return letIn;
 }
 
 async function supersede(
@@ -178,26 +136,7 @@ async function supersede(
   by: string,
   allowances: Pick<Allowances, 'releaseRun'>,
 ): Promise<boolean> {
-  const error = {
-    code: 'run.superseded',
-    message: 'A newer run took the place of this one, which was being held.',
-    details: { runId: by },
-  };
-  return (await endUnheldRun(sql, place, { status: 'cancelled', error }, allowances)) !== undefined;
-}
-
-function rateExceeded({ count, perMs }: RateOf, retryAfterMs: number): SluiceError {
-  return new SluiceError('run.rate_exceeded', `This workflow takes ${count} runs in ${perMs} ms, and had them.`, {
-    details: { limit: count, perMs, retryAfterMs, retryAfterSeconds: Math.ceil(retryAfterMs / 1_000) },
-    advice: `Try again in ${Math.ceil(retryAfterMs / 1_000)} s.`,
-  });
-}
-
-function tooManyHeld(): SluiceError {
-  return new SluiceError('queue.full', 'Too many runs are being held back already by what their workflows demand.', {
-    details: { limit: MOST_HELD, retryAfterSeconds: 30 },
-    advice: 'Send more slowly, or let the workflow’s throttle pass more.',
-  });
+  return (await endUnheldRun(sql, place, { status: 'cancelled', error: supersededBy(by) }, allowances)) !== undefined;
 }
 
 /** What a key is, with whose it is: nobody who sees claims or gates learns what it was. */

@@ -13,14 +13,20 @@ export async function findPassed(sql: Sql, { workspaceId, gate }: Gate, afterMs:
   return rows[0]?.run_id;
 }
 
-/** When the run passed that is this many back from the newest, 1 being the newest itself. */
-export async function findPassing(sql: Sql, { workspaceId, gate }: Gate, back: number): Promise<Date | undefined> {
+/** When the run passed that is this many back from the newest, 1 being the newest itself, leaving one out. */
+export async function findPassing(
+  sql: Sql,
+  { workspaceId, gate }: Gate,
+  back: number,
+  without?: string,
+): Promise<number | undefined> {
   const { rows } = await sql.query<{ at: Date }>(
     `select at from run_gate where workspace_id = $1 and gate = $2 and expires_at > clock_timestamp()
+        and run_id is distinct from $4
       order by at desc offset $3 limit 1`,
-    [workspaceId, gate, back - 1],
+    [workspaceId, gate, back - 1, without ?? null],
   );
-  return rows[0]?.at;
+  return rows[0]?.at.getTime();
 }
 
 export async function forgetPassing(sql: Sql, { workspaceId, gate }: Gate, runId: string): Promise<void> {

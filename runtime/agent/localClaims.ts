@@ -121,6 +121,8 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
           ended.push([one, journal.endCancelled(one)]);
           continue;
         }
+        // Those of its group that were taken just now may have filled it.
+        if (one.groupKey !== undefined && store.countOfGroup(one.groupKey, now()) >= (one.groupLimit ?? 1)) continue;
         const settled = deps.applyPending(one).run;
         const run = { ...settled, fence: settled.fence + 1 };
         try {
@@ -136,7 +138,7 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
           }
         }
       }
-      desk.dueAt = store.nextDue(projectId) ?? NEVER;
+      desk.dueAt = store.nextDue(projectId, now()) ?? NEVER;
       // As many as asked for: there may be more.
       desk.lookAt = lookAgain || found.length === free ? 0 : Math.min(now() + Math.min(LOOK_MS, leaseMs), desk.dueAt);
       return taken;

@@ -15,6 +15,7 @@ import { folderBlobs } from '../journal/folderBlobs.ts';
 import { openRunStore, type ShownRun, type StoredRun } from '../journal/runStore.ts';
 import { createGroupCommit } from './groupCommit.ts';
 import { createLiveRuns, type LiveRun } from './liveRuns.ts';
+import { createLocalAdmission, type LocalAdmitted } from './localAdmission.ts';
 import { createLocalClaims, type Offer } from './localClaims.ts';
 import { errorRun, failureIn } from './localErrors.ts';
 import { createLocalFeed } from './localFeed.ts';
@@ -73,6 +74,8 @@ export type LocalControlDeps = {
 export type LocalControl = ReturnType<typeof createLocalControl>;
 
 type Ended = EventOf<'run.ended'>;
+/** `repeated`: an earlier run stands for this one, and its id is given. */
+type Started = { runId: string; repeated: boolean };
 
 const LEASE_MS = 10_000;
 const RUNS_AT_ONCE = 20;
@@ -111,6 +114,7 @@ export function createLocalControl(deps: LocalControlDeps) {
     onEnded: (run, event) => feed.reported(run, [event], []),
     onLook: () => live.overdue(now()).forEach(leave),
   });
+  const admission = createLocalAdmission({ store, journal, now });
   const startBeside = createLocalStarts({
     store,
     findLive: live.find,
@@ -175,7 +179,7 @@ export function createLocalControl(deps: LocalControlDeps) {
           if (!hasEnded(run.status) && !fresh.some(({ type }) => type === 'run.ended')) {
             if (one && !one.kept) leave(one);
             else claims.arrived(projectId);
-          }
+          } else if (run.holdsOthers) claims.arrived(projectId);
         }
         const failure = failureIn(fresh);
         if (failure) await tellOfFailure(before ?? store.findWhole(runId), one?.tree, failure);
@@ -242,6 +246,33 @@ export function createLocalControl(deps: LocalControlDeps) {
     return { ...taken, after: undefined, cancelled };
   }
 
+  /** Stores a run of a workflow whose settings demand something of it; when it executes is settled as runs are handed out. */
+  async function startAdmitted({ dedupe, ...run }: NewRun, queued: StoredRun): Promise<Started> {
+    let before: string | undefined;
+    let admitted: LocalAdmitted | undefined;
+    let refused: unknown;
+    await commit(() => {
+      if (dedupe) before = store.delivered(dedupe.hook, dedupe.deliveryId);
+      if (before !== undefined) return;
+      try {
+        admitted = admission.admit(run, queued);
+      } catch (thrown) {
+        // Of the runs that are committed together only this one falls; nothing of it was written.
+        refused = thrown;
+        return;
+      }
+      if (admitted.repeatOf === undefined) storeRun(admitted.row, run.tree);
+      if (dedupe) store.recordDelivery(dedupe.hook, dedupe.deliveryId, admitted.repeatOf ?? queued.runId);
+    });
+    if (refused !== undefined) throw refused;
+    const repeated = before ?? admitted?.repeatOf;
+    if (repeated !== undefined) return { runId: repeated, repeated: true };
+    for (const [ended, event] of admitted?.ended ?? []) feed.reported(ended, [event], []);
+    feed.changed(queued.runId, admitted?.row);
+    claims.arrived(queued.projectId);
+    return { runId: queued.runId, repeated: false };
+  }
+
   function hashOf(tree: Tree): string {
     const known = hashes.get(tree) ?? createHash('sha256').update(textOf(tree)).digest('hex');
     hashes.set(tree, known);
@@ -250,11 +281,17 @@ export function createLocalControl(deps: LocalControlDeps) {
 
   const control = {
     agent,
-    /** Accepts a run; unless it says otherwise (`accept`) it is on the disk when this resolves. */
-    async start(run: NewRun): Promise<{ runId: string; repeated: boolean }> {
+    /**
+     * Accepts a run; unless it says otherwise (`accept`) it is on the disk when this resolves.
+     *
+     * @throws SluiceError run.rate_exceeded, run.singleton, queue.full, expression.failed, where the settings of its
+     *   workflow do not let it in
+     */
+    async start(run: NewRun): Promise<Started> {
       const { projectId, tree, dedupe, accept = 'stored' } = run;
       const runId = run.runId ?? uuidv7();
       const queued = queuedRun(run, runId, hashOf(tree), now());
+      if (admission.isAsked(run)) return await startAdmitted(run, queued);
       const isLater = run.atMs !== undefined && run.atMs > now();
       const isLive = accept !== 'stored' && !dedupe && !isLater && claims.isManned(projectId);
       const offer = isLive || (!isLater && claims.room(projectId) > 0) ? offerOf(queued, tree) : undefined;
@@ -305,6 +342,7 @@ export function createLocalControl(deps: LocalControlDeps) {
         return { run, ended: held ? undefined : journal.endCancelled(run) };
       });
       if (ended) feed.reported(run, [ended], []);
+      if (ended && run.holdsOthers) claims.arrived(run.projectId);
     },
     /** Ends a wait of a run. @throws SluiceError run.not_found, run.not_waiting, request.invalid */
     resume: resumes.resume,

@@ -7,6 +7,7 @@ import type { ShownRun } from '../journal/runStore.ts';
 export function toSummary(run: ShownRun): RunSummary {
   const wait = run.wait as RunSummary['wait'] | null | undefined;
   const error = run.error as StepError | null | undefined;
+  const heldBy = run.status === 'queued' ? (run.heldBy ?? (run.isGroupFull ? 'concurrency' : undefined)) : undefined;
   return {
     id: run.runId,
     projectId: run.projectId,
@@ -17,6 +18,7 @@ export function toSummary(run: ShownRun): RunSummary {
     triggerStepId: run.triggerStepId,
     status: run.status,
     ...(wait ? { wait } : {}),
+    ...(heldBy ? { heldBy } : {}),
     ...(error ? { error } : {}),
     ...(run.retryOf === undefined ? {} : { retryOf: run.retryOf }),
     attempt: 1,

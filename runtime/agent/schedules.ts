@@ -16,6 +16,10 @@ type Entry = {
   catchUpMinutes: number;
 };
 
+/** The workflow's own settings say so: another try would be refused as well. */
+const isRefusal = (thrown: unknown): thrown is SluiceError =>
+  thrown instanceof SluiceError && (thrown.code === 'run.singleton' || thrown.code === 'run.rate_exceeded');
+
 /** Timers longer than this are set again on the way. */
 const LONGEST_TIMER_MS = 60_000;
 /** Pauses between tries to write a run down. */
@@ -115,6 +119,12 @@ export function startSchedules({ tree, control, begin, log }: SchedulesDeps) {
         return;
       } catch (thrown) {
         if (stopped) return;
+        if (isRefusal(thrown)) {
+          log.warn('A scheduled time was skipped: its workflow takes no more now.', {
+            ...{ stepId: entry.stepId, plannedAt: toTime(plannedAt), cause: thrown.message },
+          });
+          return;
+        }
         complain(entry, thrown);
         if (pause !== undefined) await new Promise((resolve) => setTimeout(resolve, pause));
       }

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import type { RunEvent } from '#shared/run/events.ts';
 import { temporaryDir } from '../../tests/fixtures/agent.ts';
-import { openRunStore, type StoredRun } from './runStore.ts';
+import { CLAIMABLE, openRunStore, type StoredRun } from './runStore.ts';
 
 const RUN = '0199f2c4-7000-7000-8000-000000000001';
 const opened: { close(): void }[] = [];
@@ -120,4 +120,23 @@ test('a file with a row per event, as it was before, is taken over with its jour
       .events(RUN)
       .map(({ seq }) => seq),
   ).toEqual(Array.from({ length: 14 }, (_value, index) => index + 1));
+});
+
+test('a look for work goes by what may be taken, not by what waits', () => {
+  const { open, raw } = setUp();
+  open();
+  const steps = raw()
+    .prepare(`EXPLAIN QUERY PLAN ${CLAIMABLE}`)
+    .all({ project: run.projectId, now: 0, limit: 1 })
+    .map(({ detail }) => String(detail));
+  const looks = steps.filter((step) => step.startsWith('SEARCH') || step.startsWith('SCAN runs'));
+  expect(looks.map((step) => /USING (?:COVERING )?INDEX (\w+)/.exec(step)?.[1]).sort()).toEqual([
+    'runs_cancelled',
+    'runs_due',
+    'runs_leased',
+    'runs_of_group',
+    'runs_ready',
+    'sqlite_autoindex_runs_1',
+    'sqlite_autoindex_runs_1',
+  ]);
 });

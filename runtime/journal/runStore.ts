@@ -3,6 +3,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Json } from '#shared/json.ts';
 import type { Answer, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
+import { createGateStore, GATE_SCHEMA } from './gateStore.ts';
 
 /** A run as the local control plane keeps it. `input` and what else a runtime needs stand in `assignment`. */
 export type StoredRun = {
@@ -30,15 +31,37 @@ export type StoredRun = {
   answer: Answer | undefined;
   /** The run that it does again. */
   retryOf: string | undefined;
+} & Hold;
+
+/** What the settings of a run's workflow demand of when it executes. Keys are hashes. */
+export type Hold = {
+  /** Of runs that could begin the one with the greatest does; absent: 0. */
+  rank?: number | undefined;
+  /** Runs with the same key share `groupLimit` places; one that waits leaves its place. */
+  groupKey?: string | undefined;
+  groupLimit?: number | undefined;
+  singletonKey?: string | undefined;
+  debounceKey?: string | undefined;
+  /** What holds it back until `dueAt`, or until the run of `afterRunId` has ended. */
+  heldBy?: 'throttle' | 'debounce' | 'singleton' | undefined;
+  /** When the first of those came that were put together. */
+  heldSince?: number | undefined;
+  afterRunId?: string | undefined;
 };
 
-export type ShownRun = Omit<StoredRun, 'assignment'>;
+export type ShownRun = Omit<StoredRun, 'assignment'> & {
+  /** It is queued, and as many of its group as may execute do. */
+  isGroupFull?: boolean;
+};
 
 /** What a report is checked against, and what its events change. */
 export type RunHead = Pick<
   StoredRun,
   'runId' | 'projectId' | 'status' | 'fence' | 'leaseUntil' | 'cancel' | 'stepCount' | 'lastSeq' | 'answer'
->;
+> & {
+  /** Others may wait for its end. */
+  holdsOthers?: boolean;
+};
 
 type Value = string | number | null | Uint8Array;
 type Row = Record<string, Value>;
@@ -58,6 +81,7 @@ export function openRunStore(file: string) {
   db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   db.exec(SCHEMA);
   addColumns(db);
+  db.exec(INDEXES);
   takeOverEvents(db);
   const statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   const sql = (text: string) => {
@@ -68,10 +92,12 @@ export function openRunStore(file: string) {
     return made;
   };
   const one = (text: string, ...values: Value[]) => sql(text).get(...values) as Row | undefined;
-  const all = (text: string, ...values: Value[]) => sql(text).all(...values) as Row[];
+  const all = (text: string, ...values: (Value | Record<string, Value>)[]) =>
+    sql(text).all(...(values as Value[])) as Row[];
   const run = (text: string, ...values: Value[]) => sql(text).run(...values);
 
   return {
+    ...createGateStore(sql),
     /** Everything or nothing, and on the disk when it returns. */
     transaction<T>(work: () => T): T {
       sql('BEGIN IMMEDIATE').run();
@@ -95,8 +121,8 @@ export function openRunStore(file: string) {
     },
     /** Without what a runtime would need of it, which may be large. */
     findRun(runId: string): ShownRun | undefined {
-      const row = one(SELECT_SHOWN, runId);
-      return row && fromRow(row);
+      const row = one(`${SELECT_SHOWN} WHERE run_id = ?`, runId);
+      return row && { ...fromRow(row), isGroupFull: row.is_group_full === 1 };
     },
     /** With everything that a runtime would need. */
     findWhole(runId: string): StoredRun | undefined {
@@ -116,26 +142,25 @@ export function openRunStore(file: string) {
           stepCount: row.step_count as number,
           lastSeq: row.last_seq as number,
           answer: row.answer === null ? undefined : (JSON.parse(String(row.answer)) as Answer),
+          ...(row.holds_others === 1 ? { holdsOthers: true } : {}),
         }
       );
     },
-    /** Runs of a project that a runtime may take now: new, handed back, due again, or left behind by one that died. */
+    /**
+     * Runs of a project that a runtime may take now: new, handed back, due again, or left behind by one that died. Those with
+     * the greatest rank first. Of each group there is room for one of them at least.
+     */
     claimable(projectId: string, now: number, limit: number): StoredRun[] {
-      return all(
-        `SELECT * FROM runs WHERE project_id = ? AND status IN ('queued', 'running', 'waiting')
-           AND (lease_until < ? OR lease_until IS NULL AND (due_at IS NULL AND status <> 'waiting' OR due_at <= ? OR cancel = 1))
-         ORDER BY queued_at, run_id LIMIT ?`,
+      return all(CLAIMABLE, { project: projectId, now, limit }).map(fromRow);
+    },
+    /** When the next waiting run or lease falls due; undefined when nothing does. What is overdue waits for something else. */
+    nextDue(projectId: string, now: number): number | undefined {
+      const row = one(
+        `SELECT MIN(at) AS due FROM (
+           SELECT MIN(due_at) AS at FROM runs WHERE project_id = ? AND ${OPEN} AND lease_until IS NULL AND due_at > ?
+           UNION ALL SELECT MIN(lease_until) + 1 FROM runs WHERE project_id = ? AND ${OPEN} AND lease_until IS NOT NULL)`,
         projectId,
         now,
-        now,
-        limit,
-      ).map(fromRow);
-    },
-    /** When the next waiting run or lease falls due; undefined when nothing waits. */
-    nextDue(projectId: string): number | undefined {
-      const row = one(
-        `SELECT MIN(COALESCE(lease_until + 1, due_at)) AS due FROM runs
-         WHERE project_id = ? AND status IN ('queued', 'running', 'waiting')`,
         projectId,
       );
       return typeof row?.due === 'number' ? row.due : undefined;
@@ -156,9 +181,9 @@ export function openRunStore(file: string) {
     },
     /** Changes when another process has written to the file. */
     dataVersion: () => Number(one('PRAGMA data_version')?.data_version),
-    listRuns(filter: { projectId: string; workflowId?: string; before?: string; limit: number }): StoredRun[] {
+    listRuns(filter: { projectId: string; workflowId?: string; before?: string; limit: number }): ShownRun[] {
       return all(
-        `SELECT * FROM runs WHERE project_id = ? AND (? IS NULL OR workflow_id = ?) AND (? IS NULL OR run_id < ?)
+        `${SELECT_SHOWN} WHERE project_id = ? AND (? IS NULL OR workflow_id = ?) AND (? IS NULL OR run_id < ?)
          ORDER BY run_id DESC LIMIT ?`,
         filter.projectId,
         filter.workflowId ?? null,
@@ -166,7 +191,7 @@ export function openRunStore(file: string) {
         filter.before ?? null,
         filter.before ?? null,
         filter.limit,
-      ).map(fromRow);
+      ).map((row) => ({ ...fromRow(row), isGroupFull: row.is_group_full === 1 }));
     },
     /** The events of one report, in order. One row holds them: what is written together is read together. */
     appendEvents(events: readonly RunEvent[]): void {
@@ -247,10 +272,10 @@ CREATE TABLE IF NOT EXISTS runs (
   fence INTEGER NOT NULL, lease_until INTEGER, due_at INTEGER, cancel INTEGER NOT NULL, queued_at INTEGER NOT NULL,
   started_at INTEGER, finished_at INTEGER, step_count INTEGER NOT NULL, last_seq INTEGER NOT NULL,
   tree_hash TEXT NOT NULL, assignment TEXT NOT NULL, wait TEXT, error TEXT, answer TEXT,
-  retry_of TEXT
+  retry_of TEXT, rank INTEGER, group_key TEXT, group_limit INTEGER, singleton_key TEXT, debounce_key TEXT,
+  held_by TEXT, held_since INTEGER, after_run_id TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS runs_by_project ON runs (project_id, run_id);
-CREATE INDEX IF NOT EXISTS runs_open ON runs (project_id, status) WHERE status IN ('queued', 'running', 'waiting');
 CREATE TABLE IF NOT EXISTS run_reports (
   run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
   events ANY NOT NULL, PRIMARY KEY (run_id, first_seq)
@@ -260,7 +285,44 @@ CREATE INDEX IF NOT EXISTS run_logs_by_run ON run_logs (run_id);
 CREATE TABLE IF NOT EXISTS deliveries (
   hook TEXT NOT NULL, delivery_id TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (hook, delivery_id)
 ) STRICT, WITHOUT ROWID;
+${GATE_SCHEMA}`;
+
+const OPEN = `status IN ('queued', 'running', 'waiting')`;
+
+/** After the columns that files of before lack. Thousands of runs may wait: only what may be taken is looked at. */
+const INDEXES = `
+DROP INDEX IF EXISTS runs_open;
+CREATE INDEX IF NOT EXISTS runs_due ON runs (project_id, due_at) WHERE ${OPEN} AND lease_until IS NULL;
+CREATE INDEX IF NOT EXISTS runs_ready ON runs (project_id, run_id)
+  WHERE status IN ('queued', 'running') AND due_at IS NULL AND lease_until IS NULL;
+CREATE INDEX IF NOT EXISTS runs_leased ON runs (project_id, lease_until) WHERE ${OPEN} AND lease_until IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_of_trigger ON runs (project_id, workflow_id, trigger_step_id) WHERE ${OPEN};
+CREATE INDEX IF NOT EXISTS runs_cancelled ON runs (project_id, run_id) WHERE ${OPEN} AND cancel = 1;
+CREATE INDEX IF NOT EXISTS runs_of_group ON runs (group_key, lease_until) WHERE ${OPEN} AND group_key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_of_singleton ON runs (singleton_key) WHERE ${OPEN} AND singleton_key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_debounced ON runs (debounce_key) WHERE ${OPEN} AND debounce_key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_held ON runs (due_at) WHERE status = 'queued' AND held_by IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_behind ON runs (after_run_id) WHERE status = 'queued' AND after_run_id IS NOT NULL;
 `;
+
+/** Each part of the union goes by an index of its own. One that is to be cancelled needs no place. */
+export const CLAIMABLE = `
+SELECT runs.* FROM (
+    SELECT run_id FROM runs INDEXED BY runs_leased
+      WHERE project_id = :project AND ${OPEN} AND lease_until IS NOT NULL AND lease_until < :now
+    UNION SELECT run_id FROM runs INDEXED BY runs_ready
+      WHERE project_id = :project AND status IN ('queued', 'running') AND due_at IS NULL AND lease_until IS NULL
+    UNION SELECT run_id FROM runs INDEXED BY runs_due
+      WHERE project_id = :project AND ${OPEN} AND lease_until IS NULL AND due_at <= :now
+    UNION SELECT run_id FROM runs INDEXED BY runs_cancelled WHERE project_id = :project AND ${OPEN} AND cancel = 1
+  ) found CROSS JOIN runs USING (run_id)
+WHERE (runs.lease_until IS NULL OR runs.lease_until < :now)
+  AND (runs.cancel = 1 OR (
+    (runs.group_key IS NULL OR runs.group_limit > (SELECT count(*) FROM runs busy
+      WHERE busy.group_key = runs.group_key AND busy.${OPEN} AND busy.lease_until >= :now))
+    AND (runs.after_run_id IS NULL OR NOT EXISTS (SELECT 1 FROM runs before
+      WHERE before.run_id = runs.after_run_id AND before.${OPEN}))))
+ORDER BY COALESCE(runs.rank, 0) DESC, runs.queued_at, runs.run_id LIMIT :limit`;
 
 /** Of 4 KiB each. */
 const CHECKPOINT_PAGES = 4_000;
@@ -278,7 +340,17 @@ function addColumns(db: DatabaseSync): void {
   }
 }
 
-const ADDED_COLUMNS = [['retry_of', 'TEXT']] as const;
+const ADDED_COLUMNS = [
+  ['retry_of', 'TEXT'],
+  ['rank', 'INTEGER'],
+  ['group_key', 'TEXT'],
+  ['group_limit', 'INTEGER'],
+  ['singleton_key', 'TEXT'],
+  ['debounce_key', 'TEXT'],
+  ['held_by', 'TEXT'],
+  ['held_since', 'INTEGER'],
+  ['after_run_id', 'TEXT'],
+] as const;
 
 /** Files of before had one row per event. */
 function takeOverEvents(db: DatabaseSync): void {
@@ -319,13 +391,24 @@ const FIELDS: Record<string, keyof StoredRun> = {
   error: 'error',
   answer: 'answer',
   retry_of: 'retryOf',
+  rank: 'rank',
+  group_key: 'groupKey',
+  group_limit: 'groupLimit',
+  singleton_key: 'singletonKey',
+  debounce_key: 'debounceKey',
+  held_by: 'heldBy',
+  held_since: 'heldSince',
+  after_run_id: 'afterRunId',
 };
 const COLUMNS = Object.keys(FIELDS);
 const INSERT_RUN = `INSERT INTO runs (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
-const SELECT_SHOWN = `SELECT ${COLUMNS.filter((column) => column !== 'assignment').join(', ')}
-  FROM runs WHERE run_id = ?`;
-const SELECT_HEAD = `SELECT project_id, status, fence, lease_until, cancel, step_count, last_seq, answer
-  FROM runs WHERE run_id = ?`;
+/** Without what a runtime would need of it, which may be large. */
+const SELECT_SHOWN = `SELECT ${COLUMNS.filter((column) => column !== 'assignment').join(', ')},
+  group_key IS NOT NULL AND status = 'queued' AND lease_until IS NULL AND group_limit <= (SELECT count(*) FROM runs busy
+    WHERE busy.group_key = runs.group_key AND busy.${OPEN} AND busy.lease_until > 0) AS is_group_full
+  FROM runs`;
+const SELECT_HEAD = `SELECT project_id, status, fence, lease_until, cancel, step_count, last_seq, answer,
+  group_key IS NOT NULL OR singleton_key IS NOT NULL AS holds_others FROM runs WHERE run_id = ?`;
 const JSON_FIELDS: readonly (keyof StoredRun)[] = ['assignment', 'wait', 'error', 'answer'];
 
 /** Ids begin with their time (UUID v7): those of runs accepted before a moment are less than this. */
