@@ -6,7 +6,9 @@ import { runCase } from '#runtime/engine/runCase.ts';
 import { readProject } from '#shared/workflow/readProject.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
 
-const PAGE = join(import.meta.dirname, '..', 'docs', 'concepts.md');
+const PAGES = ['concepts.md', 'flow-control.md'].map((name) =>
+  readFileSync(join(import.meta.dirname, '..', 'docs', name), 'utf8'),
+);
 const WORKFLOW = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
 const MANIFEST = 'id: 0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a55\nname: Concepts\nformat: 1\n';
 
@@ -18,12 +20,12 @@ function examplesOf(page: string): { workflow: string; saved: string; title: str
   });
 }
 
-const examples = examplesOf(readFileSync(PAGE, 'utf8'));
+const examples = PAGES.flatMap(examplesOf);
 const noSandbox = { run: () => Promise.reject(new Error('No example runs a script.')), close: async () => {} };
 
-test('every part of the page that can be run is', () => {
-  expect(examples.length).toBeGreaterThanOrEqual(8);
-  expect(readFileSync(PAGE, 'utf8').match(/^```yaml/gm)).toHaveLength(examples.length);
+test('every part of the pages that can be run is', () => {
+  expect(examples.length).toBeGreaterThanOrEqual(9);
+  expect(PAGES.flatMap((page) => page.match(/^```yaml/gm) ?? [])).toHaveLength(examples.length);
 });
 
 test.each(examples)('$title', async ({ workflow, saved }) => {

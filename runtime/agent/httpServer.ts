@@ -97,7 +97,7 @@ export function sendProblem(response: ServerResponse, thrown: unknown, log: Logg
     'content-type': 'application/problem+json',
     connection: error.status === 413 ? 'close' : 'keep-alive',
     ...(error.status === 405 ? { allow: methods.join(', ') } : {}),
-    ...(error.status === 503 ? { 'retry-after': '5' } : {}),
+    ...(error.status === 503 || error.status === 429 ? { 'retry-after': String(details?.retryAfterSeconds ?? 5) } : {}),
   });
   response.end(JSON.stringify(problem));
 }

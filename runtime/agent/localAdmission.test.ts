@@ -196,6 +196,7 @@ test('a key that came before starts nothing new within its window, however many 
   expect(new Set(runs).size).toBe(1);
   expect(await start({ order: 8 })).not.toBe(runs[0]);
   expect(control.list({ projectId: PROJECT_ID, limit: 50 }).data).toHaveLength(2);
+  expect(await start()).not.toBe(await start());
   pass(HOUR);
   expect(await start({ order: 7 })).not.toBe(runs[0]);
 });

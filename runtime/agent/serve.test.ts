@@ -290,6 +290,30 @@ describe('a delivery that comes again', () => {
   });
 });
 
+describe('a workflow that takes no more', () => {
+  test('says so with 429 and when to try again, and starts nothing', async () => {
+    const { url } = await serve({ ...echo(), settings: { rate: { count: 2, perMs: 3_600_000 } } });
+    const replies = [await post(url, '{}'), await post(url, '{}'), await post(url, '{}')];
+    expect(replies.map(({ status }) => status)).toEqual([200, 200, 429]);
+    expect(Number(replies[2]?.headers.get('retry-after'))).toBeGreaterThan(3_500);
+    expect(await problemOf(replies[2] as Response)).toMatchObject({ code: 'run.rate_exceeded' });
+    expect(await runsThere()).toHaveLength(2);
+  });
+
+  test('answers a key that came before with the first run’s answer', async () => {
+    const { url } = await serve({
+      steps: { hook: hook({ answer: 'respond' }), answer: respond({ body: { id: '=uuidv4()' } }) },
+      edges: ['hook -> answer'],
+      settings: { idempotency: { key: '=$json.body.order', windowMs: 3_600_000 } },
+    });
+    const json = { 'content-type': 'application/json' };
+    const send = async (order: number) => (await post(url, JSON.stringify({ order }), json)).json();
+    const first = await send(1);
+    expect(await send(1)).toEqual(first);
+    expect(await send(2)).not.toEqual(first);
+  });
+});
+
 describe('events', () => {
   const heard: Sketch = {
     steps: { on: { uses: 'trigger.event', config: { name: 'order.paid' } }, add: set({ got: '=$json.data.n' }) },

@@ -94,7 +94,10 @@ function compile(workflow: Workflow): CompiledAdmission {
         ...(debounce ? { debounce: { ...debounce, key: key('debounce.key') } } : {}),
         ...(expressions.has('priority') ? { priority: priorityOf(value('priority')) } : {}),
         ...(singleton ? { singleton: { ...singleton, key: key('singleton.key') } } : {}),
-        ...(idempotency ? { idempotency: { ...idempotency, key: key('idempotency.key') } } : {}),
+        // What has no key is nobody's repetition.
+        ...(idempotency && value('idempotency.key') !== null
+          ? { idempotency: { ...idempotency, key: key('idempotency.key') } }
+          : {}),
       };
     },
   };
