@@ -16,12 +16,12 @@ export const Slug = z
 /** The name of an environment variable: a JavaScript identifier. */
 export const VarName = z.string().regex(/^[A-Za-z_$][A-Za-z0-9_$]{0,63}$/, 'must be a JavaScript identifier');
 export const PortName = z.string().regex(/^[a-z][a-zA-Z0-9_]{0,31}$/, 'must begin with a letter');
-/** A file below `scripts/`, without that prefix. No `..`, no leading dot in any part. */
+/** A file below `scripts/`, without that prefix. No `..`, no leading dot in any part, nothing of an installed package. */
 export const ScriptPath = z
   .string()
   .max(200)
   .regex(
-    /^(?:[A-Za-z0-9_][A-Za-z0-9._-]*\/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.(?:ts|js|py)$/,
+    /^(?!(?:.*\/)?node_modules\/)(?:[A-Za-z0-9_][A-Za-z0-9._-]*\/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.(?:ts|js|py)$/,
     'must end in .ts, .js or .py',
   );
 /** RFC 3339 in UTC. */

@@ -23,6 +23,8 @@ test('only the files of a project are read', async () => {
     'scripts/.hidden/x.ts': 'e',
     'tests/pins/a.step_1.json': '[]',
     'node_modules/x/sluice.yaml': 'f',
+    'scripts/node_modules/x/index.js': 'f',
+    'scripts/lib/node_modules/x/index.js': 'f',
     '.git/config': 'g',
   });
   const { files, refused } = await readProjectFolder(dir);

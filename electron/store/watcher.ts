@@ -29,7 +29,7 @@ export function watchProject(
   const watcher: FSWatcher = watch(dir, {
     ignoreInitial: true,
     followSymlinks: false,
-    ignored: (full) => /^(?:\.git|\.sluice|node_modules)(?:\/|$)/.test(pathOf(full)),
+    ignored: (full) => /^(?:\.git|\.sluice|(?:.*\/)?node_modules)(?:\/|$)/.test(pathOf(full)),
   });
 
   function settle(): void {

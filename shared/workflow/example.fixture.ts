@@ -96,7 +96,7 @@ expect: # objects: the named fields must be equal; lists: same length
   'scripts/score.ts': `export default (item) => ({ number: item.json.body.issue.number, score: item.json.body.issue.labels.length });
 `,
   '.gitattributes': 'workflows/*.yaml merge=sluice\n',
-  '.gitignore': '.sluice/\n',
+  '.gitignore': '.sluice/\nnode_modules/\n',
 };
 
 export const TRIAGE = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
