@@ -48,6 +48,12 @@ const MEANS: Record<ErrorCode, string> = {
   'machine.not_found': 'There is no such state machine, or no such instance of it.',
   'machine.refused': 'The state that the instance is in does not take this event.',
   'mail.not_verified': 'The e-mail address has to be verified first.',
+  'package.not_installed': 'A package that a script imports is not in `scripts/node_modules`, or has no lock file.',
+  'package.not_locked': 'A package that is installed is not the one that `scripts/package-lock.json` names.',
+  'package.not_packed':
+    'A script imports a package that was not packed with the project, or the packed file was changed.',
+  'package.not_supported':
+    'A package or wheel needs what scripts do not have: Node’s own modules, machine code, or more room.',
   'payment.event_invalid': 'A message of the payment provider is not genuine.',
   'payment.unavailable': 'The payment provider does not answer.',
   'plan.limit_exceeded': 'The plan has no room for one more of these.',

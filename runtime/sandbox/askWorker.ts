@@ -4,6 +4,7 @@ import { isErrorCode, SluiceError } from '#shared/error.ts';
 import { type Json, jsonDepth } from '#shared/json.ts';
 import type { ScriptRequest, ScriptResult } from '../engine/ports/sandbox.ts';
 import { encodeFrame, type Frame } from './frames.ts';
+import { ownFiles } from './imports.ts';
 import type { ScriptHead } from './script.ts';
 import { type End, hold, type Worker } from './workerProcess.ts';
 
@@ -80,7 +81,7 @@ const ANY_NAME = /globalThis|\bthis\b|\beval\b|Function|constructor|\\u|\\x/;
 
 /** What the isolate alone reads. What started the run is often as large as the items: it goes only to code that names it. */
 function bodyOf({ mode, kind, items, context, limits, source, files, language }: ScriptRequest): string {
-  const texts = files ? [source, ...Object.values(files)] : [source];
+  const texts = [source, ...ownFiles(files)];
   const uses = (name: string) =>
     language !== 'python' && texts.some((text) => text.includes(name) || ANY_NAME.test(text));
   const sent = {

@@ -1,5 +1,8 @@
 import { posix } from 'node:path';
 
+/** What names a packed module among the files that are sent with a script. */
+export const PACKAGE_PREFIX = 'package:';
+
 /** The text of a project's script by its path (`scripts/lib.ts`), or undefined where there is none. */
 export type ReadScript = (path: string) => string | undefined;
 
@@ -71,4 +74,18 @@ function pythonImports(path: string, source: string, main: string, has: (path: s
     }
   }
   return [...found];
+}
+
+const NAME = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
+
+/** The package that an import comes from (`@scope/name` of `@scope/name/part`), or undefined where it is no package's. */
+export function packageName(specifier: string): string | undefined {
+  const parts = specifier.split('/');
+  const name = parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+  return NAME.test(name) && !/[\\?#]|\/\.{0,2}(?:\/|$)/.test(specifier) ? name : undefined;
+}
+
+/** The scripts of a person among the files that are sent; packages are not theirs. */
+export function ownFiles(files: Record<string, string> = {}): string[] {
+  return Object.keys(files).flatMap((path) => (path.startsWith(PACKAGE_PREFIX) ? [] : [files[path] as string]));
 }

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { Context, Isolate, Reference } from 'isolated-vm';
 import { SyntaxFailure } from './compile.ts';
 import { HARNESS } from './harness.ts';
+import { ownFiles } from './imports.ts';
 import { loadProgram, type Program, placeText, programOf } from './program.ts';
 import type { ScriptFailure, ScriptHead, ScriptHost, ScriptLog, ScriptReply } from './script.ts';
 
@@ -144,8 +145,8 @@ export function createIsolateHost(): ScriptHost {
   return { run, close };
 }
 
-function usesDates({ source, files = {} }: ScriptHead): boolean {
-  return [source, ...Object.values(files)].some((text) => /\$now|\$today|DateTime|Duration|Interval/.test(text));
+function usesDates({ source, files }: ScriptHead): boolean {
+  return [source, ...ownFiles(files)].some((text) => /\$now|\$today|DateTime|Duration|Interval/.test(text));
 }
 
 function answerOf(text: string, { id, limits }: ScriptHead, program: Program): { reply: ScriptReply; body: string } {
@@ -189,7 +190,9 @@ function syntaxError(message: string, stack: string, program: Program): ScriptFa
     message: `${text}${placeText(message, program) || placeText(stack, program)}`,
   };
   if (/does not provide an export/.test(text))
-    failure.advice = 'Export it there, or, where it is only a type, write `import type`.';
+    failure.advice = /module '\.\.?\//.test(text)
+      ? 'Export it there, or, where it is only a type, write `import type`.'
+      : 'Where it is only a type, write `import type`. What scripts import is packed before a run here and before publishing.';
   return failure;
 }
 

@@ -1,6 +1,6 @@
 import type { Context, Isolate, Module, Reference } from 'isolated-vm';
 import { type Compiled, compile, placeIn, SyntaxFailure } from './compile.ts';
-import { resolveImport } from './imports.ts';
+import { PACKAGE_PREFIX, packageName, resolveImport } from './imports.ts';
 import type { ScriptHead } from './script.ts';
 
 /** A script and what it imports, compiled. */
@@ -55,10 +55,15 @@ function link(isolate: Isolate, context: Context, { path, files = {} }: Code, pr
     const module = isolate.compileModuleSync(compiled.code, { filename: file });
     modules.set(file, module);
     paths.set(module, file);
-    program.files.set(file, compiled);
+    // What goes wrong inside of a package is shown at the person's own line that called it.
+    if (!file.startsWith(PACKAGE_PREFIX)) program.files.set(file, compiled);
     for (const specifier of module.dependencySpecifiers) {
       const target = targetOf(specifier, file, path, files);
       if (modules.has(target)) continue;
+      if (target.startsWith(PACKAGE_PREFIX)) {
+        add(target, { code: files[target] as string, toOriginal: (place) => place });
+        continue;
+      }
       const language = target.endsWith('.ts') ? 'typescript' : 'javascript';
       add(target, compile({ language, kind: 'module', source: files[target] as string, path: target }));
     }
@@ -73,6 +78,10 @@ function link(isolate: Isolate, context: Context, { path, files = {} }: Code, pr
 }
 
 function targetOf(specifier: string, from: string, main: string, files: Record<string, string>): string {
+  const packed = PACKAGE_PREFIX + specifier;
+  // A package's modules import one another by `./name.js`, which for a script is a path.
+  const isPackage = from.startsWith(PACKAGE_PREFIX) || !specifier.startsWith('.');
+  if (isPackage && Object.hasOwn(files, packed)) return packed;
   const target = resolveImport(specifier, from, (path) => path === main || Object.hasOwn(files, path));
   if (target !== undefined) return target;
   if (/^\.\.?\//.test(specifier))
@@ -80,9 +89,14 @@ function targetOf(specifier: string, from: string, main: string, files: Record<s
       `${from} imports '${specifier}', and the project has no such script.`,
       'Correct the path: it leads from the folder of the file that imports, and stays below scripts/.',
     );
+  if (packageName(specifier) !== undefined)
+    throw new SyntaxFailure(
+      `${from} imports '${specifier}', and no such package was packed with the project.`,
+      `List it in scripts/package.json and run "npm install --ignore-scripts" in scripts/; it is packed before a run here and before publishing. Node's own modules are not there; \`import type\` is fine.`,
+    );
   throw new SyntaxFailure(
-    `${from} imports '${specifier}', and scripts can import only scripts of the same project.`,
-    "Write a path, such as './lib.ts'. Packages and Node's own modules are not there; `import type` is fine.",
+    `${from} imports '${specifier}', and scripts can import only scripts of the same project and packages.`,
+    "Write a path, such as './lib.ts', or a package's name. Node's own modules are not there; `import type` is fine.",
   );
 }
 

@@ -5,6 +5,7 @@ import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import { Item } from '#shared/workflow/tree.ts';
 import type { ScriptResult } from '../../engine/ports/sandbox.ts';
 import { scriptImports } from '../../sandbox/imports.ts';
+import { PACKED_PATH, packagesFor } from '../../sandbox/packages.ts';
 import { failedItem, PassedOn } from '../fields.ts';
 import { type Call, defineStepType } from '../stepType.ts';
 
@@ -27,7 +28,8 @@ type Language = 'javascript' | 'typescript' | 'python';
 const WORDS: Record<'javascript' | 'python', { code: string; script: string }> = {
   javascript: {
     code: 'The body of a function. Each item: $json, return an object, a list or nothing. All at once: items, return a list.',
-    script: 'A file with a default export: (item, ctx) or (items, ctx). It may import other scripts of the project.',
+    script:
+      'A file with a default export: (item, ctx) or (items, ctx). It may import other scripts of the project and its packages.',
   },
   python: {
     code: 'The body of a function, with the names item, items, json (the item’s fields) and ctx. Each item: return a dict, a list or None. All at once: return a list.',
@@ -102,7 +104,7 @@ async function runCode(call: CodeCall, language: Language): Promise<Record<strin
   const { main: items = [] } = call.inputs;
   const script = config.script === undefined ? undefined : `scripts/${config.script.replace(/^scripts\//, '')}`;
   const source = script === undefined ? (config.code ?? '') : call.readScript(script);
-  const files = script === undefined ? {} : scriptImports(script, source, (path) => readIfThere(call, path));
+  const files = script === undefined ? {} : filesFor(call, script, source);
   let result: ScriptResult;
   try {
     result = await call.script({
@@ -140,6 +142,13 @@ async function runCode(call: CodeCall, language: Language): Promise<Record<strin
       ports.main.push({ ...itemOf(one, blobs), from });
   }
   return ports.error.length > 0 ? ports : { main: ports.main };
+}
+
+/** What a script may import: others of the project, and packages. */
+function filesFor(call: Call, script: string, source: string): Record<string, string> {
+  const files = scriptImports(script, source, (path) => readIfThere(call, path));
+  if (script.endsWith('.py')) return files;
+  return { ...files, ...packagesFor([source, ...Object.values(files)], () => readIfThere(call, PACKED_PATH)) };
 }
 
 function readIfThere(call: Call, path: string): string | undefined {

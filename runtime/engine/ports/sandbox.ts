@@ -12,7 +12,7 @@ export type ScriptRequest = {
   kind: 'module' | 'body';
   /** Names the source in errors: `scripts/score.ts`, or the step's id for inline code. */
   path: string;
-  /** The other scripts of the project that it may import, by path as `path` has it. */
+  /** The other scripts of the project that it may import, by path as `path` has it; and packed modules, as `package:name`. */
   files?: Record<string, string>;
   /** Whose code this is, such as the project's id: nothing that runs it is shared with another. */
   scope?: string;

@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { SluiceError } from '#shared/error.ts';
+import { isJsonObject, type JsonObject } from '#shared/json.ts';
+import { PACKAGE_PREFIX } from './imports.ts';
+
+/** Where the packages that scripts import lie, packed into one text, so that they travel as scripts do. */
+export const PACKED_PATH = 'scripts/packages/npm.js';
+/** What was packed: each import with its own module, and the modules that several of them share. */
+export type Packed = {
+  /** What it was packed for and from, as a hash: the same scripts and the same lock file give the same. */
+  inputs: string;
+  /** Code by what a script imports (`lodash`), or by `./name.js` for what modules share. */
+  modules: Record<string, string>;
+  /** For each module, the shared ones that it imports. */
+  uses: Record<string, string[]>;
+  /** What each import may name: `*` is all there is. */
+  imports: Record<string, string[]>;
+  /** Versions, by name. */
+  packages: Record<string, string>;
+};
+
+const HEAD = '// Packed by Sluice from package-lock.json. Not to be edited: it is checked. ';
+/** The text that holds them. The same packages give the same text. */
+export function packText({ inputs, modules, uses, imports, packages }: Packed): string {
+  const names = Object.keys(modules).sort();
+  const body = names.map((name) => modules[name]).join('\n');
+  const about = {
+    hash: sha256(body),
+    inputs,
+    packages: sorted(packages),
+    imports: sorted(imports),
+    modules: names.map((name) => [name, (modules[name] as string).length, uses[name] ?? []]),
+  };
+  return `${HEAD}${JSON.stringify(about)}\n${body}\n`;
+}
+
+/** @throws SluiceError package.not_packed where it is not as it was packed */
+export function readPacked(text: string): Packed {
+  const end = text.indexOf('\n');
+  const body = text.slice(end + 1, -1);
+  let about: unknown;
+  try {
+    about = text.startsWith(HEAD) ? JSON.parse(text.slice(HEAD.length, end)) : undefined;
+  } catch {
+    about = undefined;
+  }
+  if (!isPackedHead(about) || about.hash !== sha256(body)) {
+    throw new SluiceError('package.not_packed', `${PACKED_PATH} is not as Sluice packed it.`, {
+      advice:
+        'Delete it, install what scripts/package-lock.json says with "npm ci --ignore-scripts" in scripts/, and run again.',
+    });
+  }
+  const modules: Packed['modules'] = {};
+  const uses: Packed['uses'] = {};
+  let at = 0;
+  for (const [name, length, others] of about.modules) {
+    modules[name] = body.slice(at, at + length);
+    uses[name] = others;
+    at += length + 1;
+  }
+  return { inputs: about.inputs, packages: about.packages, imports: about.imports, modules, uses };
+}
+
+const IMPORT = /\b(?:from|import)\s*(['"])([@a-z0-9][^'"\n]{0,213})\1/g;
+const MOST_KEPT = 8;
+const kept = new Map<string, Packed>();
+
+/**
+ * The packed modules that scripts may import, to be sent along with them. Found by their looks, as scripts are.
+ *
+ * @param packed the text at `PACKED_PATH`
+ * @throws SluiceError package.not_packed
+ */
+export function packagesFor(texts: readonly string[], packed: () => string | undefined): Record<string, string> {
+  const wanted = texts.flatMap((text) => Array.from(text.matchAll(IMPORT), ([, , specifier = '']) => specifier));
+  if (wanted.length === 0) return {};
+  const text = packed();
+  if (text === undefined) return {};
+  let known = kept.get(text);
+  if (!known) {
+    known = readPacked(text);
+    if (kept.size >= MOST_KEPT) kept.clear();
+    kept.set(text, known);
+  }
+  const found: Record<string, string> = {};
+  for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
+    const key = PACKAGE_PREFIX + name;
+    if (!Object.hasOwn(known.modules, name) || Object.hasOwn(found, key)) continue;
+    found[key] = known.modules[name] as string;
+    wanted.push(...(known.uses[name] ?? []));
+  }
+  return found;
+}
+
+type PackedHead = Omit<Packed, 'modules' | 'uses'> & { hash: string; modules: [string, number, string[]][] };
+
+function isPackedHead(value: unknown): value is PackedHead {
+  if (!isJsonObject(value)) return false;
+  const { hash, inputs, packages, imports, modules } = value as JsonObject;
+  if (typeof hash !== 'string' || typeof inputs !== 'string') return false;
+  if (!isJsonObject(packages) || !isJsonObject(imports) || !Array.isArray(modules)) return false;
+  return (
+    Object.values(packages).every((version) => typeof version === 'string') &&
+    Object.values(imports).every(isTexts) &&
+    modules.every((one) => {
+      if (!Array.isArray(one)) return false;
+      const [name, length, uses] = one;
+      return typeof name === 'string' && Number.isInteger(length) && isTexts(uses);
+    })
+  );
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+function sorted<T>(record: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
