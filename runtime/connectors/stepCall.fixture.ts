@@ -64,7 +64,7 @@ export function createWorld({
   let effects = 0;
   const effect = () => ({ effectKey: `effect-${++effects}` });
 
-  const callFor = (type: StepType): Call => ({
+  const callFor = (type: StepType, written: JsonObject): Call => ({
     http: { send: (request) => broker.send(request, { signal, idempotencyKey: `effect-${++effects}` }) },
     store: {
       kvGet: async (key) => store.kvGet(key),
@@ -145,6 +145,7 @@ export function createWorld({
     },
     stepId: 'step_a1b2',
     mode: mode ?? type.mode,
+    written,
   });
 
   /** The lists that leave by each port. A config may depend on the item, as one with expressions does. */
@@ -156,7 +157,7 @@ export function createWorld({
     const type = declared as unknown as StepType;
     const configFor = (item: Item) => type.config.parse(typeof config === 'function' ? config(item) : config);
     const inputs = Array.isArray(items) ? { main: items } : items;
-    const call = callFor(type);
+    const call = callFor(type, typeof config === 'function' ? {} : config);
     const main = inputs.main ?? [];
     if (type.runAll) return type.runAll({ ...call, inputs, config: configFor(main[0] ?? { json: {} }), configFor });
     const out: Item[] = [];

@@ -185,6 +185,8 @@ export type Call = {
   readScript(path: string): string;
   stepId: string;
   mode: 'each' | 'once';
+  /** The config as it stands in the workflow, expressions unread: tells what its author wrote from what data brought. */
+  written: JsonObject;
 };
 
 type Common<C extends z.ZodObject> = {

@@ -160,6 +160,10 @@ class StepCall implements Call {
     return this.#site.job.planned.step.mode;
   }
 
+  get written(): JsonObject {
+    return this.#site.job.planned.step.config;
+  }
+
   get signal(): AbortSignal {
     return this.#site.attempt.signal;
   }

@@ -3,6 +3,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import { AnyJson, PassedOn } from '../fields.ts';
 import { defineStepType, type Where } from '../stepType.ts';
+import { conditionsOf } from './conditions.ts';
 
 const common = { version: 1, category: 'storage', icon: 'table-2', mode: 'each' } as const;
 const TableName = z
@@ -15,7 +16,7 @@ const TableName = z
 const Columns = z.record(z.string(), AnyJson);
 const WhereField = Columns.meta({
   title: 'Rows where',
-  help: 'A column and its value each, or a comparison: eq, ne, gt, gte, lt, lte, contains. All must hold.',
+  help: 'A column and its value each, or a comparison: eq, ne, gt, gte, lt, lte, contains. All must hold. Comparisons are written here; what an expression gives is only ever a value.',
   placeholder: '{ "score": { "gt": 3 } }',
   widget: 'json',
   order: 2,
@@ -62,8 +63,9 @@ export const update = defineStepType({
     all: EveryRow,
   }),
   output: z.looseObject({ changed: z.int() }),
-  async run({ item, config: { table, where, set, all }, store }) {
-    const { changed } = await store.tableUpdate(table, meant(where, all, 'update'), set as JsonObject);
+  async run({ item, config: { table, where, set, all }, store, written }) {
+    const meant = refuseEvery(conditionsOf(written.where, where), all, 'update');
+    const { changed } = await store.tableUpdate(table, meant, set as JsonObject);
     return { ...item.json, changed };
   },
 });
@@ -76,8 +78,9 @@ export const remove = defineStepType({
   effect: 'keyed',
   config: z.strictObject({ table: TableName, where: WhereField.default({}), all: EveryRow }),
   output: z.looseObject({ changed: z.int() }),
-  async run({ item, config: { table, where, all }, store }) {
-    const { changed } = await store.tableDelete(table, meant(where, all, 'delete'));
+  async run({ item, config: { table, where, all }, store, written }) {
+    const meant = refuseEvery(conditionsOf(written.where, where), all, 'delete');
+    const { changed } = await store.tableDelete(table, meant);
     return { ...item.json, changed };
   },
 });
@@ -101,18 +104,15 @@ export const query = defineStepType({
     limit: z.int().min(1).max(10_000).default(1_000).meta({ title: 'At most', order: 4 }),
   }),
   output: PassedOn,
-  run({ config: { table, where, orderBy, limit }, store }): Promise<Json> {
-    return store.tableQuery({ table, where: where as Where, orderBy, limit });
+  run({ config: { table, where, orderBy, limit }, store, written }): Promise<Json> {
+    return store.tableQuery({ table, where: conditionsOf(written.where, where), orderBy, limit });
   },
 });
 
-/** An expression that gave nothing must not turn "the rows of this id" into "every row". */
-function meant(where: Record<string, Json | undefined>, all: boolean, what: string): Where {
-  const conditions = Object.entries(where);
-  if (conditions.some(([, value]) => value === undefined) || (conditions.length === 0 && !all)) {
-    throw new SluiceError('config.invalid', `The condition of the ${what} is empty, which would mean every row.`, {
-      advice: 'Look whether its values are there, or turn on All rows if that is meant.',
-    });
-  }
-  return where as Where;
+/** Every row is meant only where the step says so. */
+function refuseEvery(where: Where, all: boolean, what: string): Where {
+  if (Object.keys(where).length > 0 || all) return where;
+  throw new SluiceError('config.invalid', `The condition of the ${what} is empty, which would mean every row.`, {
+    advice: 'Look whether its values are there, or turn on All rows if that is meant.',
+  });
 }
