@@ -8,6 +8,7 @@ import { executeRun, type RunJob } from '../engine/executeRun.ts';
 import { createJournal } from '../engine/journal.ts';
 import { compilePlan, type Plan } from '../engine/plan.ts';
 import { DEFAULT_LIMITS, type RunLimits, type RunPorts } from '../engine/ports/ports.ts';
+import { createSlotMap } from '../slotMap.ts';
 import { createReporter } from './reporter.ts';
 
 const WAIT_MS = 20_000;
@@ -44,7 +45,7 @@ export type Agent = {
 /** The loop of every runtime: says hello, waits for work, executes it, reports. The same on the desktop and hosted. */
 export function startAgent(deps: AgentDeps): Agent {
   const trees = createTreeCache();
-  const held = new Map<string, Held>();
+  const held = createSlotMap<Held>();
   const stopping = new AbortController();
   let limits: RuntimeLimits | undefined;
   let greeting: Promise<void> | undefined;
@@ -179,7 +180,7 @@ export function startAgent(deps: AgentDeps): Agent {
     }
   }
 
-  const atWork = () => Promise.all([...held.values()].map(({ finished }) => finished));
+  const atWork = () => Promise.all(held.values().map(({ finished }) => finished));
   let giveUp = () => {};
   const givenUp = new Promise<void>((resolve) => {
     giveUp = resolve;
@@ -247,11 +248,14 @@ function keepTree(tree: Tree): KeptTree {
 /** Versions by hash; the least used leave first. A run keeps its own as long as it is at work. */
 function createTreeCache() {
   const kept = new Map<string, KeptTree>();
+  let newest: string | undefined;
   return {
     hashes: () => [...kept.keys()],
     keep({ treeHash, tree }: Assignment): KeptTree {
       const version = kept.get(treeHash) ?? (tree && keepTree(tree));
       if (!version) throw new SluiceError('version.not_found', 'The control plane sent a run without its version.');
+      if (treeHash === newest) return version;
+      newest = treeHash;
       kept.delete(treeHash);
       kept.set(treeHash, version);
       const [oldest] = kept.keys();

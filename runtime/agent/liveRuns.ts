@@ -2,6 +2,7 @@ import type { RunEvent, StepError } from '#shared/run/events.ts';
 import { hasEnded } from '#shared/run/projectEvents.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { RunStore, StoredRun } from '../journal/runStore.ts';
+import { createSlotMap } from '../slotMap.ts';
 import type { createGroupCommit } from './groupCommit.ts';
 import { CANCELLED, type createLocalJournal, type LocalReport, type Taken } from './localJournal.ts';
 
@@ -37,7 +38,7 @@ const LOST: StepError = {
  * sort reaches the disk with its first report, so before anything outside can see what follows from it.
  */
 export function createLiveRuns({ store, journal, commit, storeRun }: LiveRunsDeps) {
-  const live = new Map<string, LiveRun>();
+  const live = createSlotMap<LiveRun>();
   /** Ended ones that are remembered, oldest first. */
   const over: string[] = [];
 
@@ -133,8 +134,8 @@ export function createLiveRuns({ store, journal, commit, storeRun }: LiveRunsDep
     },
     /** Those that were handed out and whose lease has run out. */
     overdue: (now: number): LiveRun[] =>
-      [...live.values()].filter(({ run }) => run.leaseUntil !== undefined && run.leaseUntil < now),
+      live.values().filter(({ run }) => run.leaseUntil !== undefined && run.leaseUntil < now),
     ofProject: (projectId: string): LiveRun[] =>
-      [...live.values()].filter(({ run }) => run.projectId === projectId && !hasEnded(run.status)),
+      live.values().filter(({ run }) => run.projectId === projectId && !hasEnded(run.status)),
   };
 }

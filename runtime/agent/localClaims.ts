@@ -34,7 +34,7 @@ export type Offer = { assignment: Omit<Assignment, 'tree'>; tree: Tree; onTaken?
 type Seat = { free: number; finish: () => void };
 
 type Desk = {
-  seats: Set<Seat>;
+  seats: Seat[];
   offers: Offer[];
   /** What this process handed out: run and fence. */
   held: Map<string, number>;
@@ -55,7 +55,7 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
   function deskOf(projectId: string): Desk {
     const known = desks.get(projectId);
     if (known) return known;
-    const made: Desk = { seats: new Set(), offers: [], held: new Map(), lookAt: 0, dueAt: NEVER, epoch: 0 };
+    const made: Desk = { seats: [], offers: [], held: new Map(), lookAt: 0, dueAt: NEVER, epoch: 0 };
     desks.set(projectId, made);
     return made;
   }
@@ -159,7 +159,7 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
     /** Whether a runtime of this process is there for a project, waiting or at work. */
     isManned(projectId: string): boolean {
       const { seats, held } = deskOf(projectId);
-      return seats.size > 0 || held.size > 0;
+      return seats.length > 0 || held.size > 0;
     },
     /** Leaves a run for the next runtime of this process that asks. */
     offer(projectId: string, offer: Offer): void {
@@ -197,12 +197,13 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
           free,
           finish() {
             clearTimeout(timer);
-            seats.delete(seat);
+            const place = seats.indexOf(seat);
+            if (place >= 0) seats.splice(place, 1);
             resolve();
           },
         };
         const timer = setTimeout(seat.finish, Math.max(due - now(), 5));
-        seats.add(seat);
+        seats.push(seat);
       });
     },
     /** The store has work that it did not have before. */

@@ -2,6 +2,7 @@ import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Answer, RunEvent, RunLogLine } from '#shared/run/events.ts';
 import { hasEnded } from '#shared/run/projectEvents.ts';
 import type { RunHead, RunStore, ShownRun } from '../journal/runStore.ts';
+import { createSlotMap } from '../slotMap.ts';
 import { toSummary } from './runSummary.ts';
 
 export type LocalMessage =
@@ -19,8 +20,8 @@ const LOOK_MS = 200;
  */
 export function createLocalFeed(store: RunStore, find: (runId: string) => ShownRun | undefined) {
   const listeners = new Set<(message: LocalMessage) => void>();
-  const watchers = new Map<string, Set<(run: ShownRun | undefined) => void>>();
-  const endings = new Map<string, Promise<RunSummary>>();
+  const watchers = createSlotMap<Set<(run: ShownRun | undefined) => void>>();
+  const endings = createSlotMap<Promise<RunSummary>>();
   let timer: ReturnType<typeof setInterval> | undefined;
   let version: number | undefined;
   let closed = false;
@@ -46,7 +47,8 @@ export function createLocalFeed(store: RunStore, find: (runId: string) => ShownR
       watching.delete(one);
       if (watching.size === 0 && watchers.get(runId) === watching) watchers.delete(runId);
     };
-    watchers.set(runId, watching.add(one));
+    watching.add(one);
+    watchers.set(runId, watching);
     timer ??= setInterval(lookAround, LOOK_MS);
     one(find(runId));
     return stop;
@@ -64,7 +66,7 @@ export function createLocalFeed(store: RunStore, find: (runId: string) => ShownR
     const now = store.dataVersion();
     if (now === version) return;
     version = now;
-    for (const runId of [...watchers.keys()]) look(runId);
+    for (const runId of watchers.keys()) look(runId);
   }
 
   return {
@@ -74,7 +76,7 @@ export function createLocalFeed(store: RunStore, find: (runId: string) => ShownR
     },
     /** @param run as it is now, where that is at hand */
     changed(runId: string, run?: ShownRun): void {
-      if (listeners.size === 0 && !watchers.has(runId)) return;
+      if (listeners.size === 0 && !watchers.get(runId)) return;
       const now = run ?? find(runId);
       if (now && listeners.size > 0) tell({ type: 'run.changed', run: toSummary(now) });
       look(runId, now);
@@ -127,7 +129,7 @@ export function createLocalFeed(store: RunStore, find: (runId: string) => ShownR
     /** Lets go of everybody who waits. Call it while the store can still be read. */
     close(): void {
       closed = true;
-      for (const runId of [...watchers.keys()]) look(runId);
+      for (const runId of watchers.keys()) look(runId);
       clearInterval(timer);
       timer = undefined;
     },
