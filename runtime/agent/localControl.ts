@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import canonicalize from 'canonicalize';
-import { v7 as uuidv7 } from 'uuid';
 import type { AgentApi, Assignment, BoundConnection } from '#shared/contract/agentApi.ts';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Service } from '#shared/contract/contract.ts';
@@ -24,6 +23,7 @@ import { createLocalResume } from './localResume.ts';
 import { type RetryRequest, retryOf } from './localRetry.ts';
 import { createLocalStarts, storedTree } from './localStarts.ts';
 import { createResumeAddress } from './resumeAddress.ts';
+import { newRunId } from './runIds.ts';
 import { toSummary } from './runSummary.ts';
 
 export type { LocalMessage } from './localFeed.ts';
@@ -289,7 +289,7 @@ export function createLocalControl(deps: LocalControlDeps) {
      */
     async start(run: NewRun): Promise<Started> {
       const { projectId, tree, dedupe, accept = 'stored' } = run;
-      const runId = run.runId ?? uuidv7();
+      const runId = run.runId ?? newRunId();
       const queued = queuedRun(run, runId, hashOf(tree), now());
       if (admission.isAsked(run)) return await startAdmitted(run, queued);
       const isLater = run.atMs !== undefined && run.atMs > now();
