@@ -6,6 +6,7 @@ import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import { parseEdge, type Step, type Tree, type Workflow } from '#shared/workflow/tree.ts';
 import { findStepType } from '../connectors/registry.ts';
 import type { StepType } from '../connectors/stepType.ts';
+import { innerOf, isLiteralField } from './literalField.ts';
 
 export type PlannedEdge = { to: string; inPort: string };
 
@@ -119,7 +120,7 @@ function throughPort(type: StepType, outputs: readonly string[]): string {
 
 function compileStepConfig(id: string, step: Step, type: StepType): CompiledConfig {
   try {
-    return compileConfig(step.config, (path) => isLiteral(type.config, path));
+    return compileConfig(step.config, (path) => isLiteralField(type.config, path));
   } catch (thrown) {
     if (!(thrown instanceof SluiceError)) throw thrown;
     throw new SluiceError(thrown.code, `Step ${id}: ${thrown.message}`, {
@@ -129,31 +130,9 @@ function compileStepConfig(id: string, step: Step, type: StepType): CompiledConf
   }
 }
 
-/** Whether the schema says `expression: false` for a field. */
-function isLiteral(schema: z.ZodType, path: readonly string[]): boolean {
-  let current: z.ZodType | undefined = schema;
-  for (const key of path) {
-    current = current && unwrap(current);
-    if (!(current instanceof z.ZodObject)) return false;
-    current = (current.shape as Record<string, z.ZodType>)[key];
-    if (current && isMarkedLiteral(current)) return true;
-  }
-  return false;
-}
-
-function isMarkedLiteral(schema: z.ZodType): boolean {
-  const meta = schema.meta();
-  if (meta?.expression === false) return true;
-  const inner = unwrap(schema);
-  return inner !== schema && inner.meta()?.expression === false;
-}
-
 function unwrap(schema: z.ZodType): z.ZodType {
-  let current = schema;
-  while (current instanceof z.ZodOptional || current instanceof z.ZodDefault || current instanceof z.ZodNullable) {
-    current = current.unwrap() as z.ZodType;
-  }
-  return current;
+  const inner = innerOf(schema);
+  return inner ? unwrap(inner) : schema;
 }
 
 /**
@@ -183,11 +162,13 @@ function looseDefaults(step: Step, type: StepType): JsonObject | undefined {
   const rest: JsonObject = {};
   for (const [key, value] of Object.entries(step.config)) {
     const field = (type.config.shape as Record<string, z.ZodType>)[key];
-    const isOpen = !compileConfig({ [key]: value }, (path) => isLiteral(type.config, path)).constant;
+    const isOpen = !compileConfig({ [key]: value }, (path) => isLiteralField(type.config, path)).constant;
     if (!isOpen) rest[key] = value;
     else if (!field || !takesAnything(field, value)) return undefined;
   }
-  const checked = type.config.safeParse(compileConfig(rest, (path) => isLiteral(type.config, path)).resolve(NO_SCOPE));
+  const checked = type.config.safeParse(
+    compileConfig(rest, (path) => isLiteralField(type.config, path)).resolve(NO_SCOPE),
+  );
   return checked.success ? (checked.data as JsonObject) : undefined;
 }
 
