@@ -1,8 +1,8 @@
-import canonicalize from 'canonicalize';
 import { errorClass, isErrorCode, SluiceError } from '#shared/error.ts';
 import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import { Decision, type EffectKind, type EventOf, type RunEvent, type StepError } from '#shared/run/events.ts';
 import type { Effect } from '../connectors/stepType.ts';
+import { canonicalText } from './canonicalText.ts';
 import { roughBytes } from './payload.ts';
 import type { Guide } from './ports/guide.ts';
 import type { Hashing, Journal } from './ports/ports.ts';
@@ -126,7 +126,7 @@ export async function doEffect<T extends Json>(
 ): Promise<T> {
   const { attempt, ...where } = place;
   checkSize(request.request, 'request', place.stepId);
-  const requestHash = hashing.sha256(canonicalize(request.request) ?? 'null');
+  const requestHash = hashing.sha256(canonicalText(request.request));
   const before = memory.find(where, request.no);
   if (before?.settled && before.result !== undefined) {
     if (before.requestHash !== requestHash) throw notDeterministic(place.stepId, request.no);
@@ -135,7 +135,7 @@ export async function doEffect<T extends Json>(
   if (before && mayHaveHappened(before)) {
     if (!before.decided) checkAmbiguous(request, place.stepId);
     // Under the key of something else the receiver would take it for that, and drop it.
-    const asked = before.requestHash ?? hashing.sha256(canonicalize(before.intent?.request) ?? 'null');
+    const asked = before.requestHash ?? hashing.sha256(canonicalText(before.intent?.request));
     if ((request.effect === 'keyed' || before.decided) && asked !== requestHash)
       throw notDeterministic(place.stepId, request.no);
   }

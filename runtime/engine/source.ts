@@ -1,4 +1,3 @@
-import canonicalize from 'canonicalize';
 import { SluiceError } from '#shared/error.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { Payload } from '#shared/run/events.ts';
@@ -7,6 +6,7 @@ import type { Batch } from '../connectors/stepType.ts';
 import { type Execution, failAll } from './attempt.ts';
 import { createAttemptSignal } from './attemptSignal.ts';
 import { CallSite } from './call.ts';
+import { canonicalText } from './canonicalText.ts';
 import { NeedsAttention } from './effects.ts';
 import { failRun, limitTo, type StepResult } from './executeStep.ts';
 import { signalOf } from './groupSignal.ts';
@@ -64,7 +64,7 @@ export function takeBatch(run: StepRun, read: Recorded | undefined, execution: E
   if (read?.payload) {
     const result: JsonObject = { ...(read.payload as unknown as JsonObject) };
     if (read.cursor !== undefined) result.cursor = read.cursor;
-    const asked = canonicalize(source.cursor ?? null) ?? 'null';
+    const asked = canonicalText(source.cursor);
     execution.journal.append({
       ...stepFields(run, run.attempts, execution.path),
       type: 'effect.recorded',

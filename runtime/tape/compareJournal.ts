@@ -1,7 +1,7 @@
-import canonicalize from 'canonicalize';
 import type { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import type { RunEvent } from '#shared/run/events.ts';
+import { canonicalText } from '../engine/canonicalText.ts';
 import { differs, keyOf } from './guide.ts';
 
 export type Comparison = {
@@ -124,7 +124,7 @@ function essence(event: RunEvent): Json {
   }
 }
 
-const textOf = (value: Json | undefined): string => canonicalize(value) ?? '';
+const textOf = (value: Json | undefined): string => (value === undefined ? '' : canonicalText(value));
 
 /** Enough of a value to see what differs. */
 function clipped(value: Json | undefined): string {

@@ -1,10 +1,10 @@
-import canonicalize from 'canonicalize';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import type { EventOf, RunEvent } from '#shared/run/events.ts';
 import { fromTime } from '#shared/time.ts';
 import { nodeHashing } from '../agent/runPorts.ts';
 import { Suspension } from '../engine/attempt.ts';
+import { canonicalText } from '../engine/canonicalText.ts';
 import { NeedsAttention } from '../engine/effects.ts';
 import type { Guide, GuidedPlace } from '../engine/ports/guide.ts';
 
@@ -42,7 +42,7 @@ export function createGuide(events: readonly RunEvent[], stop: (reason: Error) =
         if (!began.has(keyOf(event))) began.set(keyOf(event), fromTime(event.at));
         break;
       case 'effect.intended':
-        intended.set(`${keyOf(event)}|${event.no}`, nodeHashing.sha256(canonicalize(event.request) ?? 'null'));
+        intended.set(`${keyOf(event)}|${event.no}`, nodeHashing.sha256(canonicalText(event.request)));
         break;
       case 'effect.recorded':
         push(effects, `${keyOf(event)}|${event.no}`, event);

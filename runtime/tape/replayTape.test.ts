@@ -244,3 +244,16 @@ test('items above a megabyte travel as blobs, and replay as they were', async ()
   expect(tape.blobs.size).toBeGreaterThan(1);
   expect(await replay(tape)).toMatchObject({ result: 'equal' });
 });
+
+test('half a surrogate pair, as a service sent it, is taped and replayed', async () => {
+  const half = { n: 'cut off \ud83d', 'name \ud83d': 1 };
+  const { tape, outcome } = await record(MIXED, {
+    items: [half],
+    vars: { place: 'here' },
+    http: () => ({ status: 200, headers: {}, body: half }),
+  });
+  expect(outcome.status).toBe('succeeded');
+  expect(await replay(tape)).toMatchObject({ result: 'equal', status: 'succeeded' });
+  const input = tape.events[0]?.type === 'run.started' ? tape.events[0].input : undefined;
+  expect(input).toMatchObject({ items: [{ json: half }] });
+});

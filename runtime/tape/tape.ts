@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
-import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import { Hash, Uuid } from '#shared/ids.ts';
-import { jsonDepth } from '#shared/json.ts';
+import { type JsonObject, jsonDepth } from '#shared/json.ts';
 import { parse } from '#shared/parse.ts';
 import { RunEvent, RunStatus } from '#shared/run/events.ts';
 import { execTree } from '#shared/workflow/hash.ts';
 import { Tree } from '#shared/workflow/tree.ts';
+import { canonicalText } from '../engine/canonicalText.ts';
 
 /**
  * The journal of a run with everything it learnt from outside (formats.md 8): gzip of JSON lines, each with the hash `h` of
@@ -132,7 +132,7 @@ function createChain() {
   let before = '';
   return {
     add(line: Record<string, unknown>): void {
-      const h = sha256(before + (canonicalize(line) ?? ''));
+      const h = sha256(before + canonicalText(line as JsonObject));
       const text = `${JSON.stringify({ ...line, h })}\n`;
       size += text.length;
       if (size > MOST_BYTES) {
@@ -177,21 +177,12 @@ function linesOf(text: string): Record<string, unknown>[] {
     }
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${at} is not an object.`);
     const { h, ...rest } = value as Record<string, unknown>;
-    if (h !== sha256(before + canonical(rest))) {
+    if (h !== sha256(before + canonicalText(rest as JsonObject))) {
       throw invalid(`${at} does not follow from the one before: the tape was altered or damaged.`);
     }
     before = h;
     return rest;
   });
-}
-
-/** RFC 8785 has no text for a lone surrogate; no line of ours holds one. */
-function canonical(value: unknown): string {
-  try {
-    return canonicalize(value) ?? '';
-  } catch {
-    return '';
-  }
 }
 
 /** What `execHash` covers, with what it leaves out filled in so that it is a tree again. */

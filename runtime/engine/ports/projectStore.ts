@@ -1,9 +1,9 @@
 import { mkdirSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import canonicalize from 'canonicalize';
 import { SluiceError } from '#shared/error.ts';
 import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
+import { canonicalText } from '../canonicalText.ts';
 import type { ProjectStore } from './ports.ts';
 import { columnName, OWN_COLUMNS, orderClause, tableName, whereClause } from './where.ts';
 
@@ -173,7 +173,7 @@ function rowKey(key: Json): string {
       advice: 'Give the field that tells rows apart, such as an id.',
     });
   }
-  const text = canonicalize(key) as string;
+  const text = canonicalText(key);
   if (text.length <= MAX_KEY) return text;
   throw new SluiceError('limit.exceeded', `The row's key is longer than ${MAX_KEY} characters.`);
 }
