@@ -12,6 +12,7 @@ import { readProject } from '#shared/workflow/readProject.ts';
 import type { Item, Tree } from '#shared/workflow/tree.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
 import { connectionsOf } from '../host/newRun.ts';
+import { withPackages } from '../packages/packProject.ts';
 import { readProjectFolder } from '../store/projectFolder.ts';
 import { type CliContext, readJsonInput } from './context.ts';
 
@@ -63,6 +64,18 @@ export async function loadProject(context: CliContext, folder: string): Promise<
       return text === undefined ? [] : (JSON.parse(text) as Item[]);
     },
   };
+}
+
+/**
+ * A project to run: with the packages that its scripts import.
+ *
+ * @param workflow the one that is to run, by id, file name or name; absent: any may
+ * @throws SluiceError as loadProject; workflow.not_found; package.not_installed, package.not_locked, package.not_supported
+ */
+export async function loadForRun(context: CliContext, folder: string, workflow?: string): Promise<LocalProject> {
+  const project = await loadProject(context, folder);
+  const only = workflow === undefined ? undefined : findWorkflow(project.tree, workflow);
+  return { ...project, tree: await withPackages(project.dir, project.tree, only) };
 }
 
 /** A workflow by id, file name or name. @throws SluiceError workflow.not_found */

@@ -15,7 +15,7 @@ import { hostFiles } from '../host/startHost.ts';
 import { createRunners } from '../runner/runner.ts';
 import { findRuntime } from '../runner/runtimePackage.ts';
 import { type CliContext, EXIT, printJson, type Register, readJsonInput, usageError } from './context.ts';
-import { commandConnections, findWorkflow, loadProject } from './localProject.ts';
+import { commandConnections, findWorkflow, loadForRun } from './localProject.ts';
 import { saveTape } from './runActions.ts';
 
 type Options = {
@@ -53,7 +53,7 @@ export const registerRun: Register = (program, context, action) => {
     )
     .action(
       action(async (dir: string, workflow: string, options: Options) => {
-        const project = await loadProject(context, dir);
+        const project = await loadForRun(context, dir, workflow);
         const workflowId = findWorkflow(project.tree, workflow);
         const input = options.input;
         const items =

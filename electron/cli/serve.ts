@@ -12,7 +12,7 @@ import { takeLock } from '../store/lock.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { EXIT, type Register, readPort } from './context.ts';
 import { holderOf } from './controlPlane.ts';
-import { commandConnections, loadProject } from './localProject.ts';
+import { commandConnections, loadForRun } from './localProject.ts';
 
 const DRAIN_MS = 20_000;
 
@@ -46,7 +46,7 @@ export const registerServe: Register = (program, context, action) => {
     .action(
       action(async (dir: string, options: Options) => {
         const port = readPort(options.port);
-        const { tree, problems } = await loadProject(context, dir);
+        const { tree, problems } = await loadForRun(context, dir);
         const [first] = problems.filter(({ severity }) => severity === 'error');
         if (first)
           throw new SluiceError('workflow.invalid', `${first.file}:${first.line}: ${first.message}`, {

@@ -5,7 +5,7 @@ import { parse } from '#shared/parse.ts';
 import { environmentOf } from '../host/newRun.ts';
 import { askRuntime } from './askRuntime.ts';
 import { type CliContext, EXIT, printJson, type Register } from './context.ts';
-import { type LocalProject, loadProject } from './localProject.ts';
+import { type LocalProject, loadForRun } from './localProject.ts';
 
 const CaseResult = z.object({
   id: z.string(),
@@ -27,7 +27,7 @@ export const registerTest: Register = (program, context, action) => {
     .addHelpText('after', '\nExample:\n  $ sluice test my-project')
     .action(
       action(async (dir: string, options: { case?: string[]; env: string; json?: boolean }) => {
-        const project = await loadProject(context, dir);
+        const project = await loadForRun(context, dir);
         const known = Object.keys(project.tree.tests);
         const missing = options.case?.find((one) => !known.includes(one));
         if (missing !== undefined) {

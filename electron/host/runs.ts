@@ -3,6 +3,7 @@ import type { RetryRequest } from '#runtime/agent/localRetry.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
+import { packForRun } from '../packages/packProject.ts';
 import type { Runners } from '../runner/runner.ts';
 import { environmentOf, newRun } from './newRun.ts';
 import type { ProjectSet } from './projects.ts';
@@ -35,6 +36,7 @@ export function runCalls({ projects, runners, control }: RunCallsDeps): Service<
   return {
     start: async ({ projectId, ...wish }) => {
       const project = await trusted(projectId);
+      project.edit(await packForRun(project.dir, project.tree(), wish.workflowId));
       // What is wrong is named with its line, so the file must hold what was changed a moment ago.
       if (project.problems().length > 0) await project.flush().catch(() => undefined);
       const problems = project.problems();
@@ -53,6 +55,7 @@ export function runCalls({ projects, runners, control }: RunCallsDeps): Service<
       const project = await trusted(run.projectId);
       let latest: RetryRequest['latest'];
       if (version === 'latest') {
+        project.edit(await packForRun(project.dir, project.tree(), run.workflowId));
         if (project.problems().length > 0) await project.flush().catch(() => undefined);
         const bounds = { triggerStepId: run.triggerStepId };
         const tree = treeOfRun(project.tree(), run.workflowId, bounds, project.problems());

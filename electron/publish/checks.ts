@@ -1,5 +1,6 @@
 import type { ConnectionRecord, Deployment, User } from '#shared/contract/cloud/common.ts';
 import type { PublishPreview, SyncState } from '#shared/contract/hostApi.ts';
+import type { SluiceError } from '#shared/error.ts';
 import type { Problem } from '#shared/workflow/problem.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 
@@ -11,6 +12,8 @@ export type CheckInput = {
   /** What the hosted environment binds, over what the project's file says. */
   bindings: Record<string, string>;
   problems: Problem[];
+  /** Why the packages that scripts import could not be packed. */
+  packing?: SluiceError | undefined;
   connections: ConnectionRecord[];
   active: Deployment | undefined;
   user: User | undefined;
@@ -22,6 +25,7 @@ export function publishChecks(input: CheckInput): Check[] {
   return [
     syncCheck(input.sync),
     problemCheck(input.problems),
+    ...packingCheck(input.packing),
     ...connectionChecks(input),
     hookCheck(input),
     mailCheck(input.user),
@@ -48,6 +52,12 @@ function problemCheck(problems: Problem[]): Check {
     detail: `${first.file}:${first.line}: ${first.message}${more}`,
     advice: first.advice,
   };
+}
+
+function packingCheck(packing: SluiceError | undefined): Check[] {
+  if (!packing) return [];
+  const { message, advice } = packing;
+  return [{ title: 'The packages of the scripts cannot be packed', status: 'error', detail: message, advice }];
 }
 
 function connectionChecks({ tree, environment, bindings, connections }: CheckInput): Check[] {

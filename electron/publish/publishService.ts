@@ -8,6 +8,8 @@ import type { Problem } from '#shared/workflow/problem.ts';
 import type { AccountService } from '../account/accountService.ts';
 import type { CloudClient } from '../account/cloudClient.ts';
 import type { HostForCloud } from '../host/cloudServices.ts';
+import type { OpenProject } from '../host/projectHost.ts';
+import { packProject } from '../packages/packProject.ts';
 import { notBound, type SyncService } from '../sync/syncService.ts';
 import { publishChecks } from './checks.ts';
 import { followDeployment } from './followDeployment.ts';
@@ -88,6 +90,7 @@ export function createPublishService(deps: PublishDeps): PublishService {
   async function preview(projectId: string, environment: string): Promise<PublishPreview> {
     const { sync, workspaceId, cloud } = await placeOf(projectId);
     const project = await deps.host().project(projectId);
+    const packing = await pack(project).catch(shownPacking);
     const state = await syncShown(sync);
     const tree = project.tree();
     const [active, versions, environments, connections, usage, workspace] = await Promise.all([
@@ -120,6 +123,7 @@ export function createPublishService(deps: PublishDeps): PublishService {
         environment,
         bindings: environments.find((one) => one.name === environment)?.bindings ?? {},
         problems: project.problems(),
+        packing,
         connections,
         active,
         user: account.state().user,
@@ -150,6 +154,7 @@ export function createPublishService(deps: PublishDeps): PublishService {
       start: async ({ projectId, environment, note }) => {
         const { sync, workspaceId, cloud } = await placeOf(projectId);
         const project = await deps.host().project(projectId);
+        await pack(project);
         await project.flush();
         const state = await sync.sync(true);
         refuseUnready(state, project.problems());
@@ -168,6 +173,16 @@ export function createPublishService(deps: PublishDeps): PublishService {
         (await placeOf(projectId)).cloud.versions.list({ projectId, ...page }),
     },
   };
+}
+
+/** Puts the packages that scripts import into the project, so that they are frozen with its version. */
+async function pack(project: OpenProject): Promise<undefined> {
+  project.edit(await packProject(project.dir, project.tree()));
+}
+
+function shownPacking(thrown: unknown): SluiceError {
+  if (thrown instanceof SluiceError) return thrown;
+  throw thrown;
 }
 
 /** @throws SluiceError project.changed, project.invalid */

@@ -62,6 +62,12 @@ export function readPacked(text: string): Packed {
 }
 
 const IMPORT = /\b(?:from|import)\s*(['"])([@a-z0-9][^'"\n]{0,213})\1/g;
+/** Whether a script may import something from a package, by its looks: a comment counts as well. */
+export function importsPackage(text: string): boolean {
+  IMPORT.lastIndex = 0;
+  return IMPORT.test(text);
+}
+
 const MOST_KEPT = 8;
 const kept = new Map<string, Packed>();
 
