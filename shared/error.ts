@@ -75,6 +75,8 @@ const CODES = {
   'request.key_reused': { status: 422, retry: 'no' },
   'request.not_found': { status: 404, retry: 'no' },
   'request.too_large': { status: 413, retry: 'no' },
+  'route.input_invalid': { status: 400, retry: 'no' },
+  'route.media_unsupported': { status: 415, retry: 'no' },
   'route.unauthenticated': { status: 401, retry: 'no' },
   'run.cancelled': { status: 409, retry: 'no' },
   'run.fenced': { status: 409, retry: 'no' },

@@ -71,6 +71,8 @@ const MEANS: Record<ErrorCode, string> = {
   'request.key_reused': 'The idempotency key was used for another request.',
   'request.not_found': 'There is nothing at this address.',
   'request.too_large': 'The request is larger than it may be.',
+  'route.input_invalid': 'The request to a route does not fit its schemas; `details.fields` names each field.',
+  'route.media_unsupported': 'The route does not take a body of this type.',
   'route.unauthenticated': 'The route takes only callers with a key or token that holds.',
   'run.cancelled': 'Somebody cancelled the run.',
   'run.fenced': 'Another runtime has taken the run over.',

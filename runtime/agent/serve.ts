@@ -3,30 +3,24 @@ import { z } from 'zod';
 import { BoundConnection } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { Slug } from '#shared/ids.ts';
-import { Json, jsonDepth } from '#shared/json.ts';
+import { Json } from '#shared/json.ts';
 import type { Logger } from '#shared/log.ts';
-import { parse } from '#shared/parse.ts';
-import type { Answer } from '#shared/run/events.ts';
-import { type Item, Tree } from '#shared/workflow/tree.ts';
-import { hookItem } from '../connectors/trigger/hookItem.ts';
-import { readBody } from '../connectors/trigger/readBody.ts';
-import { secretHeaders, verifyHook } from '../connectors/trigger/verifyHook.ts';
+import { Tree } from '#shared/workflow/tree.ts';
 import type { Sandbox } from '../engine/ports/sandbox.ts';
 import { startAgent } from './agent.ts';
+import { createEventAnswers } from './eventAnswers.ts';
+import { createHookAnswers } from './hookAnswers.ts';
 import { closeServer, listen, type Reply, sendProblem, sendReply } from './httpServer.ts';
-import { createLocalControl, type LocalControl } from './localControl.ts';
+import { createLocalControl } from './localControl.ts';
+import { createRouteAnswers } from './routeAnswers.ts';
 import { createRunPorts } from './runPorts.ts';
 import { startSchedules } from './schedules.ts';
-import { eventsOf, findHook, hooksOf, secretsOf } from './servedTriggers.ts';
+import { routesOf } from './servedRoutes.ts';
+import { type Begin, eventsOf, hooksOf } from './servedTriggers.ts';
 
-/** How long the caller of a webhook is kept waiting for a `respond` step. */
-const HOLD_MS = 25_000;
-const EVENT_BYTES = 1_048_576;
 const RUNS_AT_ONCE = 100;
 /** Reports travel nowhere here: what a run did in one turn is flushed once. */
 const REPORT_EVENTS = 5_000;
-/** Levels of an event's data. */
-const MOST_NESTED = 100;
 
 export const ServeConfig = z.strictObject({
   tree: Tree,
@@ -45,15 +39,16 @@ export type ServeConfig = z.infer<typeof ServeConfig>;
 export type Serving = {
   url: string;
   /** One line per trigger: what it listens to. */
-  triggers: { workflow: string; stepId: string; kind: 'webhook' | 'event' | 'schedule'; address: string }[];
+  triggers: { workflow: string; stepId: string; kind: 'webhook' | 'event' | 'schedule' | 'route'; address: string }[];
   stop(): Promise<void>;
 };
 
 /**
- * Runs every trigger of a project in this process: webhooks at `/hooks/<path>`, events at `POST /events`, schedules. The
+ * Runs every trigger of a project in this process: webhooks at `/hooks/<path>`, routes at `/api/<path>`, events at
+ * `POST /events`, schedules. The
  * same agent as in a container, with the control plane beside it.
  *
- * @throws SluiceError port.in_use
+ * @throws SluiceError port.in_use, config.invalid (a trigger that cannot be served)
  */
 export async function serveProject(
   config: ServeConfig,
@@ -62,6 +57,7 @@ export async function serveProject(
   const { tree, environment } = config;
   const projectId = tree.project.id;
   const hooks = hooksOf(tree);
+  const routes = await routesOf(tree);
   const events = eventsOf(tree);
   const server = createServer((request, response) => {
     answer(request)
@@ -96,13 +92,7 @@ export async function serveProject(
     batch: REPORT_EVENTS,
     log: deps.log,
   });
-  const begin = (
-    from: { workflowId: string; stepId: string },
-    trigger: 'webhook' | 'event' | 'schedule',
-    items: Item[],
-    dedupe?: { hook: string; deliveryId: string },
-    isHeld = false,
-  ) =>
+  const begin: Begin = (from, trigger, items, dedupe, isHeld = false) =>
     control.start({
       projectId,
       workflowId: from.workflowId,
@@ -115,75 +105,24 @@ export async function serveProject(
       ...(dedupe ? { dedupe } : {}),
       accept: tree.workflows[from.workflowId]?.settings.durability === 'none' ? 'unkept' : isHeld ? 'held' : 'stored',
     });
+  const shared = { connections: config.connections, control, blobsDir: config.blobsDir, begin };
   const schedules = startSchedules({ tree, control, begin, log: deps.log });
 
+  const answers: [place: string, answer: Answering][] = [
+    ['/hooks/', createHookAnswers({ hooks, ...shared })],
+    ['/api/', createRouteAnswers({ routes, ...shared, log: deps.log })],
+  ];
+  const answerEvent = createEventAnswers({ events, begin });
+
   async function answer(request: IncomingMessage): Promise<Reply> {
-    const { pathname, search } = new URL(request.url ?? '/', 'http://localhost');
-    if (pathname === '/livez') return { status: 200, body: { status: 'ok' } };
-    if (pathname === '/events') return answerEvent(request);
-    if (pathname.startsWith('/hooks/')) return answerHook(request, pathname.slice('/hooks/'.length), search.slice(1));
-    throw new SluiceError('hook.not_found', `Nothing listens at ${pathname}.`, {
-      advice: 'Webhooks are called at /hooks/<path>, events at /events.',
+    const { path, query } = addressOf(request);
+    if (path === '/livez') return { status: 200, body: { status: 'ok' } };
+    if (path === '/events') return answerEvent(request);
+    for (const [place, answerAt] of answers)
+      if (path.startsWith(place)) return answerAt(request, { path: path.slice(place.length), query });
+    throw new SluiceError('hook.not_found', `Nothing listens at ${path.slice(0, 500)}.`, {
+      advice: 'Webhooks are called at /hooks/<path>, routes at /api/<path>, events at /events.',
     });
-  }
-
-  async function answerHook(request: IncomingMessage, path: string, query: string): Promise<Reply> {
-    const method = request.method ?? 'GET';
-    const { hook, params } = findHook(hooks, method, path);
-    const rawBody = await readBody(request, hook.config.maxBytes);
-    const secrets = secretsOf(hook, config.connections);
-    const { deliveryId } = await verifyHook({
-      config: hook.config,
-      secrets,
-      headers: request.headers,
-      rawBody,
-      nowMs: Date.now(),
-    });
-    const made = hookItem({
-      method,
-      path: `/hooks/${path}`,
-      params,
-      query,
-      headers: request.headers,
-      rawBody,
-      deliveryId,
-      hide: secretHeaders({ config: hook.config, secrets }),
-    });
-    const item: Item = { json: made.json };
-    if (made.binary) {
-      const { bytes, mime, name } = made.binary;
-      item.binary = {
-        body: { blob: await control.blobs.put(bytes), bytes: bytes.length, mime, ...(name ? { name } : {}) },
-      };
-    }
-    const dedupe = deliveryId === undefined ? undefined : { hook: `${hook.workflowId}:${hook.stepId}`, deliveryId };
-    const isHeld = hook.config.answer === 'respond';
-    const { runId, repeated } = await begin(hook, 'webhook', [item], dedupe, isHeld);
-    const reply: Reply = isHeld ? await heldAnswer(control, runId) : { status: 202, body: { runId } };
-    return repeated ? { ...reply, repeated } : reply;
-  }
-
-  async function answerEvent(request: IncomingMessage): Promise<Reply> {
-    if (request.method !== 'POST') {
-      throw new SluiceError('hook.method_not_allowed', `/events takes POST, not ${request.method}.`, {
-        details: { methods: ['POST'] },
-        advice: 'Send { name, id, data } as JSON by POST.',
-      });
-    }
-    const body = parse(EventBody, readJson(await readBody(request, EVENT_BYTES)), 'The event', 'hook.body_invalid');
-    const heard = events.filter((trigger) => trigger.name === body.name);
-    const runs = await Promise.all(
-      heard.map((trigger) =>
-        begin(trigger, 'event', [{ json: { name: body.name, id: body.id, data: body.data } }], {
-          hook: `${trigger.workflowId}:${trigger.stepId}`,
-          deliveryId: body.id,
-        }),
-      ),
-    );
-    return {
-      status: 202,
-      body: { runIds: runs.map((run) => run.runId), repeated: runs.length > 0 && runs.every((run) => run.repeated) },
-    };
   }
 
   return {
@@ -194,6 +133,12 @@ export async function serveProject(
         stepId: hook.stepId,
         kind: 'webhook' as const,
         address: `${hook.config.methods.join(', ')} ${url}/hooks/${hook.path}`,
+      })),
+      ...routes.map(({ workflowName, stepId, config: { method }, pattern }) => ({
+        workflow: workflowName,
+        stepId,
+        kind: 'route' as const,
+        address: `${method} ${url}/api/${pattern.text}`,
       })),
       ...events.map((trigger) => ({
         workflow: trigger.workflowName,
@@ -218,35 +163,11 @@ export async function serveProject(
   };
 }
 
-const EventBody = z.strictObject({ name: z.string().min(1).max(120), id: z.string().min(1).max(200), data: Json });
+type Answering = (request: IncomingMessage, address: { path: string; query: string }) => Promise<Reply>;
 
-/** What the caller of a webhook gets that is answered by the workflow (formats.md 14). */
-async function heldAnswer(control: LocalControl, runId: string): Promise<Reply> {
-  const answer = await control.answered(runId, HOLD_MS);
-  if (answer) return fromAnswer(answer, control);
-  const status = control.status(runId);
-  if (status === 'succeeded') return { status: 200, body: { runId } };
-  if (status === 'failed' || status === 'cancelled' || status === 'timed_out') return { status: 500, body: { runId } };
-  await control.kept(runId);
-  return { status: 202, body: { runId } };
-}
-
-async function fromAnswer(answer: Answer, control: LocalControl): Promise<Reply> {
-  const reply: Reply = { status: answer.status };
-  if (answer.headers) reply.headers = answer.headers;
-  if (answer.blob) reply.body = await control.blobs.get(answer.blob);
-  else if (answer.body !== undefined) reply.body = answer.body;
-  return reply;
-}
-
-function readJson(bytes: Buffer): unknown {
-  const text = bytes.toString('utf8');
-  // Before it is parsed: what nests without end overflows whatever walks it later.
-  if (jsonDepth(text, MOST_NESTED) > MOST_NESTED)
-    throw new SluiceError('hook.body_invalid', `The body nests more than ${MOST_NESTED} deep.`);
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new SluiceError('hook.body_invalid', 'The body is not JSON.', { cause });
-  }
+/** The path and the query as they were sent; from a proxy an address may be whole. */
+function addressOf({ url = '/' }: IncomingMessage): { path: string; query: string } {
+  const local = url.replace(/^https?:\/\/[^/?#]*/i, '');
+  const cut = local.indexOf('?');
+  return cut < 0 ? { path: local, query: '' } : { path: local.slice(0, cut), query: local.slice(cut + 1) };
 }

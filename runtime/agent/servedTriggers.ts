@@ -1,16 +1,25 @@
 import type { BoundConnection } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { parse } from '#shared/parse.ts';
-import type { Tree } from '#shared/workflow/tree.ts';
+import type { Item, Tree } from '#shared/workflow/tree.ts';
+import { type PathPattern, pathPattern } from '../connectors/trigger/pathPattern.ts';
 import { WebhookConfig, type WebhookSecrets } from '../connectors/trigger/webhookConfig.ts';
+
+/** Starts a run at a trigger. `isHeld`: somebody waits for its answer. */
+export type Begin = (
+  from: { workflowId: string; stepId: string },
+  trigger: 'webhook' | 'event' | 'schedule' | 'route' | 'form',
+  items: Item[],
+  dedupe?: { hook: string; deliveryId: string },
+  isHeld?: boolean,
+) => Promise<{ runId: string; repeated: boolean }>;
 
 /** A webhook of a served project. */
 export type Hook = {
   workflowId: string;
   workflowName: string;
   stepId: string;
-  pattern: RegExp;
-  names: string[];
+  pattern: PathPattern;
   path: string;
   config: WebhookConfig;
   connection: string | undefined;
@@ -37,9 +46,8 @@ export function triggersOf(tree: Tree, uses: string) {
 export function hooksOf(tree: Tree): Hook[] {
   return triggersOf(tree, 'trigger.webhook').map(({ workflowId, workflowName, stepId, step }) => {
     const config = parse(WebhookConfig, step.config, `The webhook ${stepId}`, 'config.invalid');
-    const names = [...config.path.matchAll(/:([A-Za-z][A-Za-z0-9_]*)/g)].map((match) => match[1] ?? '');
-    const pattern = new RegExp(`^${config.path.replace(/:[A-Za-z][A-Za-z0-9_]*/g, '([^/]+)')}$`);
-    return { workflowId, workflowName, stepId, pattern, names, path: config.path, config, connection: step.connection };
+    const pattern = pathPattern(config.path);
+    return { workflowId, workflowName, stepId, pattern, path: config.path, config, connection: step.connection };
   });
 }
 
@@ -64,7 +72,7 @@ export function findHook(
   path: string,
 ): { hook: Hook; params: Record<string, string> } {
   const found = hooks.flatMap((hook) => {
-    const params = paramsOf(hook, path);
+    const params = hook.pattern.match(path);
     return params ? [{ hook, params }] : [];
   });
   if (found.length === 0) {
@@ -79,17 +87,6 @@ export function findHook(
     details: { methods },
     advice: `Call it with ${methods.join(' or ')}, or add ${method} to the methods of the trigger.`,
   });
-}
-
-function paramsOf({ pattern, names }: Hook, path: string): Record<string, string> | undefined {
-  const match = pattern.exec(path);
-  if (!match) return undefined;
-  try {
-    return Object.fromEntries(names.map((name, index) => [name, decodeURIComponent(match[index + 1] ?? '')]));
-  } catch {
-    // Not a text that was encoded: no address of ours.
-    return undefined;
-  }
 }
 
 /** What a webhook checks its sender with. @throws SluiceError hook.unavailable */

@@ -73,6 +73,7 @@ test('every step type that is promised is there, once', () => {
     'trigger.event',
     'trigger.machine',
     'trigger.manual',
+    'trigger.route',
     'trigger.schedule',
     'trigger.webhook',
     'trigger.workflow',

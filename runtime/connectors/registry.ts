@@ -40,12 +40,14 @@ import * as sqlite from './sqlite/sqlite.ts';
 import type { Connector, StepType } from './stepType.ts';
 import * as table from './table/table.ts';
 import { calledByWorkflow, failedRun } from './trigger/calledBy.ts';
+import { route } from './trigger/route.ts';
+import { route as routeCaller } from './trigger/routeCaller.ts';
 import { event, hook, manual, schedule } from './trigger/trigger.ts';
 import { webhook } from './trigger/webhookConfig.ts';
 
 /** Every step type there is, in the order of the step library. */
 export const stepTypes: StepType[] = [
-  ...[manual, schedule, hook, event, calledByWorkflow, failedRun],
+  ...[manual, schedule, hook, route, event, calledByWorkflow, failedRun],
   ...[ifStep, switchStep, filter, merge, loop, map, tryGroup, wait, approval, waitForReply, respond, stop, runWorkflow],
   ...[machine.timedOut, machine.send, machine.read],
   ...[noOp, debug],
@@ -63,7 +65,7 @@ export const stepTypes: StepType[] = [
 ] as unknown as StepType[];
 
 /** Every outside system there is. */
-export const connectors: Connector[] = [http, webhook, keys, smtp, postgresConnector] as unknown as Connector[];
+export const connectors: Connector[] = [http, webhook, routeCaller, keys, smtp, postgresConnector] as unknown as Connector[];
 
 const byName = new Map(stepTypes.map((type) => [type.type, type]));
 

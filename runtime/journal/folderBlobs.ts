@@ -1,15 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { SluiceError } from '#shared/error.ts';
 import type { Blobs } from '../engine/ports/ports.ts';
 
 /** Blobs as files, `<first two of hash>/<hash>`; written whole or not at all. */
 export function folderBlobs(dir: string): Blobs {
-  const placeOf = (hash: string) => {
-    if (!/^[0-9a-f]{64}$/.test(hash)) throw new SluiceError('blob.not_found', 'That is not the hash of a blob.');
-    return join(dir, hash.slice(0, 2), hash);
-  };
+  const placeOf = (hash: string) => placeIn(dir, hash);
   return {
     async put(bytes) {
       const hash = createHash('sha256').update(bytes).digest('hex');
@@ -32,11 +30,31 @@ export function folderBlobs(dir: string): Blobs {
       try {
         return await readFile(placeOf(hash));
       } catch (thrown) {
-        if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
-        throw new SluiceError('blob.not_found', `There is no blob ${hash.slice(0, 12)}….`, { cause: thrown });
+        throw missing(hash, thrown);
       }
     },
   };
+}
+
+/** A blob piece by piece, for what is too large to hold. @throws SluiceError blob.not_found */
+export async function openBlob(dir: string, hash: string): Promise<{ stream: Readable; bytes: number }> {
+  try {
+    const file = await open(placeIn(dir, hash), 'r');
+    const { size } = await file.stat();
+    return { stream: file.createReadStream(), bytes: size };
+  } catch (thrown) {
+    throw missing(hash, thrown);
+  }
+}
+
+function placeIn(dir: string, hash: string): string {
+  if (!/^[0-9a-f]{64}$/.test(hash)) throw new SluiceError('blob.not_found', 'That is not the hash of a blob.');
+  return join(dir, hash.slice(0, 2), hash);
+}
+
+function missing(hash: string, thrown: unknown): unknown {
+  if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') return thrown;
+  return new SluiceError('blob.not_found', `There is no blob ${hash.slice(0, 12)}….`, { cause: thrown });
 }
 
 /** A name is as safe as its bytes only once the folder has it. Windows opens no folder, and keeps names by itself. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import type { Item } from '#shared/workflow/tree.ts';
+import { fileOf } from '../data/eachItem.ts';
 import { AnyJson, PassedOn } from '../fields.ts';
 import { defineStepType } from '../stepType.ts';
 
@@ -46,7 +47,7 @@ export const respond = defineStepType({
   ...common,
   type: 'flow.respond',
   title: 'Respond',
-  description: 'Answers whoever called the webhook; the first answer counts, and the run goes on.',
+  description: 'Answers whoever called the webhook or the route; the first answer counts, and the run goes on.',
   icon: 'reply',
   // It waits for nothing but the journal.
   timeoutMs: null,
@@ -59,8 +60,14 @@ export const respond = defineStepType({
       widget: 'json',
       order: 3,
     }),
+    file: z.string().min(1).max(100).optional().meta({
+      title: 'File of the item',
+      help: 'Its bytes are the body, to be saved under its name unless the headers say otherwise.',
+      expression: false,
+      order: 4,
+    }),
   }),
-  async runAll({ inputs, config: { status, headers, body }, run }) {
+  async runAll({ inputs, config: { status, headers, body, file }, run }) {
     for (const [name, value] of Object.entries(headers ?? {})) {
       if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name) || /[^\x20-\x7e\t]/.test(value)) {
         throw new SluiceError('config.invalid', `The header '${name}' cannot be sent.`, {
@@ -68,7 +75,8 @@ export const respond = defineStepType({
         });
       }
     }
-    await run.respond({ status, ...(headers ? { headers } : {}), ...(body === undefined ? {} : { body }) });
+    if (file !== undefined) await run.respond({ status, ...fileAnswer(inputs.main?.[0], file, headers) });
+    else await run.respond({ status, ...(headers ? { headers } : {}), ...(body === undefined ? {} : { body }) });
     return { main: passedOn(inputs.main) };
   },
 });
@@ -99,6 +107,23 @@ export const runWorkflow = defineStepType({
     return { main: given.map(({ from: _, ...item }) => item) };
   },
 });
+
+/** A file as an answer. Saved, not shown, by default: what somebody sent in must not become a page of ours. */
+function fileAnswer(item: Item | undefined, name: string, headers: Record<string, string> = {}) {
+  const file = fileOf(item ?? { json: {} }, name);
+  const said = new Set(Object.keys(headers).map((header) => header.toLowerCase()));
+  const shown = encodeURIComponent(file.name ?? name).replace(
+    /['()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16)}`,
+  );
+  const all = {
+    'content-type': file.mime,
+    'content-disposition': `attachment; filename*=UTF-8''${shown}`,
+    'x-content-type-options': 'nosniff',
+  };
+  const ours = Object.entries(all).filter(([header]) => !said.has(header));
+  return { headers: { ...Object.fromEntries(ours), ...headers }, blob: file.blob };
+}
 
 function timeOf(text: string, now: number): number {
   // Without a zone a time would mean another moment on each machine.

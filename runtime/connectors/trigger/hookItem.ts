@@ -64,7 +64,8 @@ function bodyOf(bytes: Uint8Array, mime: string, type: string): Json | undefined
   return isText ? textOf(bytes, type) : undefined;
 }
 
-function jsonOf(bytes: Uint8Array): Json {
+/** @throws SluiceError hook.body_invalid, quoting nothing of the body */
+export function jsonOf(bytes: Uint8Array): Json {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -86,7 +87,8 @@ function jsonOf(bytes: Uint8Array): Json {
   }
 }
 
-function textOf(bytes: Uint8Array, type: string): string {
+/** Bytes as text of the character set that a Content-Type says. @throws SluiceError hook.body_invalid */
+export function textOf(bytes: Uint8Array, type: string): string {
   const charset = /charset="?([^";]+)/i.exec(type)?.[1]?.trim() ?? 'utf-8';
   try {
     return new TextDecoder(charset).decode(bytes);
@@ -96,7 +98,7 @@ function textOf(bytes: Uint8Array, type: string): string {
 }
 
 /** Names and values of a query or a form; a name that comes more than once holds a list. */
-function pairs(text: string): JsonObject {
+export function pairs(text: string): JsonObject {
   const found = new Map<string, Json>();
   for (const [name, value] of new URLSearchParams(text)) {
     const before = found.get(name);
@@ -105,7 +107,8 @@ function pairs(text: string): JsonObject {
   return Object.fromEntries(found);
 }
 
-function shownHeaders(headers: HookHeaders, hide: string[]): JsonObject {
+/** Headers as an item has them: names in lower case, one text each. */
+export function shownHeaders(headers: HookHeaders, hide: readonly string[]): JsonObject {
   const shown: JsonObject = {};
   for (const [name, value] of Object.entries(headers)) {
     const lower = name.toLowerCase();
