@@ -58,7 +58,7 @@ export function Shell() {
     return () => cancelIdleCallback(idle);
   }, []);
   return (
-    <div className="grid h-full grid-rows-[40px_minmax(0,1fr)_24px]">
+    <div className="grid h-full grid-cols-[minmax(0,1fr)] grid-rows-[40px_minmax(0,1fr)_24px]">
       <TitleBar />
       <div className="flex min-h-0">
         <Rail />

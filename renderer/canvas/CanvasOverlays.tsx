@@ -1,12 +1,24 @@
 import { useReactFlow, useViewport } from '@xyflow/react';
-import { Hand, History, LayoutDashboard, LoaderCircle, Maximize, MousePointer2, Plus, Square } from 'lucide-react';
+import {
+  Hand,
+  History,
+  Hourglass,
+  LayoutDashboard,
+  LoaderCircle,
+  Maximize,
+  MousePointer2,
+  Plus,
+  Square,
+} from 'lucide-react';
 import { Button } from '../look/Button.tsx';
+import { cx } from '../look/cx.ts';
 import { formatDuration, formatTime } from '../look/format.ts';
 import { useNow } from '../look/useNow.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { isRunning, shownRunOf } from '../state/runSlice.ts';
 import { stepsDone } from '../state/runView.ts';
 import { now, useEditor } from '../state/store.ts';
+import { ANSWERABLE, WAITS } from '../state/waitWords.ts';
 import { addAfterSelection, tidyUp } from './commands.ts';
 import { fitAll } from './fit.ts';
 
@@ -75,14 +87,16 @@ export function RunPill() {
   const total = useEditor((state) => Object.keys(openWorkflow(state)?.steps ?? {}).length);
   const time = useNow(100, running);
   if (!running || !view) return null;
-  const { run } = view;
+  const { run, waits } = view;
+  const wait = run.status === 'waiting' ? waits.open[0] : undefined;
+  const asks = waits.open.find(({ reason, path }) => ANSWERABLE.has(reason) && !path?.length);
   const spent = run.startedAt ? formatDuration(Math.max(0, time - Date.parse(run.startedAt))) : '';
   return (
     <div className="canvas-tool absolute bottom-3.5 left-1/2 z-5 -translate-x-1/2 gap-2! py-0.75! pr-1! pl-2.5! text-list">
-      <span className="flex items-center gap-1.5 font-name text-run-ink">
-        <LoaderCircle className="icon-s spin" aria-hidden />
+      <span className={cx('flex items-center gap-1.5 font-name', wait ? 'text-wait-ink' : 'text-run-ink')}>
+        {wait ? <Hourglass className="icon-s" aria-hidden /> : <LoaderCircle className="icon-s spin" aria-hidden />}
         {run.status === 'waiting'
-          ? 'Waiting'
+          ? `Waiting${wait ? `: ${WAITS[wait.reason].toLowerCase()}` : ''}`
           : view.where === 'hosted'
             ? `Hosted run, ${run.environment ?? ''}`
             : 'Running'}
@@ -92,6 +106,17 @@ export function RunPill() {
       </span>
       <span className="tabular-nums text-ink-3">{spent}</span>
       <span className="h-4 w-px bg-line-2" />
+      {asks && (
+        <Button
+          size="sm"
+          onClick={() => {
+            now().select([asks.stepId]);
+            now().setBottom({ open: true, tab: 'data' });
+          }}
+        >
+          {asks.reason === 'webhook_reply' ? 'See what for' : 'Decide'}
+        </Button>
+      )}
       <Button look="ghost" size="sm" icon={<Square className="icon-s" />} onClick={() => void now().stop()}>
         Stop
       </Button>

@@ -16,14 +16,16 @@ function trim(value: number): string {
   return value >= 100 ? String(Math.round(value)) : value.toFixed(1).replace(/\.0$/, '');
 }
 
-/** `6 ms`, `4.1 s`, `2 m 05 s`, `3 h 10 m`. */
+/** `6 ms`, `4.1 s`, `2 m 05 s`, `3 h 10 m`, from two days up `6 d 23 h`. */
 export function formatDuration(ms: number): string {
   if (ms < 1) return '0 ms';
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1_000);
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, '0')} s`;
-  return `${Math.floor(seconds / 3_600)} h ${String(Math.floor((seconds % 3_600) / 60)).padStart(2, '0')} m`;
+  const hours = Math.floor(seconds / 3_600);
+  if (hours >= 48) return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return `${hours} h ${String(Math.floor((seconds % 3_600) / 60)).padStart(2, '0')} m`;
 }
 
 /** `412 B`, `1.2 KB`, `3 MB`. */

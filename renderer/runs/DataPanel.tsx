@@ -11,6 +11,7 @@ import { Input } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { placeOf } from '../state/openWaits.ts';
 import { shownRunOf } from '../state/runSlice.ts';
 import { countItems, stateOfStep } from '../state/runView.ts';
 import { stepRunOf, useOutput, useStepInput } from '../state/stepData.ts';
@@ -19,6 +20,7 @@ import { readingOrder } from '../state/steps.ts';
 import { now, useEditor } from '../state/store.ts';
 import { type DataLook, DataLooks, ItemsView } from './ItemsView.tsx';
 import { JsonView } from './JsonView.tsx';
+import { WaitCard } from './WaitCard.tsx';
 
 /** The run's data: its steps at the left, one step's items in the middle, one item at the right. */
 export function DataPanel() {
@@ -89,7 +91,12 @@ function StepData({ stepId }: { stepId: string }) {
       : (ports.find((one) => one !== 'error' && hasItems(stepRun?.outputs?.[one])) ?? ports[0]);
   const output = useOutput(stepId, shownPort ? stepRun?.outputs?.[shownPort] : undefined);
   const error = stepRun?.error;
-  const shownSide: Side = side ?? (error && !stepRun?.outputs ? 'error' : 'output');
+  const view = useEditor(shownRunOf);
+  const wait = view?.waits.open.find(
+    (one) => one.stepId === stepId && !one.path?.length && one.iteration === stepRun?.iteration,
+  );
+  const shownSide: Side = side ?? (error && !wait && !stepRun?.outputs ? 'error' : 'output');
+  const asks = wait !== undefined && shownSide === 'output';
   const { items, waiting } = shownSide === 'input' ? input : output;
   const item = items[Math.min(index, items.length - 1)];
   const source = useEditor((state) => (input.from ? openWorkflow(state)?.steps[input.from]?.name : undefined));
@@ -124,7 +131,7 @@ function StepData({ stepId }: { stepId: string }) {
           )}
           <Iterations stepId={stepId} />
           <span className="ml-auto flex items-center gap-1.5">
-            {shownSide !== 'error' && <DataLooks look={look} onLook={setLook} />}
+            {shownSide !== 'error' && !asks && <DataLooks look={look} onLook={setLook} />}
             <Button
               look="ghost"
               size="sm"
@@ -157,6 +164,12 @@ function StepData({ stepId }: { stepId: string }) {
         )}
         {shownSide === 'error' && error ? (
           <ErrorView error={error} />
+        ) : asks && wait && view ? (
+          <div className="min-h-0 flex-1 overflow-auto p-3">
+            <div className="max-w-200">
+              <WaitCard key={placeOf(wait)} run={view} wait={wait} stepName={name ?? stepId} />
+            </div>
+          </div>
         ) : waiting ? (
           <p className="p-4 text-small text-ink-3">Reading the items…</p>
         ) : (
@@ -170,7 +183,10 @@ function StepData({ stepId }: { stepId: string }) {
             wholeList
           />
         )}
-        <footer className="flex h-7 flex-none items-center gap-2 border-t border-line px-3 text-small text-ink-3">
+        <footer
+          hidden={asks}
+          className="flex h-7 flex-none items-center gap-2 border-t [&[hidden]]:hidden border-line px-3 text-small text-ink-3"
+        >
           <span className="tabular-nums">{plural(items.length, 'item')}</span>
           {stepRun.durationMs !== undefined && <span>{formatDuration(stepRun.durationMs)}</span>}
           {stepRun.attempt > 1 && <span>{plural(stepRun.attempt, 'attempt')}</span>}

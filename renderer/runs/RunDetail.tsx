@@ -1,12 +1,15 @@
-import { CornerUpLeft, Square } from 'lucide-react';
-import { useEffect } from 'react';
+import { CornerUpLeft, Square, X } from 'lucide-react';
+import { useEffect, useRef } from 'react';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import { StateBadge, StateGlyph, type StateName } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { formatDuration, formatTime, plural } from '../look/format.ts';
 import { Note } from '../look/Note.tsx';
+import { type OpenWait, placeOf } from '../state/openWaits.ts';
 import { countItems, isOver, stateOfStep } from '../state/runView.ts';
 import { editor, now, useEditor } from '../state/store.ts';
+import { ANSWERABLE, HOLD_REASONS, WAITS } from '../state/waitWords.ts';
+import { WaitCard } from './WaitCard.tsx';
 
 export type Where = 'local' | 'hosted';
 
@@ -24,14 +27,30 @@ export const TRIGGERS: Record<RunSummary['trigger'], string> = {
   machine: 'State timed out',
 };
 
-/** One run beside the list: when, where, how it went step by step, and its error. */
-export function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
+type RunDetailProps = {
+  run: RunSummary;
+  where: Where;
+  /** It was opened by key: the focus goes into it. */
+  focus: boolean;
+  onClose: () => void;
+};
+
+/** One run beside the list: when, where, why it waits, how it went step by step, and its error. */
+export function RunDetail({ run, where, focus, onClose }: RunDetailProps) {
   const view = useEditor((state) => state.runs[run.id]);
   const workflow = useEditor((state) => state.doc?.tree.workflows[run.workflowId]);
   useEffect(() => {
     void now().loadRun(run.id, where);
   }, [run.id, where]);
   const steps = Object.entries(view?.run.steps ?? {});
+  const title = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (focus) title.current?.focus();
+  }, [focus]);
+  const nameOf = useStepName(run.workflowId);
+  // Until its events are here, the list's own word.
+  const waits: OpenWait[] = isOver(run.status) ? [] : (view?.waits.open ?? (run.wait ? [run.wait] : []));
+  const toAnswer = waits.some(({ reason }) => ANSWERABLE.has(reason));
   const state = run.status as StateName;
   async function cancel() {
     const projectId = now().doc?.info.id;
@@ -46,11 +65,17 @@ export function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
     }
   }
   return (
-    <aside aria-label="Run" className="flex w-105 flex-none flex-col overflow-auto border-l border-line max-lg:w-80">
+    <aside
+      aria-label="Run"
+      className="flex w-105 max-w-full flex-none flex-col overflow-auto border-l border-line bg-panel max-lg:w-90 max-[900px]:absolute max-[900px]:inset-y-0 max-[900px]:right-0 max-[900px]:z-20 max-[900px]:shadow-pop"
+    >
       <header className="flex flex-col gap-3 border-b border-line p-4">
-        <h2 className="flex items-center gap-2 text-lead font-heading">
-          {run.workflowName} <StateBadge state={state} />
-        </h2>
+        <div className="flex items-center gap-2">
+          <h2 ref={title} tabIndex={-1} className="flex min-w-0 flex-1 items-center gap-2 text-lead font-heading">
+            <span className="truncate">{run.workflowName}</span> <StateBadge state={state} />
+          </h2>
+          <Button look="ghost" size="sm" aria-label="Close the run" icon={<X className="icon-s" />} onClick={onClose} />
+        </div>
         <dl className="grid grid-cols-[84px_1fr] gap-y-1 text-small">
           <dt className="text-ink-3">Started</dt>
           <dd>
@@ -59,8 +84,9 @@ export function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
           </dd>
           <dt className="text-ink-3">Took</dt>
           <dd>
-            {run.durationMs === undefined ? 'not over' : formatDuration(run.durationMs)},{' '}
-            {plural(run.stepCount, 'step')}
+            {run.durationMs === undefined
+              ? 'not over yet'
+              : `${formatDuration(run.durationMs)}, ${plural(run.stepCount, 'step')}`}
           </dd>
           <dt className="text-ink-3">Where</dt>
           <dd>
@@ -70,7 +96,7 @@ export function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
         </dl>
         <div className="flex gap-2">
           <Button
-            look="primary"
+            look={toAnswer ? 'plain' : 'primary'}
             icon={<CornerUpLeft className="icon-s" />}
             blocked={!workflow && 'Its workflow is not in the project any more.'}
             onClick={() => void now().showRun(run, where)}
@@ -93,6 +119,25 @@ export function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
           {run.error.detail}
         </Note>
       )}
+      {run.heldBy && run.status === 'queued' && (
+        <Note className="m-4 mb-0" title={HOLD_REASONS[run.heldBy].title}>
+          {HOLD_REASONS[run.heldBy].text}
+        </Note>
+      )}
+      {waits.length > 0 && (
+        <div className="flex flex-col gap-3 p-4 pb-0">
+          {waits.map((wait) => (
+            <WaitCard
+              key={placeOf(wait)}
+              run={{ runId: run.id, where, resumeUrl: view?.resumeUrl }}
+              wait={wait}
+              stepName={nameOf(wait.stepId, wait.path)}
+              // The card goes; the focus stays in the run.
+              onAnswered={() => title.current?.focus()}
+            />
+          ))}
+        </div>
+      )}
       <ul className="p-2 text-list" aria-label="Steps">
         {steps.map(([stepId, step]) => (
           <li key={stepId} className="flex h-7.25 items-center gap-2 rounded-control px-2">
@@ -101,11 +146,23 @@ export function RunDetail({ run, where }: { run: RunSummary; where: Where }) {
             <span className="text-small tabular-nums text-ink-3">
               {step.status === 'skipped'
                 ? 'Not reached'
-                : `${plural(countItems(step.itemsOut), 'item')} · ${step.attempt > 1 ? `${step.attempt} attempts · ` : ''}${formatDuration(step.durationMs)}`}
+                : step.status === 'waiting' && step.wait
+                  ? WAITS[step.wait.reason]
+                  : `${plural(countItems(step.itemsOut), 'item')} · ${step.attempt > 1 ? `${step.attempt} attempts · ` : ''}${formatDuration(step.durationMs)}`}
             </span>
           </li>
         ))}
       </ul>
     </aside>
   );
+}
+
+/** The name of a step of a run; one inside of another workflow is looked for there. */
+function useStepName(workflowId: string): (stepId: string, path?: readonly string[]) => string {
+  const workflows = useEditor((state) => state.doc?.tree.workflows);
+  return (stepId, path) => {
+    const own = path?.length ? undefined : workflows?.[workflowId]?.steps[stepId];
+    const known = own ?? Object.values(workflows ?? {}).find(({ steps }) => steps[stepId])?.steps[stepId];
+    return known?.name ?? stepId;
+  };
 }

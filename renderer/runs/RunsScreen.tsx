@@ -12,16 +12,10 @@ import { TabRow } from '../look/Tabs.tsx';
 import { useNow } from '../look/useNow.ts';
 import { isOver } from '../state/runView.ts';
 import { editor, now, useEditor } from '../state/store.ts';
+import { HOLDS, WAITS } from '../state/waitWords.ts';
 import { RunDetail, TRIGGERS, type Where } from './RunDetail.tsx';
 
 type Filter = 'all' | 'running' | 'waiting' | 'failed' | 'succeeded';
-const WAITS = {
-  delay: 'Delay',
-  approval: 'Approval',
-  webhook_reply: 'A reply',
-  connector_down: 'Service is down',
-  needs_attention: 'Needs a decision',
-};
 const groupOf = (run: RunSummary): Filter =>
   run.status === 'failed' || run.status === 'timed_out'
     ? 'failed'
@@ -42,6 +36,8 @@ export function RunsScreen() {
   const [filter, setFilter] = useState<Filter>('all');
   const [search, setSearch] = useState('');
   const [selected, setSelected] = useState<string>();
+  /** The run whose detail takes the focus: the one opened by key. */
+  const [enter, setEnter] = useState<string>();
   const [cursor, setCursor] = useState<string>();
   const list = useRef<HTMLTableSectionElement>(null);
   const projectId = useEditor((state) => state.doc?.info.id);
@@ -107,7 +103,19 @@ export function RunsScreen() {
     const next = shown[Math.max(0, shown.findIndex((run) => run.id === selected) + step)];
     if (!next) return;
     setSelected(next.id);
+    setEnter(undefined);
     list.current?.querySelector<HTMLElement>(`[data-run="${next.id}"]`)?.focus();
+  }
+
+  function close() {
+    const row = list.current?.querySelector<HTMLElement>(`[data-run="${selected}"]`);
+    setSelected(undefined);
+    setEnter(undefined);
+    row?.focus();
+  }
+
+  function onKeyDown(event: React.KeyboardEvent) {
+    if (event.key === 'Escape' && open && !event.defaultPrevented) close();
   }
 
   return (
@@ -133,7 +141,8 @@ export function RunsScreen() {
         />
       }
     >
-      <div className="flex min-h-0 flex-1 bg-panel">
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the button that closes does the same. */}
+      <div className="relative flex min-h-0 flex-1 bg-panel" onKeyDown={onKeyDown}>
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys of the list below. */}
         <div className="flex min-w-0 flex-1 flex-col" onKeyDown={walk}>
           <div className="flex h-13 flex-none items-center gap-2 px-6">
@@ -179,6 +188,10 @@ export function RunsScreen() {
                     on={run.id === selected}
                     first={index === 0}
                     onSelect={() => setSelected(run.id)}
+                    onEnter={() => {
+                      setSelected(run.id);
+                      setEnter(run.id);
+                    }}
                     onOpen={() => void now().showRun(run, where)}
                   />
                 ))}
@@ -200,7 +213,7 @@ export function RunsScreen() {
             )}
           </div>
         </div>
-        {open && <RunDetail key={open.id} run={open} where={where} />}
+        {open && <RunDetail key={open.id} run={open} where={where} focus={enter === open.id} onClose={close} />}
       </div>
     </Screen>
   );
@@ -221,9 +234,16 @@ function Head({ children, right, hide }: { children: string; right?: boolean; hi
   );
 }
 
-type RunRowProps = { run: RunSummary; on: boolean; first: boolean; onSelect: () => void; onOpen: () => void };
+type RunRowProps = {
+  run: RunSummary;
+  on: boolean;
+  first: boolean;
+  onSelect: () => void;
+  onEnter: () => void;
+  onOpen: () => void;
+};
 
-function RunRow({ run, on, first, onSelect, onOpen }: RunRowProps) {
+function RunRow({ run, on, first, onSelect, onEnter, onOpen }: RunRowProps) {
   const over = isOver(run.status);
   const time = useNow(1_000, !over && run.startedAt !== undefined);
   const took =
@@ -240,23 +260,19 @@ function RunRow({ run, on, first, onSelect, onOpen }: RunRowProps) {
       onClick={onSelect}
       onDoubleClick={onOpen}
       onKeyDown={(event) => {
-        if (event.key === 'Enter') onOpen();
+        if (event.key === 'Enter') onEnter();
       }}
-      onFocus={onSelect}
       className={cx('focus-visible:shadow-none', on ? 'bg-selected' : 'hover:bg-hover')}
     >
       <td className={cx(cell, 'max-w-60 truncate pl-6 font-name', on && 'shadow-[inset_2px_0_0_var(--accent)]')}>
         {run.workflowName}
         {run.versionNumber !== undefined && <span className="ml-1.5 font-normal text-ink-3">v{run.versionNumber}</span>}
       </td>
-      <td className={cell}>
-        <StateBadge state={run.status} />
-        {run.wait && <span className="ml-2 text-small text-ink-3">{WAITS[run.wait.reason]}</span>}
-        {run.error && groupOf(run) === 'failed' && (
-          <span className="ml-2 inline-block max-w-60 truncate align-middle text-small text-ink-3 max-xl:hidden">
-            {run.error.message}
-          </span>
-        )}
+      <td className={cx(cell, 'w-[45%] max-w-0')}>
+        <span className="flex items-center gap-2">
+          <StateBadge state={run.status} />
+          <span className="min-w-0 truncate text-small text-ink-3">{whyOf(run)}</span>
+        </span>
       </td>
       <td className={cx(cell, 'max-lg:hidden')}>{run.environment}</td>
       <td className={cx(cell, 'max-lg:hidden')}>{TRIGGERS[run.trigger]}</td>
@@ -266,4 +282,11 @@ function RunRow({ run, on, first, onSelect, onOpen }: RunRowProps) {
       <td className={cx(cell, 'pr-6 text-right tabular-nums')}>{took === undefined ? '' : formatDuration(took)}</td>
     </tr>
   );
+}
+
+/** Every wait and failure says why in the same line. */
+function whyOf({ status, wait, heldBy, error }: RunSummary): string | undefined {
+  if (status === 'waiting') return wait && WAITS[wait.reason];
+  if (status === 'queued') return heldBy && HOLDS[heldBy];
+  return status === 'failed' || status === 'timed_out' ? error?.message : undefined;
 }

@@ -2,11 +2,12 @@ import type { StateCreator } from 'zustand';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
+import type { Json } from '#shared/json.ts';
 import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
-import { foldRun } from '#shared/run/foldRun.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import { openWorkflow } from './documentSlice.ts';
-import { isOver, newRunView, type RunView } from './runView.ts';
+import type { OpenWait } from './openWaits.ts';
+import { foldView, isOver, newRunView, type RunView } from './runView.ts';
 import type { EditorDeps, EditorState } from './store.ts';
 
 export type StartOptions = { triggerStepId?: string; items?: Item[]; fromStepId?: string; stopAfterStepId?: string };
@@ -34,6 +35,8 @@ export type RunSlice = {
   showRun(run: Pick<RunSummary, 'id' | 'workflowId'>, where: RunView['where']): Promise<void>;
   loadRun(runId: string, where: RunView['where']): Promise<RunView | undefined>;
   leaveRun(): void;
+  /** Ends a wait of a run. @throws SluiceError what the host says, as when somebody was quicker */
+  answerWait(run: Pick<RunView, 'runId' | 'where'>, wait: OpenWait, input: Json): Promise<void>;
   fetchBlob(runId: string, blob: string): Promise<void>;
 };
 
@@ -60,7 +63,7 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
       for (const { event, where } of waiting) {
         const view = runs[event.runId] ?? newRunView(event.runId, where);
         try {
-          runs[event.runId] = { ...view, run: foldRun(view.run, event) };
+          runs[event.runId] = foldView(view, event);
         } catch {
           // Events before this one are missing, as of a run that was under way when the editor opened.
           gaps.set(event.runId, where);
@@ -90,10 +93,6 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
         if (failed && get().workflowId === workflowId && get().selection.length === 0) get().select([failed]);
         get().setBottom({ open: true, tab: 'data' });
       }
-    }
-
-    function fold(view: RunView, events: RunEvent[]): RunView {
-      return { ...view, run: events.reduce(foldRun, view.run) };
     }
 
     return {
@@ -213,7 +212,10 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
               ? await deps.client.runs.get({ runId })
               : { ...(await deps.client.hosted.run({ projectId, runId })), logs: [] };
           const known = get().runs[runId];
-          const view = { ...fold(newRunView(runId, where, known?.workflow), answer.events), logs: answer.logs };
+          const view = {
+            ...answer.events.reduce(foldView, newRunView(runId, where, known?.workflow)),
+            logs: answer.logs,
+          };
           // Meanwhile more may have come in by event.
           if (known && known.run.seq > view.run.seq) return known;
           set((state) => ({ runs: { ...state.runs, [runId]: view } }));
@@ -229,6 +231,20 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
         get().openWorkflowTab(workflowId);
         set((state) => ({ shownRun: { ...state.shownRun, [workflowId]: id }, readOnlyRun: id }));
         get().setBottom({ open: true, tab: 'data' });
+      },
+
+      async answerWait({ runId, where }, { stepId, iteration = 0, path }, input) {
+        const projectId = get().doc?.info.id;
+        if (!projectId) return;
+        const wish = { runId, stepId, iteration, ...(path ? { path } : {}), input };
+        try {
+          if (where === 'local') await deps.client.runs.resume(wish);
+          else await deps.client.hosted.resume({ projectId, ...wish });
+        } catch (thrown) {
+          // Somebody else was quicker, or the time was over: what is shown is old.
+          if (SluiceError.from(thrown).code === 'run.not_waiting') void get().loadRun(runId, where);
+          throw thrown;
+        }
       },
 
       leaveRun: () => set({ readOnlyRun: undefined }),

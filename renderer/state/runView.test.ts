@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { emptyRun, type RunState, type StepRunState, type StepState } from '#shared/run/foldRun.ts';
 import type { Step } from '#shared/workflow/tree.ts';
+import { NO_WAITS } from './openWaits.ts';
 import { inputOf, isStale, itemsOf, missingBlobs, type RunView, stepsDone } from './runView.ts';
 
 const runId = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
@@ -21,7 +22,7 @@ function viewOf(steps: RunState['steps']): RunView {
     edges: {},
     layout: {},
   };
-  return { runId, where: 'local', logs: [], workflow, run: { ...emptyRun(runId), steps } };
+  return { runId, where: 'local', logs: [], workflow, waits: NO_WAITS, run: { ...emptyRun(runId), steps } };
 }
 
 test('the input of a step is what the steps before it sent through that port', () => {

@@ -1,7 +1,8 @@
-import type { Payload, RunLogLine, RunStatus } from '#shared/run/events.ts';
-import { emptyRun, type RunState, type StepRunState, type StepState } from '#shared/run/foldRun.ts';
+import type { Payload, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
+import { emptyRun, foldRun, type RunState, type StepRunState, type StepState } from '#shared/run/foldRun.ts';
 import type { Item, Step, Workflow } from '#shared/workflow/tree.ts';
 import type { StateName } from '../look/Badge.tsx';
+import { foldWaits, NO_WAITS, type Waits } from './openWaits.ts';
 
 /** A run as the editor holds it: what its journal says, and the drawing it was started from, where that is known. */
 export type RunView = {
@@ -11,10 +12,21 @@ export type RunView = {
   logs: RunLogLine[];
   /** As drawn when the run was started here: what changed since makes its data stale. */
   workflow?: Workflow;
+  waits: Waits;
+  /** Where somebody outside ends a wait for a reply. */
+  resumeUrl?: string;
 };
 
 export function newRunView(runId: string, where: RunView['where'], workflow?: Workflow): RunView {
-  return { runId, where, run: emptyRun(runId), logs: [], workflow };
+  return { runId, where, run: emptyRun(runId), logs: [], workflow, waits: NO_WAITS };
+}
+
+/** The view after one more event. @throws SluiceError run.gap where an event is missing in between */
+export function foldView(view: RunView, event: RunEvent): RunView {
+  const run = foldRun(view.run, event);
+  if (run === view.run) return view;
+  const resumeUrl = event.type === 'run.started' && !event.path?.length ? event.resumeUrl : view.resumeUrl;
+  return { ...view, run, waits: foldWaits(view.waits, event), ...(resumeUrl === undefined ? {} : { resumeUrl }) };
 }
 
 export function isOver(status: RunStatus): boolean {

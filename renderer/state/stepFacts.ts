@@ -8,6 +8,7 @@ import { openWorkflow } from './documentSlice.ts';
 import { shownRunOf } from './runSlice.ts';
 import { countItems, isStale, stateOfStep } from './runView.ts';
 import type { EditorState } from './store.ts';
+import { WAITS } from './waitWords.ts';
 
 export const runStepById =
   (stepId: string) =>
@@ -74,14 +75,6 @@ export const edgeWords =
     const ends = `from ${steps?.[from]?.name ?? from}${port} to ${steps?.[to]?.name ?? to}`;
     return count === undefined ? ends : `${plural(count, 'item')} ${ends}`;
   };
-
-const WAITS = {
-  delay: 'Delay',
-  approval: 'Approval',
-  webhook_reply: 'A reply',
-  connector_down: 'Service is down',
-  needs_attention: 'Needs a decision',
-};
 
 /**
  * The line below a card's name: error or reason, items, connection, type; and what follows where there is room for it: the
