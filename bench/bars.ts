@@ -1,6 +1,7 @@
 import type { Containers } from './container.ts';
 import type { Hosted } from './hosted.ts';
 import { type Figure, figureOf, type Load } from './measure.ts';
+import type { PartRow } from './parts/measureParts.ts';
 import { eachRound, type Measured, ratioOf } from './rounds.ts';
 import type { Installed, Startup } from './startup.ts';
 import type { TargetName } from './targets/target.ts';
@@ -10,18 +11,20 @@ import type { WorkloadId } from './workloads/workloads.ts';
 export type Bar = {
   what: string;
   /** `×`: a ratio inside this run. */
-  unit: '×' | 'MiB' | 'packages';
+  unit: '×' | 'MiB' | 'packages' | '';
   better: 'lower' | 'higher';
   /** What a release must hold. */
   gate: number;
-  stretch: number;
+  /** Absent where there is only a gate. */
+  stretch?: number;
   /** Absent where this machine could not measure it. */
-  figure?: Figure;
+  figure?: Figure | undefined;
   reached?: 'stretch' | 'gate' | 'neither';
 };
 
 export type Evidence = {
   measured: Measured[];
+  parts: PartRow[];
   startup: Startup[];
   installed: Installed;
   containers: Containers | { skipped: string };
@@ -43,7 +46,7 @@ const perSecond = (load: Load) => load.perSecond;
 const NODE_RED_STEP = 2.7 / 28;
 
 /** Each bar for the runtime with what this run says to it. */
-export function judge({ measured, startup, installed, containers }: Evidence): Bar[] {
+export function judge({ measured, parts, startup, installed, containers }: Evidence): Bar[] {
   const toPlain = (
     workload: WorkloadId,
     target: TargetName,
@@ -119,6 +122,12 @@ export function judge({ measured, startup, installed, containers }: Evidence): B
     lower('Container created, to first right answer, to the smallest', 1.5, 1.2, toSmallest(containers, 'upMs')),
     lower('Container unpaused, to first right answer, to the smallest', 2, 1.3, toSmallest(containers, 'wakeMs')),
     lower('Container, idle memory charged, to the smallest', 4, 2.5, toSmallest(containers, 'memoryBytes')),
+    ...parts.flatMap(({ title, gate, ratio, more }) => {
+      if (!gate) return [];
+      const value = more?.[gate.of];
+      const figure = gate.of === 'ratio' ? ratio : value === undefined ? undefined : figureOf([value]);
+      return [judged({ what: `${title}: ${gate.of}`, unit: '', better: 'lower', gate: gate.most, figure })];
+    }),
   ];
 }
 
@@ -143,5 +152,6 @@ function judged(bar: Bar): Bar {
   if (!bar.figure || bar.figure.rounds.length === 0) return { ...bar, figure: undefined };
   const { median } = bar.figure;
   const holds = (limit: number) => (bar.better === 'lower' ? median <= limit : median >= limit);
-  return { ...bar, reached: holds(bar.stretch) ? 'stretch' : holds(bar.gate) ? 'gate' : 'neither' };
+  if (bar.stretch !== undefined && holds(bar.stretch)) return { ...bar, reached: 'stretch' };
+  return { ...bar, reached: holds(bar.gate) ? 'gate' : 'neither' };
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { QUICK, runBench } from './bench.ts';
 import { figureOf, percentile } from './measure.ts';
+import { PARTS } from './parts/parts.ts';
 import { memory } from './processTree.ts';
 import { asMarkdown, asText } from './tables.ts';
 import { TARGETS } from './targets/target.ts';
@@ -17,8 +18,12 @@ test('every target answers every workload rightly, and every ratio is a positive
   expect(report.rows.map((row) => `${row.workload} ${row.connections} ${row.target}`).sort()).toEqual(expected.sort());
   expect(report.rows.every((row) => row.requests > 0)).toBe(true);
 
+  expect(report.parts.map(({ title }) => title)).toEqual(PARTS.map(({ title }) => title));
+  expect(report.parts.filter(({ oursMs }) => !(oursMs.median > 0))).toEqual([]);
+
   const ratios = [
     ...report.rows.flatMap((row) => Object.values(row.toPlain)),
+    ...report.parts.map(({ ratio }) => ratio),
     ...report.bars.map((bar) => bar.figure),
   ].filter((figure) => figure !== undefined);
   expect(ratios.length).toBeGreaterThan(report.rows.length * 2);

@@ -4,6 +4,7 @@ import { buildAll } from '../build/build.ts';
 import { out } from '../build/paths.ts';
 import { measureContainers } from './container.ts';
 import { measureHosted } from './hosted.ts';
+import { measureParts } from './parts/measureParts.ts';
 import { type Report, reportOf } from './report.ts';
 import { measureLoads, type Pace } from './rounds.ts';
 import { measureInstalled, measureStartup } from './startup.ts';
@@ -30,13 +31,14 @@ export async function runBench(pace: Pace, say: (line: string) => void): Promise
     cpSync(join(out, 'runtime'), runtimeDir, { recursive: true });
     const deps = { runtimeDir, scratch };
     const measured = await measureLoads(pace, deps, say);
+    const parts = await measureParts(pace, deps, say);
     const startup = await measureStartup(pace, deps, say);
     const installed = measureInstalled(runtimeDir);
     const containers = pace.containers
       ? await measureContainers(pace, deps, say)
       : { skipped: 'This run leaves them out.' };
     const hosted = pace.containers ? await measureHosted(pace, deps, say) : { skipped: 'This run leaves it out.' };
-    return reportOf({ measured, startup, installed, containers, hosted }, pace);
+    return reportOf({ measured, parts, startup, installed, containers, hosted }, pace);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

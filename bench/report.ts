@@ -2,6 +2,7 @@ import { cpus, loadavg, type as systemName, totalmem } from 'node:os';
 import { type Bar, type Evidence, judge, perStep } from './bars.ts';
 import type { Pair } from './container.ts';
 import { type Figure, figureOf, type Load } from './measure.ts';
+import type { PartRow } from './parts/measureParts.ts';
 import { type Measured, type Pace, ratioOf } from './rounds.ts';
 import { TARGETS, type TargetName } from './targets/target.ts';
 import { WORKLOADS, type WorkloadId } from './workloads/workloads.ts';
@@ -25,6 +26,8 @@ export type Report = {
   machine: Record<string, string | number>;
   pace: Pace;
   rows: Row[];
+  /** What is not behind a webhook, each beside its own limit. */
+  parts: PartRow[];
   /** Of the chain: (W2 - W0) / 100. */
   steps: { target: TargetName; cpuMs?: Figure; p50Ms?: Figure }[];
   startup: { target: TargetName; startMs: Figure; rssMiB?: Figure; pssMiB?: Figure; processes: number }[];
@@ -39,12 +42,13 @@ const MIB = 1_048_576;
 
 /** Brings what was measured into the shape in which it is kept and shown. */
 export function reportOf(evidence: Evidence, pace: Pace): Report {
-  const { measured, startup, installed, containers, hosted } = evidence;
+  const { measured, parts, startup, installed, containers, hosted } = evidence;
   return {
     at: new Date().toISOString(),
     machine: describeMachine(),
     pace,
     rows: rowsOf(measured),
+    parts,
     steps: TARGETS.map((target) => ({
       target,
       cpuMs: optional(perStep(measured, target)),

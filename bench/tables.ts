@@ -1,5 +1,6 @@
 import type { Bar } from './bars.ts';
 import type { Figure } from './measure.ts';
+import type { PartRow } from './parts/measureParts.ts';
 import type { Report, Row } from './report.ts';
 import { ratioOf } from './rounds.ts';
 
@@ -13,6 +14,16 @@ export function asText(report: Report): string {
     'skipped' in report.hosted
       ? `Through the control plane: not measured. ${report.hosted.skipped}`
       : `Through the control plane and a container (${report.hosted.driver}); CPU without the container's own:\n${loads(report.hosted.rows)}`,
+    columns(
+      ['beside its limit', 'ours ms', 'by hand ms', 'ours × by hand', 'more'],
+      report.parts.map((part) => [
+        `${part.title} (${part.per})`,
+        shown(part.oursMs),
+        shown(part.byHandMs),
+        shown(part.ratio),
+        moreOf(part),
+      ]),
+    ),
     columns(
       ['one set step of W2', 'CPU µs', 'p50 µs'],
       report.steps.map((step) => [step.target, inMicros(step.cpuMs), inMicros(step.p50Ms)]),
@@ -39,7 +50,7 @@ export function asText(report: Report): string {
         bar.what,
         `${shown(bar.figure)} ${bar.unit}`,
         limit(bar, bar.gate),
-        limit(bar, bar.stretch),
+        bar.stretch === undefined ? '–' : limit(bar, bar.stretch),
         reached(bar),
       ]),
     ),
@@ -74,10 +85,22 @@ export function asMarkdown(report: Report): string {
     `| W5 idle memory | ${started('rssMiB', 'express')} | ${started('rssMiB', 'recorded')} | the same |`,
     ...hostedLines(report),
     '',
+    '| beside the least that it could cost | per | ours ms | by hand ms | × |  |',
+    '|---|---|---|---|---|---|',
+    ...report.parts.map(
+      (part) =>
+        `| ${part.title}; by hand: ${part.byHand} | ${part.per} | ${number(part.oursMs.median)} | ${number(part.byHandMs.median)} | ${number(part.ratio?.median)} | ${moreOf(part)} |`,
+    ),
+    '',
     `Medians of ${report.pace.rounds} interleaved rounds on ${report.machine.cores} cores (${report.machine.processor}), Node ${report.machine.node}. \`npm run bench\` measures them on yours.`,
   ];
   return `${lines.join('\n')}\n`;
 }
+
+const moreOf = ({ more = {} }: PartRow) =>
+  Object.entries(more)
+    .map(([name, value]) => `${name}: ${number(value)}`)
+    .join(', ');
 
 /** Without Docker the container is a process, and is called one. */
 function hostedLines({ hosted }: Report): string[] {
