@@ -81,13 +81,13 @@ test('publishing packs and freezes what scripts import, and the hosted run execu
     { timeout: 60_000, interval: 200 },
   );
   const [workflowId = ''] = Object.keys(tree.workflows);
-  const asked = { environment: 'production', workflowId };
+  const asked = { environment: 'production', workflowId, items: [{ json: { n: 21 } }] };
   const { body: run } = await person.call<{ id: string }>('POST', `/v1/projects/${projectId}/runs`, asked);
   await vi.waitFor(
     async () => {
       const { run: seen, events } = await client.hosted.run({ projectId, runId: run.id });
       expect(seen).toMatchObject({ status: 'succeeded' });
-      expect(JSON.stringify(events)).toMatch(/"said":"tiny says (2|NaN)"/);
+      expect(JSON.stringify(events)).toContain('"said":"tiny says 42"');
     },
     { timeout: 60_000, interval: 200 },
   );
