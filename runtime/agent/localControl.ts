@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import canonicalize from 'canonicalize';
 import type { AgentApi, Assignment, BoundConnection } from '#shared/contract/agentApi.ts';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Service } from '#shared/contract/contract.ts';
@@ -438,7 +437,8 @@ const WAITING = { fence: 0, leaseUntil: undefined };
 
 const finished = () => new SluiceError('run.finished', 'The run has ended already.');
 
-const textOf = (tree: Tree): string => canonicalize(tree) ?? '';
+/** With its fields in their order, which steps give them in: a run that is taken up again gives them in the same. */
+const textOf = (tree: Tree): string => JSON.stringify(tree);
 
 function queuedRun(run: NewRun, runId: string, treeHash: string, queuedAt: number): StoredRun {
   return {
