@@ -45,7 +45,10 @@ export async function replayTape(tape: Tape, deps: { sandbox: Sandbox; to?: Repl
   const clock = createTapeClock(fromTime(started.at));
   const comparison = compareJournal(tape.events, isWhole);
   const controller = new AbortController();
-  const guide = createGuide(tape.events, (reason) => controller.abort(reason));
+  // Of a run that went on with an earlier one: what it took over is not done again, here or there.
+  const takenOver = tape.events.filter((event) => event.source !== undefined);
+  const own = takenOver.length > 0 ? tape.events.filter((event) => event.source === undefined) : tape.events;
+  const guide = createGuide(own, (reason) => controller.abort(reason));
   const resumes = tape.events.filter((event) => event.type === 'run.resumed');
   const sink = memorySink();
   const input = await fromPayload(started.input, blobs);
@@ -81,6 +84,10 @@ export async function replayTape(tape: Tape, deps: { sandbox: Sandbox; to?: Repl
         input,
         events: [...sink.events],
         seed: started.seed,
+        ...(started.retryOf === undefined ? {} : { retryOf: started.retryOf }),
+        recorded: takenOver,
+        // A run's seed is the id under which its effects have their keys.
+        effectRunId: started.retryOf === undefined ? tape.runId : started.seed,
       },
       { ports, journal, limits: DEFAULT_LIMITS, signal: controller.signal, guide },
     );
