@@ -3,6 +3,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import { Decision, type EventOf, type RunEvent } from '#shared/run/events.ts';
 import { hasEnded } from '#shared/run/projectEvents.ts';
+import { type Approver, checkApprover } from './approvers.ts';
 import { claimUnheld, releaseClaim } from './claimStore.ts';
 import { type EarlyAnswer, keepAnswers, lockClaim, readAnswers } from './earlyAnswerStore.ts';
 import { appendEvents, type Lease, readOpenWaits, updateRun } from './journalStore.ts';
@@ -17,6 +18,8 @@ export type Resume = {
   iteration?: number;
   path?: readonly string[];
   by: string;
+  /** The member who answers; nobody where it comes from outside. */
+  approver?: Approver;
   input: Json;
 };
 
@@ -35,7 +38,7 @@ const notWaiting = () =>
  * runtime holds the run is kept, and written down when that lets go (`takeAnswers`). Of two who answer at the same time one
  * is the first, and the other is told so. After the commit, ring.
  *
- * @throws SluiceError run.not_found, run.not_waiting, request.invalid
+ * @throws SluiceError run.not_found, run.not_waiting, request.invalid, access.denied (the approval asks others)
  */
 export async function resumeRun(sql: Sql, resume: Resume): Promise<{ projectId: string; priority: number }> {
   const { workspaceId, runId, stepId, iteration, path, by, input } = resume;
@@ -48,7 +51,10 @@ export async function resumeRun(sql: Sql, resume: Resume): Promise<{ projectId: 
     (one) => !kept.some((other) => isMeant(one, other)),
   );
   const wait = waits.find((one) => isMeant(one, resume));
-  if (wait) checkAnswer(wait, input);
+  if (wait) {
+    checkApprover(wait, resume.approver);
+    checkAnswer(wait, input);
+  }
   const { projectId } = run;
   const { priority } = claim;
   const fence = wait && !claim.held ? await claimUnheld(sql, workspaceId, runId) : undefined;

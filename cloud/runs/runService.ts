@@ -170,6 +170,7 @@ export function createRunService(deps: RunDeps): Service<typeof cloudApi.runs, A
           iteration,
           ...(path ? { path } : {}),
           by: userId,
+          approver: actor,
           input,
         });
         await recordAudit(sql, actor, { action: 'approval.decide', resource: 'run', resourceId: runId });

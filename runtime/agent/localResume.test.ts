@@ -80,6 +80,16 @@ describe('a run that waits for a person', () => {
     );
   });
 
+  test('lets the person at this computer decide, whoever is asked on a server', async () => {
+    const { control, reach } = setUp();
+    const sketch = structuredClone(asking);
+    if (sketch.steps.ask) sketch.steps.ask.config = { message: 'Really?', assignees: 'ann@example.com, admin' };
+    const { runId } = await control.start(newRun(sketch));
+    await reach(runId, 'waiting');
+    control.resume({ runId, stepId: 'ask', by: 'local', input: { approved: true } });
+    await reach(runId, 'succeeded');
+  });
+
   test('refuses an answer that does not fit, and one for a step that does not wait', async () => {
     const { control, reach } = setUp();
     const { runId } = await control.start(newRun(asking));

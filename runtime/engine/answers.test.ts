@@ -51,6 +51,18 @@ describe('a run that asks for approval', () => {
     ]);
   });
 
+  test('does not wait for somebody whom nobody can be', async () => {
+    const sketch = structuredClone(approving);
+    if (sketch.steps.ask) sketch.steps.ask.config = { message: 'Go?', assignees: '={{ $json.who }}' };
+    const run = await runSketch(sketch, { items: [{ who: 'a@example.com, boss' }] });
+    expect(run.outcome).toMatchObject({
+      status: 'failed',
+      error: { code: 'config.invalid', message: expect.stringContaining('"boss"') },
+    });
+    const fine = await runSketch(sketch, { items: [{ who: 'A@example.com, Owner,' }] });
+    expect(fine.ofType('run.waiting')[0]?.details?.assignees).toEqual(['A@example.com', 'Owner']);
+  });
+
   test.each([
     ['yes', { approved: true, comment: 'Fine.' }, { approved: true, by: 'user-1', comment: 'Fine.' }],
     ['no', { approved: false }, { approved: false, by: 'user-1' }],

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { SluiceError } from '#shared/error.ts';
 import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
+import { ROLES } from '#shared/permission.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import { defineStepType } from '../stepType.ts';
 
@@ -32,11 +34,12 @@ export const approval = defineStepType({
       widget: 'multiline',
       order: 1,
     }),
-    assignees: z
-      .string()
-      .max(2_000)
-      .optional()
-      .meta({ title: 'Who is asked', help: 'E-mail addresses or roles, separated by commas.', order: 2 }),
+    assignees: z.string().max(2_000).optional().meta({
+      title: 'Who is asked',
+      help: 'E-mail addresses of members or roles (owner, admin, editor), separated by commas: on a server nobody else may decide. Left empty: every member who may decide.',
+      placeholder: 'ann@example.com, admin',
+      order: 2,
+    }),
     timeoutMs,
     fields: z
       .array(
@@ -62,10 +65,7 @@ export const approval = defineStepType({
   }),
   async runAll({ inputs, config, run, clock }) {
     const { message, assignees, fields } = config;
-    const listed = (assignees ?? '')
-      .split(',')
-      .map((one) => one.trim())
-      .filter((one) => one !== '');
+    const listed = whoIsAsked(assignees);
     const details: JsonObject = {
       message,
       ...(listed.length > 0 ? { assignees: listed } : {}),
@@ -90,6 +90,20 @@ export const approval = defineStepType({
     };
   },
 });
+
+/** Somebody whom nobody can be would let the run wait for ever. @throws SluiceError config.invalid */
+function whoIsAsked(assignees = ''): string[] {
+  const listed = assignees
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
+  const unknown = listed.find((one) => !one.includes('@') && !(ROLES as readonly string[]).includes(one.toLowerCase()));
+  if (unknown === undefined) return listed;
+  throw new SluiceError('config.invalid', `"${unknown.slice(0, 100)}" is neither an e-mail address nor a role.`, {
+    advice: `Write the e-mail address of a member, or one of the roles ${ROLES.join(', ')}.`,
+    details: { field: 'assignees' },
+  });
+}
 
 export const waitForReply = defineStepType({
   type: 'flow.waitFor',
