@@ -1,5 +1,5 @@
 import type { Router } from 'express';
-import { html } from '../accounts/pages/html.ts';
+import { html } from '#shared/html.ts';
 import { document, type Page } from '../accounts/pages/views.ts';
 import type { MountDeps } from '../server/mount.ts';
 import { rawRoute } from '../server/rawRoute.ts';

@@ -1,4 +1,4 @@
-import { html } from '../accounts/pages/html.ts';
+import { html } from '#shared/html.ts';
 import type { Page } from '../accounts/pages/views.ts';
 
 /** What a person sees who opens the address of a run that waits for a reply. Looking answers nothing. */

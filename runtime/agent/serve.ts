@@ -12,6 +12,8 @@ import { createEventAnswers } from './eventAnswers.ts';
 import { createHookAnswers } from './hookAnswers.ts';
 import { closeServer, listen, type Reply, sendProblem, sendReply } from './httpServer.ts';
 import { createLocalControl } from './localControl.ts';
+import { createResumeAddress } from './resumeAddress.ts';
+import { createResumeAnswers } from './resumeAnswers.ts';
 import { createRouteAnswers } from './routeAnswers.ts';
 import { createRunPorts } from './runPorts.ts';
 import { startSchedules } from './schedules.ts';
@@ -110,6 +112,7 @@ export async function serveProject(
 
   const answers: [place: string, answer: Answering][] = [
     ['/hooks/', createHookAnswers({ hooks, ...shared })],
+    ['/resume/', createResumeAnswers({ control, address: createResumeAddress({ keyFile: `${config.runsFile}.key` }) })],
     ['/api/', createRouteAnswers({ routes, ...shared, log: deps.log })],
   ];
   const answerEvent = createEventAnswers({ events, begin });

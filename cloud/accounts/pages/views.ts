@@ -1,4 +1,4 @@
-import { type Html, html } from './html.ts';
+import { type Html, html } from '#shared/html.ts';
 
 const LOGO = html`<svg width="36" height="36" viewBox="0 0 20 20" role="img" aria-label="Sluice"><rect width="20" height="20" rx="5.5" fill="var(--accent)"/><path d="M5.5 4.6v10.8M14.5 4.6v10.8" stroke="var(--on-accent)" stroke-width="1.7" stroke-linecap="round"/><path d="M5.6 6.2h8.8v3.4H5.6z" fill="var(--on-accent)"/><path d="M7.6 12.1c1-.8 1.7-.8 2.4 0s1.5.8 2.4 0M7.6 14.8c1-.8 1.7-.8 2.4 0s1.5.8 2.4 0" fill="none" stroke="var(--on-accent)" stroke-width="1.25" stroke-linecap="round"/></svg>`;
 
