@@ -4,7 +4,7 @@ import { isErrorCode, SluiceError } from '#shared/error.ts';
 import { type Json, jsonDepth } from '#shared/json.ts';
 import type { ScriptRequest, ScriptResult } from '../engine/ports/sandbox.ts';
 import { encodeFrame, type Frame } from './frames.ts';
-import { ownFiles } from './imports.ts';
+import { ownFiles, WHEEL_PREFIX } from './imports.ts';
 import type { ScriptHead } from './script.ts';
 import { type End, hold, type Worker } from './workerProcess.ts';
 
@@ -60,7 +60,8 @@ export async function askWorker(
     watch = setInterval(() => {
       if (residentBytes(worker.child.pid) > worstBytes) reject(memoryError(limits.memoryMb));
     }, MEMORY_MS);
-    worker.child.stdin.write(frameOf(headOf(request, id), bodyOf(request)));
+    worker.child.stdin.write(frameOf(headOf(request, id, worker.wheels), bodyOf(request)));
+    for (const name of Object.keys(request.files ?? {})) if (name.startsWith(WHEEL_PREFIX)) worker.wheels.add(name);
     return resultOf(worker, await promise, request, id);
   } finally {
     hold(worker, false);
@@ -72,8 +73,18 @@ export async function askWorker(
   }
 }
 
-function headOf({ path, source, language, kind, limits, files, scope }: ScriptRequest, id: number): ScriptHead {
-  return { id, path, source, language, kind, limits, files, scope };
+function headOf(
+  { path, source, language, kind, limits, files, scope }: ScriptRequest,
+  id: number,
+  known: ReadonlySet<string>,
+): ScriptHead {
+  const sent = known.size === 0 ? files : without(files, known);
+  return { id, path, source, language, kind, limits, files: sent, scope };
+}
+
+/** A wheel that the worker has is only named. */
+function without(files: Record<string, string> | undefined, known: ReadonlySet<string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(files ?? {}).map(([name, text]) => [name, known.has(name) ? '' : text]));
 }
 
 /** Code that can reach a name without writing it. */

@@ -2,6 +2,8 @@ import { posix } from 'node:path';
 
 /** What names a packed module among the files that are sent with a script. */
 export const PACKAGE_PREFIX = 'package:';
+/** What names a wheel among them; its text is base64. */
+export const WHEEL_PREFIX = 'wheel:';
 
 /** The text of a project's script by its path (`scripts/lib.ts`), or undefined where there is none. */
 export type ReadScript = (path: string) => string | undefined;
@@ -85,7 +87,9 @@ export function packageName(specifier: string): string | undefined {
   return NAME.test(name) && !/[\\?#]|\/\.{0,2}(?:\/|$)/.test(specifier) ? name : undefined;
 }
 
-/** The scripts of a person among the files that are sent; packages are not theirs. */
+/** The scripts of a person among the files that are sent; packages and wheels are not theirs. */
 export function ownFiles(files: Record<string, string> = {}): string[] {
-  return Object.keys(files).flatMap((path) => (path.startsWith(PACKAGE_PREFIX) ? [] : [files[path] as string]));
+  return Object.keys(files).flatMap((path) =>
+    path.startsWith(PACKAGE_PREFIX) || path.startsWith(WHEEL_PREFIX) ? [] : [files[path] as string],
+  );
 }

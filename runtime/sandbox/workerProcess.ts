@@ -28,6 +28,8 @@ export type Worker = {
   /** What the call at hand is told. Set anew by each call: a promise kept as long as the worker would remember them all. */
   onFrame: (frame: Frame<unknown>) => void;
   onEnd: (end: End) => void;
+  /** The wheels that it was sent and keeps: they are large, and go once. */
+  wheels: Set<string>;
   /** It asked to be replaced. */
   worn: boolean;
 };
@@ -53,7 +55,7 @@ export function startWorker({ node, program, args, flags, readable, startMs, onC
   );
   const { promise: ready, resolve: isReady, reject: isNotReady } = Promise.withResolvers<void>();
   const { promise: ended, resolve: hasEnded } = Promise.withResolvers<End>();
-  const self: Worker = { child, ready, ended, onFrame: () => {}, onEnd: () => {}, worn: false };
+  const self: Worker = { child, ready, ended, onFrame: () => {}, onEnd: () => {}, wheels: new Set(), worn: false };
   ready.catch(() => {});
   let words = '';
   let started = false;

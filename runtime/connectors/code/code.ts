@@ -6,6 +6,7 @@ import { Item } from '#shared/workflow/tree.ts';
 import type { ScriptResult } from '../../engine/ports/sandbox.ts';
 import { scriptImports } from '../../sandbox/imports.ts';
 import { PACKED_PATH, packagesFor } from '../../sandbox/packages.ts';
+import { wheelsFor } from '../../sandbox/wheels.ts';
 import { failedItem, PassedOn } from '../fields.ts';
 import { type Call, defineStepType } from '../stepType.ts';
 
@@ -33,7 +34,8 @@ const WORDS: Record<'javascript' | 'python', { code: string; script: string }> =
   },
   python: {
     code: 'The body of a function, with the names item, items, json (the item’s fields) and ctx. Each item: return a dict, a list or None. All at once: return a list.',
-    script: 'A file that defines main(item, ctx) or main(items, ctx). It may import other .py files of the project.',
+    script:
+      'A file that defines main(item, ctx) or main(items, ctx). It may import other .py files of the project and its wheels.',
   },
 };
 
@@ -104,7 +106,7 @@ async function runCode(call: CodeCall, language: Language): Promise<Record<strin
   const { main: items = [] } = call.inputs;
   const script = config.script === undefined ? undefined : `scripts/${config.script.replace(/^scripts\//, '')}`;
   const source = script === undefined ? (config.code ?? '') : call.readScript(script);
-  const files = script === undefined ? {} : filesFor(call, script, source);
+  const files = filesFor(call, script, source, language);
   let result: ScriptResult;
   try {
     result = await call.script({
@@ -144,11 +146,14 @@ async function runCode(call: CodeCall, language: Language): Promise<Record<strin
   return ports.error.length > 0 ? ports : { main: ports.main };
 }
 
-/** What a script may import: others of the project, and packages. */
-function filesFor(call: Call, script: string, source: string): Record<string, string> {
-  const files = scriptImports(script, source, (path) => readIfThere(call, path));
-  if (script.endsWith('.py')) return files;
-  return { ...files, ...packagesFor([source, ...Object.values(files)], () => readIfThere(call, PACKED_PATH)) };
+/** What the code may import: other scripts of the project, and packages or wheels. */
+function filesFor(call: Call, script: string | undefined, source: string, language: Language): Record<string, string> {
+  const read = (path: string) => readIfThere(call, path);
+  const files = script === undefined ? {} : scriptImports(script, source, read);
+  const texts = [source, ...Object.values(files)];
+  if (language === 'python') return { ...files, ...wheelsFor(texts, read) };
+  // The body of a function has no place for an import.
+  return script === undefined ? files : { ...files, ...packagesFor(texts, () => read(PACKED_PATH)) };
 }
 
 function readIfThere(call: Call, path: string): string | undefined {

@@ -5,7 +5,7 @@
  */
 export const PYTHON_HARNESS = String.raw`
 import ast, builtins, datetime, decimal, dataclasses, enum, gc, importlib.abc, importlib.util, inspect, io, json
-import math, os, random, re, sys, types, uuid
+import math, os, random, re, sys, types, uuid, zipimport
 
 def _make():
     loads, dumps = json.loads, json.dumps
@@ -49,13 +49,31 @@ def _make():
                 module.__file__ = file
                 exec(compile(self.files[file], file, 'exec', dont_inherit=True), module.__dict__)
 
+    class Early(importlib.abc.MetaPathFinder):
+        """The project's own scripts come before what wheels have of the same name; the standard library comes first."""
+        def find_spec(self, name, path=None, target=None):
+            return None if name.split('.')[0] in sys.stdlib_module_names else finder.find_spec(name, path, target)
+
+    compiled = {}
+    class Wheel(zipimport.zipimporter):
+        """A wheel as it lies there. What was compiled is kept; each call has its modules anew."""
+        def get_code(self, name):
+            key = (self.archive, name)
+            if key not in compiled:
+                compiled[key] = super().get_code(name)
+            return compiled[key]
+    def wheel_hook(path):
+        if not path.startswith('/wheels/'):
+            raise ImportError('not a wheel', path=path)
+        return Wheel(path)
+
     class Guard(importlib.abc.MetaPathFinder):
         def find_spec(self, name, path=None, target=None):
             if name.split('.')[0] in blocked:
                 raise ModuleNotFoundError("'" + name + "' is not there: this Python has no browser, no machine code and nothing to install from", name=name)
             return None
 
-    finder, guard = Finder(), Guard()
+    finder, early, guard = Finder(), Early(), Guard()
 
     class Log(io.TextIOBase):
         def __init__(self, level, lines, limit):
@@ -167,7 +185,7 @@ def _make():
         what = (message or name) if type(error) is Exception else (name + ': ' + message if message else name)
         told = {'code': 'code.failed', 'message': what + place}
         if isinstance(error, ModuleNotFoundError):
-            told['advice'] = "Python has its standard library here, and the project's other .py files; nothing is fetched."
+            told['advice'] = "Python has its standard library here, the project's other .py files and the wheels in scripts/wheels; nothing is fetched."
         return told
 
     def plain(value, seen=()):
@@ -258,7 +276,7 @@ def _make():
 
     names_now = vars(builtins)
     first_builtins, first_modules, depth = dict(names_now), {}, sys.getrecursionlimit()
-    first_path, first_env, first_meta = list(sys.path), dict(os.environ), None
+    first_path, first_env, first_meta, first_hooks = list(sys.path), dict(os.environ), None, list(sys.path_hooks)
 
     def reset():
         """Takes away what the last call left: its modules, names, files and hooks. What it changed inside the standard library stays."""
@@ -270,7 +288,7 @@ def _make():
             if name not in first_modules:
                 module = sys.modules[name]
                 spec = getattr(module, '__spec__', None)
-                if spec is None or spec.loader is finder or name.split('.')[0] in blocked:
+                if spec is None or spec.loader is finder or isinstance(spec.loader, Wheel) or '/wheels/' in str(spec.submodule_search_locations or '') or name.split('.')[0] in blocked:
                     del sys.modules[name]
         for name, module in first_modules.items():
             if sys.modules.get(name) is not module:
@@ -280,7 +298,8 @@ def _make():
             # Its handler would write to where the last call wrote.
             logging.root.handlers.clear(); logging.root.setLevel(logging.WARNING)
         sys.path[:] = first_path
-        sys.meta_path[:] = [guard, *first_meta, finder]
+        sys.path_hooks[:] = [wheel_hook, *first_hooks]
+        sys.meta_path[:] = [guard, early, *first_meta, finder]
         os.environ.clear(); os.environ.update(first_env)
         os.chdir(homes[0])
         for home in homes:
@@ -296,6 +315,8 @@ def _make():
         head, body = loads(head_text), loads(body_text)
         path, limits, given, items = head['path'], head['limits'], body['context'], body['items']
         finder.files = dict(head.get('files') or {})
+        wheels = head.get('wheels') or []
+        sys.path.extend(wheels)
         finder.roots = list(dict.fromkeys([path.rpartition('/')[0], 'scripts'])) if head['kind'] == 'module' else []
         known = {path, *finder.files}
         lines, limit = [], limits['logLines']
@@ -305,7 +326,7 @@ def _make():
         context = Context(given, lines, limit)
         errors, parts, size = [], [], 2
         try:
-            uses_random = any('random' in text for text in (head['source'], *finder.files.values()))
+            uses_random = bool(wheels) or any('random' in text for text in (head['source'], *finder.files.values()))
             begin(given['seed'], uses_random)
             main = load(head)
             inline, wants = head['kind'] == 'body', takes(main)

@@ -2,6 +2,7 @@ import { constants as fsConstants, readFileSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { WHEEL_PREFIX } from '../imports.ts';
 import type { ScriptFailure, ScriptHead, ScriptHost, ScriptLog } from '../script.ts';
 import { pyodideFolder } from './pyodideFolder.ts';
 import { PYTHON_HARNESS } from './pythonHarness.ts';
@@ -56,8 +57,14 @@ export async function createPythonHost(): Promise<ScriptHost> {
   const seal: unknown = space.get('sluice_seal');
   if (typeof seal === 'function') seal();
 
+  const wheels = keepWheels((path, bytes) => {
+    python.FS.mkdirTree(path.slice(0, path.lastIndexOf('/')));
+    python.FS.writeFile(path, bytes);
+  });
+
   return {
-    async run(head: ScriptHead, body: string) {
+    async run(given: ScriptHead, body: string) {
+      const head = { ...given, ...wheels.put(given.files ?? {}) };
       const { id, limits } = head;
       const { now } = (JSON.parse(body) as { context: { now: number } }).context;
       const fail = (failure: ScriptFailure) => ({ reply: { id, logs: [], failure, worn: true }, body: '[]' });
@@ -94,6 +101,32 @@ export async function createPythonHost(): Promise<ScriptHost> {
       return { reply: errors ? { id, logs, errors, worn } : { id, logs, worn }, body: text.slice(end + 1) };
     },
     close() {},
+  };
+}
+
+/** The wheels of a project, which come once and are put where Python finds them before each call that wants them. */
+function keepWheels(write: (path: string, bytes: Uint8Array) => void) {
+  const kept = new Map<string, Uint8Array>();
+  return {
+    /** The files without the wheels among them, and the wheels' places. */
+    put(given: Record<string, string>): { files: Record<string, string>; wheels: string[] } {
+      const files: Record<string, string> = {};
+      const wheels: string[] = [];
+      for (const [name, text] of Object.entries(given)) {
+        if (!name.startsWith(WHEEL_PREFIX)) {
+          files[name] = text;
+          continue;
+        }
+        const bytes = text === '' ? kept.get(name) : new Uint8Array(Buffer.from(text, 'base64'));
+        if (!bytes) throw new Error('A wheel was named and never sent.');
+        kept.set(name, bytes);
+        const path = `/wheels/${name.slice(WHEEL_PREFIX.length)}`;
+        // Anew each time: the last call may have written there.
+        write(path, bytes);
+        wheels.push(path);
+      }
+      return { files, wheels };
+    },
   };
 }
 
