@@ -8,6 +8,7 @@ import type { Logger } from '#shared/log.ts';
 import { Tree } from '#shared/workflow/tree.ts';
 import type { Sandbox } from '../engine/ports/sandbox.ts';
 import { startAgent } from './agent.ts';
+import { createDescriptionAnswer } from './descriptionAnswer.ts';
 import { createEventAnswers } from './eventAnswers.ts';
 import { createHookAnswers } from './hookAnswers.ts';
 import { closeServer, listen, type Reply, sendProblem, sendReply } from './httpServer.ts';
@@ -46,8 +47,8 @@ export type Serving = {
 };
 
 /**
- * Runs every trigger of a project in this process: webhooks at `/hooks/<path>`, routes at `/api/<path>`, events at
- * `POST /events`, schedules. The
+ * Runs every trigger of a project in this process: webhooks at `/hooks/<path>`, routes at `/api/<path>` (described at
+ * `/openapi.json`), events at `POST /events`, schedules. The
  * same agent as in a container, with the control plane beside it.
  *
  * @throws SluiceError port.in_use, config.invalid (a trigger that cannot be served)
@@ -115,12 +116,18 @@ export async function serveProject(
     ['/resume/', createResumeAnswers({ control, address: createResumeAddress({ keyFile: `${config.runsFile}.key` }) })],
     ['/api/', createRouteAnswers({ routes, ...shared, log: deps.log })],
   ];
+  const answerDescription = createDescriptionAnswer({
+    routes,
+    connections: config.connections,
+    title: tree.project.name,
+  });
   const answerEvent = createEventAnswers({ events, begin });
 
   async function answer(request: IncomingMessage): Promise<Reply> {
     const { path, query } = addressOf(request);
     if (path === '/livez') return { status: 200, body: { status: 'ok' } };
     if (path === '/events') return answerEvent(request);
+    if (path === '/openapi.json') return answerDescription(request);
     for (const [place, answerAt] of answers)
       if (path.startsWith(place)) return answerAt(request, { path: path.slice(place.length), query });
     throw new SluiceError('hook.not_found', `Nothing listens at ${path.slice(0, 500)}.`, {

@@ -10,6 +10,7 @@ import { triggersOf } from './servedTriggers.ts';
 export type Route = {
   workflowId: string;
   workflowName: string;
+  slug: string;
   stepId: string;
   config: RouteConfig;
   pattern: PathPattern;
@@ -25,11 +26,11 @@ export type RouteMatch = { route: Route; params: Record<string, string> };
  */
 export async function routesOf(tree: Tree): Promise<Route[]> {
   const routes = await Promise.all(
-    triggersOf(tree, 'trigger.route').map(async ({ workflowId, workflowName, stepId, step }): Promise<Route> => {
+    triggersOf(tree, 'trigger.route').map(async ({ workflowId, workflowName, slug, stepId, step }): Promise<Route> => {
       const config = parse(RouteConfig, step.config, `The route ${stepId} of ${workflowName}`, 'config.invalid');
       const pattern = pathPattern(config.path);
       const check = await compileRouteInput(config);
-      return { workflowId, workflowName, stepId, config, pattern, check, connection: step.connection };
+      return { workflowId, workflowName, slug, stepId, config, pattern, check, connection: step.connection };
     }),
   );
   const seen = new Map<string, Route>();

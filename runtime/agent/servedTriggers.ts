@@ -35,6 +35,7 @@ export function triggersOf(tree: Tree, uses: string) {
       .map(([stepId, step]) => ({
         workflowId,
         workflowName: workflow.name,
+        slug: workflow.slug,
         stepId,
         step,
         settings: workflow.settings,
