@@ -4,7 +4,9 @@ import type { Tree } from '#shared/workflow/tree.ts';
 import type { RunStore, StoredRun } from '../journal/runStore.ts';
 import { createSlotMap } from '../slotMap.ts';
 import type { createGroupCommit } from './groupCommit.ts';
+import { failureIn } from './localErrors.ts';
 import { CANCELLED, type createLocalJournal, type LocalReport, type Taken } from './localJournal.ts';
+import type { StoredRuns } from './storedRuns.ts';
 
 /** A run of this process that is not in the store: not yet, or, where nothing of it is kept, never. */
 export type LiveRun = {
@@ -21,8 +23,7 @@ export type LiveRunsDeps = {
   store: RunStore;
   journal: ReturnType<typeof createLocalJournal>;
   commit: ReturnType<typeof createGroupCommit>;
-  /** Inserts a run, and its version where that is new. Called inside a transaction. */
-  storeRun(run: StoredRun, tree: Tree): void;
+  storedRuns: Pick<StoredRuns, 'insert'>;
 };
 
 /** So many ended runs of which nothing is kept can still be asked about. */
@@ -37,13 +38,13 @@ const LOST: StepError = {
  * Runs whose caller has been told nothing yet, and those of which nothing is kept. They live in this process. The first
  * sort reaches the disk with its first report, so before anything outside can see what follows from it.
  */
-export function createLiveRuns({ store, journal, commit, storeRun }: LiveRunsDeps) {
+export function createLiveRuns({ store, journal, commit, storedRuns }: LiveRunsDeps) {
   const live = createSlotMap<LiveRun>();
   /** Ended ones that are remembered, oldest first. */
   const over: string[] = [];
 
   function insert(one: LiveRun, run: StoredRun): void {
-    storeRun(run, one.tree);
+    storedRuns.insert(run, one.tree);
     one.stored = true;
   }
 
@@ -92,17 +93,29 @@ export function createLiveRuns({ store, journal, commit, storeRun }: LiveRunsDep
       if (one) one.run = { ...one.run, ...row };
     },
     end,
-    /** Takes a report in: with the run itself, where that is to be stored. @throws as `journal.weigh` does */
-    async report(one: LiveRun, report: LocalReport): Promise<Taken & { after: StoredRun }> {
+    /**
+     * Takes a report in: with the run itself, where that is to be stored.
+     *
+     * @param beside writes what follows from it, in the same transaction
+     * @throws as `journal.weigh` does
+     */
+    async report(
+      one: LiveRun,
+      report: LocalReport,
+      beside: (taken: Taken) => void,
+    ): Promise<Taken & { after: StoredRun }> {
       let taken: Taken | undefined;
       if (!one.kept) {
         taken = journal.weigh(one.run, report);
+        const told = taken;
+        if (failureIn(taken.fresh)) await commit(() => beside(told));
         if (!taken.again) change(one, taken.change, taken.fresh);
         return { ...taken, after: one.run };
       }
       await committing(one, () => {
         if (one.stored) {
           taken = journal.take(report);
+          beside(taken);
           return;
         }
         taken = journal.weigh(one.run, report);
@@ -110,6 +123,7 @@ export function createLiveRuns({ store, journal, commit, storeRun }: LiveRunsDep
         // Nobody executes a run that has ended: what a runtime would need stands in its journal.
         insert(one, hasEnded(run.status) ? { ...run, assignment: {} } : run);
         journal.write(report, taken.fresh);
+        beside(taken);
       });
       return { ...(taken as Taken), after: { ...one.run, ...(taken as Taken).change } };
     },

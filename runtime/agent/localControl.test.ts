@@ -54,6 +54,27 @@ const waiting = (until?: string): NewEvent => ({
   ...(until ? { until } : {}),
 });
 
+test('a failure and the run that tells of it reach the disk together, once however often it is reported', async () => {
+  const { control, agent, take, open } = setUp();
+  const other = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a02';
+  const telling = { steps: { told: { uses: 'trigger.error' } }, edges: [] };
+  const tree = sketchTree({ ...sketch, settings: { errorWorkflow: other } }, { workflows: { [other]: telling } });
+  const { runId } = await control.start(newRun(tree));
+  await take();
+  const failed: NewEvent = { type: 'run.ended', status: 'failed', error: { code: 'step.stopped', message: 'No.' } };
+  const report = { runId, fence: 1, events: eventsOf({ runId, fence: 1 }, started, failed), done: true };
+  const beside = open();
+  const told = () => beside.list({ projectId: PROJECT_ID, workflowId: other, limit: 10 }).data;
+  // Whoever sees that it failed sees that somebody is told.
+  const seen: number[] = [];
+  const reported = agent.report(report);
+  while (beside.status(runId) !== 'failed') await new Promise((resolve) => setImmediate(resolve));
+  seen.push(told().length);
+  await reported;
+  await agent.report(report);
+  expect([...seen, told().length]).toEqual([1, 1]);
+});
+
 describe('leases', () => {
   test('a run is handed out once, with a fence, and again with a higher one when its lease has run out', async () => {
     const { control, take, pass } = setUp();

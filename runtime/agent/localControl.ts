@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { AgentApi, Assignment, BoundConnection } from '#shared/contract/agentApi.ts';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
-import type { EventOf, Payload, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
+import type { Payload, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
 import { hasEnded } from '#shared/run/projectEvents.ts';
 import { toTime } from '#shared/time.ts';
 import type { Item, Tree } from '#shared/workflow/tree.ts';
@@ -13,17 +12,18 @@ import { folderBlobs } from '../journal/folderBlobs.ts';
 import { openRunStore, type ShownRun, type StoredRun } from '../journal/runStore.ts';
 import { createGroupCommit } from './groupCommit.ts';
 import { createLiveRuns, type LiveRun } from './liveRuns.ts';
-import { createLocalAdmission, type LocalAdmitted } from './localAdmission.ts';
-import { createLocalClaims, type Offer } from './localClaims.ts';
-import { errorRun, failureIn } from './localErrors.ts';
+import { createLocalAccept } from './localAccept.ts';
+import { createLocalAdmission } from './localAdmission.ts';
+import { createLocalClaims } from './localClaims.ts';
+import { failureIn } from './localErrors.ts';
 import { createLocalFeed } from './localFeed.ts';
 import { createLocalJournal, type LocalReport, type Taken } from './localJournal.ts';
 import { createLocalResume } from './localResume.ts';
 import { type RetryRequest, retryOf } from './localRetry.ts';
-import { createLocalStarts, storedTree } from './localStarts.ts';
+import { createLocalStarts } from './localStarts.ts';
 import { createResumeAddress } from './resumeAddress.ts';
-import { newRunId } from './runIds.ts';
 import { toSummary } from './runSummary.ts';
+import { createStoredRuns } from './storedRuns.ts';
 
 export type { LocalMessage } from './localFeed.ts';
 
@@ -72,10 +72,6 @@ export type LocalControlDeps = {
 /** The control plane of one computer: the agent contract over SQLite. */
 export type LocalControl = ReturnType<typeof createLocalControl>;
 
-type Ended = EventOf<'run.ended'>;
-/** `repeated`: an earlier run stands for this one, and its id is given. */
-type Started = { runId: string; repeated: boolean };
-
 const LEASE_MS = 10_000;
 const RUNS_AT_ONCE = 20;
 /** Never issued outside this computer: the runtime is our own child, over its stdin and stdout. */
@@ -87,10 +83,10 @@ export function createLocalControl(deps: LocalControlDeps) {
   const store = openRunStore(deps.file);
   mkdirSync(deps.blobsDir, { recursive: true });
   const blobs = folderBlobs(deps.blobsDir);
-  const hashes = new WeakMap<Tree, string>();
   const commit = createGroupCommit((work) => store.transaction(work));
   const journal = createLocalJournal(store, { now, leaseMs });
-  const live = createLiveRuns({ store, journal, commit, storeRun });
+  const storedRuns = createStoredRuns(store, now);
+  const live = createLiveRuns({ store, journal, commit, storedRuns });
   const feed = createLocalFeed(store, find);
   const address = createResumeAddress({ keyFile: `${deps.file}.key`, base: deps.resumeBase });
   const resumes = createLocalResume({
@@ -114,20 +110,12 @@ export function createLocalControl(deps: LocalControlDeps) {
     onLook: () => live.overdue(now()).forEach(leave),
   });
   const admission = createLocalAdmission({ store, journal, now });
-  const startBeside = createLocalStarts({
-    store,
-    findLive: live.find,
-    start: (run) => control.start(run),
-  });
+  const accept = createLocalAccept({ store, storedRuns, commit, admission, live, claims, feed, now, leaseMs });
+  const startBeside = createLocalStarts({ store, storedRuns, findLive: live.find, start: accept.start });
   let closed = false;
 
   function find(runId: string): ShownRun | undefined {
     return live.find(runId)?.run ?? store.findRun(runId);
-  }
-
-  function storeRun(run: StoredRun, tree: Tree): void {
-    if (!store.hasTree(run.treeHash)) store.putTree(run.treeHash, textOf(tree));
-    store.insertRun(run);
   }
 
   /** A run that is not stored has nobody who executes it. */
@@ -167,10 +155,16 @@ export function createLocalControl(deps: LocalControlDeps) {
       async report(report) {
         const { runId, logs = [], done = false } = report;
         const one = live.find(runId);
-        const before = one?.run;
+        let told: StoredRun | undefined;
+        const beside = (fresh: readonly RunEvent[], failed: StoredRun | undefined) => {
+          const failure = failureIn(fresh);
+          // Of those that are committed together the last try counts.
+          told = failure && failed && accept.storeErrorRun(failed, one?.tree, failure);
+        };
         const { run, fresh, ack, after, cancelled } = one
-          ? { cancelled: undefined, ...(await live.report(one, report)) }
-          : await takeStored(report);
+          ? { cancelled: undefined, ...(await live.report(one, report, (taken) => beside(taken.fresh, one.run))) }
+          : await takeStored(report, beside);
+        if (told) accept.stored(told);
         feed.reported(run, cancelled ? [...fresh, cancelled] : fresh, logs, cancelled ? undefined : after);
         if (done) {
           claims.forget(projectId, runId);
@@ -180,8 +174,6 @@ export function createLocalControl(deps: LocalControlDeps) {
             else claims.arrived(projectId);
           } else if (run.holdsOthers) claims.arrived(projectId);
         }
-        const failure = failureIn(fresh);
-        if (failure) await tellOfFailure(before ?? store.findWhole(runId), one?.tree, failure);
         return { ack, ...(run.cancel ? { cancel: true } : {}) };
       },
       start: startBeside,
@@ -196,18 +188,6 @@ export function createLocalControl(deps: LocalControlDeps) {
     };
   }
 
-  /** What a runtime of this process would be handed; undefined where that cannot be had now, a locked vault for one. */
-  function offerOf(run: StoredRun, tree: Tree): Offer | undefined {
-    try {
-      const assignment = claims.assignmentOf({ ...run, fence: 1 }, tree, []);
-      const onTaken = () => live.taken(run.runId, { fence: 1, leaseUntil: now() + leaseMs });
-      return { assignment, tree, onTaken };
-    } catch (thrown) {
-      if (thrown instanceof SluiceError) return undefined;
-      throw thrown;
-    }
-  }
-
   /** One that is to be kept is stored, for the store to say what becomes of it; another is cancelled here. */
   function cancelLive(one: LiveRun): void {
     const { projectId, runId, status } = one.run;
@@ -218,21 +198,15 @@ export function createLocalControl(deps: LocalControlDeps) {
     else feed.reported(one.run, [live.end(one, 'cancelled')], [], one.run);
   }
 
-  /** Starts the error workflow of a run that failed, before whoever reported it hears that it was taken in. */
-  async function tellOfFailure(run: StoredRun | undefined, known: Tree | undefined, ended: Ended): Promise<void> {
-    if (!run || run.trigger === 'error') return;
-    const tree = known ?? storedTree(store, run);
-    const { environment } = run.assignment as unknown as Pick<NewRun, 'environment'>;
-    const startedAt = run.startedAt === undefined ? undefined : toTime(run.startedAt);
-    const told = errorRun({ ...run, environment, startedAt }, ended, tree);
-    if (told) await control.start(told);
-  }
-
-  async function takeStored(report: LocalReport) {
+  async function takeStored(
+    report: LocalReport,
+    beside: (fresh: readonly RunEvent[], failed: StoredRun | undefined) => void,
+  ) {
     let taken: Taken | undefined;
     let cancelled: RunEvent | undefined;
     await commit(() => {
       taken = journal.take(report);
+      if (failureIn(taken.fresh)) beside(taken.fresh, store.findWhole(report.runId));
       const run = report.done && taken.run.cancel ? store.findHead(report.runId) : undefined;
       // Cancelled while it was on its way to wait: nobody would take it up to end it.
       if (run && !hasEnded(run.status)) cancelled = journal.endCancelled(run);
@@ -245,75 +219,9 @@ export function createLocalControl(deps: LocalControlDeps) {
     return { ...taken, after: undefined, cancelled };
   }
 
-  /** Stores a run of a workflow whose settings demand something of it; when it executes is settled as runs are handed out. */
-  async function startAdmitted({ dedupe, ...run }: NewRun, queued: StoredRun): Promise<Started> {
-    let before: string | undefined;
-    let admitted: LocalAdmitted | undefined;
-    let refused: unknown;
-    await commit(() => {
-      if (dedupe) before = store.delivered(dedupe.hook, dedupe.deliveryId);
-      if (before !== undefined) return;
-      try {
-        admitted = admission.admit(run, queued);
-      } catch (thrown) {
-        // Of the runs that are committed together only this one falls; nothing of it was written.
-        refused = thrown;
-        return;
-      }
-      if (admitted.repeatOf === undefined) storeRun(admitted.row, run.tree);
-      if (dedupe) store.recordDelivery(dedupe.hook, dedupe.deliveryId, admitted.repeatOf ?? queued.runId);
-    });
-    if (refused !== undefined) throw refused;
-    const repeated = before ?? admitted?.repeatOf;
-    if (repeated !== undefined) return { runId: repeated, repeated: true };
-    for (const [ended, event] of admitted?.ended ?? []) feed.reported(ended, [event], []);
-    feed.changed(queued.runId, admitted?.row);
-    claims.arrived(queued.projectId);
-    return { runId: queued.runId, repeated: false };
-  }
-
-  function hashOf(tree: Tree): string {
-    const known = hashes.get(tree) ?? createHash('sha256').update(textOf(tree)).digest('hex');
-    hashes.set(tree, known);
-    return known;
-  }
-
   const control = {
     agent,
-    /**
-     * Accepts a run; unless it says otherwise (`accept`) it is on the disk when this resolves.
-     *
-     * @throws SluiceError run.rate_exceeded, run.singleton, queue.full, expression.failed, where the settings of its
-     *   workflow do not let it in
-     */
-    async start(run: NewRun): Promise<Started> {
-      const { projectId, tree, dedupe, accept = 'stored' } = run;
-      const runId = run.runId ?? newRunId();
-      const queued = queuedRun(run, runId, hashOf(tree), now());
-      if (admission.isAsked(run)) return await startAdmitted(run, queued);
-      const isLater = run.atMs !== undefined && run.atMs > now();
-      const isLive = accept !== 'stored' && !dedupe && !isLater && claims.isManned(projectId);
-      const offer = isLive || (!isLater && claims.room(projectId) > 0) ? offerOf(queued, tree) : undefined;
-      if (isLive && offer) {
-        live.add(queued, tree, accept === 'held');
-        claims.offer(projectId, offer);
-        return { runId, repeated: false };
-      }
-      // Where somebody waits for work it is stored as his already.
-      const row = offer ? { ...queued, fence: 1, leaseUntil: now() + leaseMs } : queued;
-      let before: string | undefined;
-      await commit(() => {
-        if (dedupe) before = store.delivered(dedupe.hook, dedupe.deliveryId);
-        if (before !== undefined) return;
-        storeRun(row, tree);
-        if (dedupe) store.recordDelivery(dedupe.hook, dedupe.deliveryId, runId);
-      });
-      if (before !== undefined) return { runId: before, repeated: true };
-      feed.changed(runId, row);
-      if (offer) claims.offer(projectId, { ...offer, onTaken: undefined });
-      else claims.arrived(projectId);
-      return { runId, repeated: false };
-    },
+    start: accept.start,
     /** Resolves once a run that was started as `held` is on the disk, so that its caller can be told of it. */
     async kept(runId: string): Promise<void> {
       const one = live.find(runId);
@@ -363,14 +271,14 @@ export function createLocalControl(deps: LocalControlDeps) {
         });
       }
       const itemsOf = async (payload: Payload) => ('items' in payload ? payload.items : await this.items(payload.blob));
-      const earlier = { run, events: store.events(run.runId), tree: storedTree(store, run), itemsOf };
+      const earlier = { run, events: store.events(run.runId), tree: storedRuns.treeOf(run), itemsOf };
       const { runId } = await this.start(await retryOf(earlier, request));
       return { runId };
     },
     /** A run with its journal and the version that it ran, to go on from. */
     earlier(runId: string) {
       const run = store.findRun(runId);
-      return run && { run, events: store.events(runId), tree: storedTree(store, run) };
+      return run && { run, events: store.events(runId), tree: storedRuns.treeOf(run) };
     },
     list({
       projectId,
@@ -438,39 +346,3 @@ const WAITING = { fence: 0, leaseUntil: undefined };
 const finished = () => new SluiceError('run.finished', 'The run has ended already.');
 
 /** With its fields in their order, which steps give them in: a run that is taken up again gives them in the same. */
-const textOf = (tree: Tree): string => JSON.stringify(tree);
-
-function queuedRun(run: NewRun, runId: string, treeHash: string, queuedAt: number): StoredRun {
-  return {
-    runId,
-    projectId: run.projectId,
-    workflowId: run.workflowId,
-    workflowName: run.workflowName,
-    environment: run.environment.name,
-    trigger: run.trigger,
-    triggerStepId: run.triggerStepId,
-    status: 'queued',
-    fence: 0,
-    leaseUntil: undefined,
-    dueAt: run.atMs,
-    cancel: false,
-    queuedAt,
-    startedAt: undefined,
-    finishedAt: undefined,
-    stepCount: 0,
-    lastSeq: 0,
-    treeHash,
-    assignment: {
-      environment: run.environment,
-      input: run.items,
-      ...(run.partial ? { partial: run.partial } : {}),
-      ...(run.retryOf ? { retryOf: run.retryOf } : {}),
-      ...(run.recorded ? { recorded: run.recorded } : {}),
-      ...(run.effectRunId ? { effectRunId: run.effectRunId } : {}),
-    } as unknown as Json,
-    retryOf: run.retryOf,
-    wait: null,
-    error: null,
-    answer: undefined,
-  };
-}

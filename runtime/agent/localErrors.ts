@@ -17,7 +17,7 @@ export function failureIn(events: readonly RunEvent[]): Extract<RunEvent, { type
 }
 
 /**
- * The run that tells a workflow's error workflow of a failure, once for each run that failed; undefined where there is no
+ * The run that tells a workflow's error workflow of a failure; undefined where there is no
  * error workflow. What fails while it is told of a failure is told to nobody.
  */
 export function errorRun(
@@ -53,6 +53,5 @@ export function errorRun(
     triggerStepId: trigger[0],
     trigger: 'error',
     items: [{ json }],
-    dedupe: { hook: `error:${failed.projectId}`, deliveryId: runId },
   };
 }
