@@ -190,12 +190,13 @@ function treeOf(bytes: Uint8Array | undefined): Tree {
   if (!bytes) throw invalid('The workflow that it was recorded with is not on it: it was cut off too early.');
   const text = Buffer.from(bytes).toString('utf8');
   if (jsonDepth(text, MOST_NESTED) > MOST_NESTED) throw invalid('Its project nests too deeply.');
-  let bare: Record<string, unknown>;
+  let said: unknown;
   try {
-    bare = JSON.parse(text) as Record<string, unknown>;
+    said = JSON.parse(text);
   } catch (cause) {
     throw invalid('Its project is not JSON.', cause);
   }
+  const bare = asRecord(said);
   const workflows = Object.entries(asRecord(bare.workflows)).map(([id, workflow], index) => {
     const steps = Object.entries(asRecord(asRecord(workflow).steps)).map(([stepId, step]) => [
       stepId,

@@ -24,6 +24,8 @@ export type Completion = { from: number; options: CompletionOption[] };
 export type CompletionScope = Partial<Scope> & { steps?: { id: string; name: string }[] };
 
 const SMALL = { steps: 50_000, depth: 32, text: 100_000 };
+/** No name is longer, and looking for where a long one begins takes long. */
+const MOST_WORD = 200;
 const WORD = /[\p{L}_$][\p{L}\p{N}_$]*$/u;
 
 /**
@@ -36,7 +38,7 @@ export function complete(source: string, offset: number, scope: CompletionScope)
   const step = /\$\(\s*(['"`])([^'"`]*)$/.exec(code)?.[2];
   if (step !== undefined) return { from: offset - step.length, options: stepOptions(step, scope) };
   if (endsInText(code)) return { from: offset, options: [] };
-  const word = WORD.exec(code)?.[0] ?? '';
+  const word = WORD.exec(code.slice(-MOST_WORD))?.[0] ?? '';
   const from = offset - word.length;
   const before = code.slice(0, code.length - word.length);
   const dot = /\??\.$/.exec(before)?.[0];

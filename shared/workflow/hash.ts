@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
+import { SluiceError } from '../error.ts';
 import { isExpression } from '../expression/source.ts';
 import type { Hash } from '../ids.ts';
 import { isJsonObject, type Json } from '../json.ts';
@@ -12,11 +13,27 @@ export function sha256Hex(data: Uint8Array | string): Hash {
   return bytesToHex(sha256(typeof data === 'string' ? utf8ToBytes(data) : data));
 }
 
-/** The RFC 8785 text of a value: one text for one value, whatever the order of its fields. Absent fields are left out. */
+/**
+ * The RFC 8785 text of a value: one text for one value, whatever the order of its fields. Absent fields are left out.
+ *
+ * @throws SluiceError data.invalid for half of a surrogate pair, which JSON can hold and RFC 8785 has no text for
+ */
 export function canonicalText(value: unknown): string {
-  const text = canonicalize(value);
+  const text = textOf(value);
   if (text === undefined) throw new TypeError('Only JSON has a canonical text.');
   return text;
+}
+
+function textOf(value: unknown): string | undefined {
+  try {
+    return canonicalize(value);
+  } catch (thrown) {
+    if (!/surrogate/i.test(String(thrown))) throw thrown;
+    throw new SluiceError('data.invalid', 'The data hold half of a surrogate pair, which is no character.', {
+      advice: 'Take the broken character out.',
+      cause: thrown,
+    });
+  }
 }
 
 /** SHA-256 over the RFC 8785 text. */

@@ -83,8 +83,10 @@ export function readYaml(text: string, textual: JsonObject | ((first: Json) => J
     prettyErrors: false,
     logLevel: 'error', // 'silent' would hide a second document
   });
-  for (const error of [...doc.errors, ...doc.warnings].slice(0, 20)) {
-    const exhausted = error.code === 'RESOURCE_EXHAUSTION';
+  // What else the parser says of a file that is too deep follows from that.
+  const tooDeep = doc.errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
+  for (const error of tooDeep ? [tooDeep] : [...doc.errors, ...doc.warnings].slice(0, 20)) {
+    const exhausted = error === tooDeep;
     fault(
       Math.min(beginOf(text, error, doc) ?? error.pos[0], text.length),
       exhausted ? 'file.too_deep' : 'file.syntax',
