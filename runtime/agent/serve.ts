@@ -20,6 +20,7 @@ import { createRunPorts } from './runPorts.ts';
 import { startSchedules } from './schedules.ts';
 import { routesOf } from './servedRoutes.ts';
 import { type Begin, eventsOf, hooksOf } from './servedTriggers.ts';
+import { createTogether } from './together.ts';
 
 const RUNS_AT_ONCE = 100;
 /** Reports travel nowhere here: what a run did in one turn is flushed once. */
@@ -62,10 +63,10 @@ export async function serveProject(
   const hooks = hooksOf(tree);
   const routes = await routesOf(tree);
   const events = eventsOf(tree);
+  const together = createTogether();
   const server = createServer((request, response) => {
-    answer(request)
-      .then((reply) => sendReply(response, reply))
-      .catch((thrown: unknown) => sendProblem(response, thrown, deps.log));
+    const broke = (thrown: unknown) => sendProblem(response, thrown, deps.log);
+    answer(request).then((reply) => together(() => sendReply(response, reply), broke), broke);
   });
   const url = await listen(server, config.host, config.port);
   const control = createLocalControl({
