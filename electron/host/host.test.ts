@@ -115,6 +115,16 @@ test('the first start makes a sample once, and its run passes items from step to
   const again = await client.runs.retry({ runId: changed.runId, from: 'failed', version: 'latest' });
   expect(await ended(events, again.runId)).toMatchObject({ status: 'succeeded', retryOf: changed.runId });
 
+  // Of many, each says for itself what became of it.
+  const unknown = '0199f2c4-6a02-7c11-8b7e-00000000000a';
+  const many = await client.runs.retryMany({ runIds: [changed.runId, again.runId, unknown], version: 'latest' });
+  const [first] = many.results;
+  expect(await ended(events, first?.retry ?? '')).toMatchObject({ status: 'succeeded', retryOf: changed.runId });
+  expect(many.results.slice(1)).toMatchObject([
+    { runId: again.runId, error: { code: 'request.invalid', message: expect.stringContaining('succeeded') } },
+    { runId: unknown, error: { code: 'run.not_found' } },
+  ]);
+
   // With a pin, what was recorded does not matter.
   await client.documents.setPin({
     projectId: sampleId,

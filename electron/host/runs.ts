@@ -1,7 +1,7 @@
 import type { LocalControl } from '#runtime/agent/localControl.ts';
 import type { RetryRequest } from '#runtime/agent/localRetry.ts';
 import type { Service } from '#shared/contract/contract.ts';
-import type { HostApi } from '#shared/contract/hostApi.ts';
+import type { HostApi, RetryResult } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { packForRun } from '../packages/packProject.ts';
 import type { Runners } from '../runner/runner.ts';
@@ -33,6 +33,20 @@ export function runCalls({ projects, runners, control }: RunCallsDeps): Service<
       advice: 'Look at its steps and scripts, then trust the project.',
     });
   };
+  const retry: Service<HostApi['runs']>['retry'] = async ({ runId, from, fromStepId, version }) => {
+    const { run } = found(runId);
+    const project = await trusted(run.projectId);
+    let latest: RetryRequest['latest'];
+    if (version === 'latest') {
+      project.edit(await packForRun(project.dir, project.tree(), run.workflowId));
+      if (project.problems().length > 0) await project.flush().catch(() => undefined);
+      const bounds = { triggerStepId: run.triggerStepId };
+      const tree = treeOfRun(project.tree(), run.workflowId, bounds, project.problems());
+      latest = { tree, vars: environmentOf(tree, run.environment).vars };
+    }
+    runners.start(run.projectId);
+    return control.retry({ runId, from, ...(fromStepId ? { fromStepId } : {}), ...(latest ? { latest } : {}) });
+  };
   return {
     start: async ({ projectId, ...wish }) => {
       const project = await trusted(projectId);
@@ -50,19 +64,18 @@ export function runCalls({ projects, runners, control }: RunCallsDeps): Service<
       control.cancel(runId);
       return { done: true };
     },
-    retry: async ({ runId, from, fromStepId, version }) => {
-      const { run } = found(runId);
-      const project = await trusted(run.projectId);
-      let latest: RetryRequest['latest'];
-      if (version === 'latest') {
-        project.edit(await packForRun(project.dir, project.tree(), run.workflowId));
-        if (project.problems().length > 0) await project.flush().catch(() => undefined);
-        const bounds = { triggerStepId: run.triggerStepId };
-        const tree = treeOfRun(project.tree(), run.workflowId, bounds, project.problems());
-        latest = { tree, vars: environmentOf(tree, run.environment).vars };
+    retry,
+    retryMany: async ({ runIds, ...wish }) => {
+      const results: RetryResult[] = [];
+      for (const runId of runIds) {
+        try {
+          results.push({ runId, retry: (await retry({ runId, ...wish })).runId });
+        } catch (thrown) {
+          const { code, message } = SluiceError.from(thrown);
+          results.push({ runId, error: { code, message } });
+        }
       }
-      runners.start(run.projectId);
-      return control.retry({ runId, from, ...(fromStepId ? { fromStepId } : {}), ...(latest ? { latest } : {}) });
+      return { results };
     },
     resume: async ({ runId, stepId, iteration, path, input }) => {
       const { run } = found(runId);

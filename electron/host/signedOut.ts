@@ -33,6 +33,7 @@ export function signedOut(cloudUrl: string): CloudServices {
       run: refuse,
       cancel: refuse,
       retry: refuse,
+      retryMany: refuse,
       resume: refuse,
       usage: refuse,
       upgrade: refuse,

@@ -39,6 +39,11 @@ export function hostedCalls(deps: HostedDeps): Service<HostApi['hosted']> {
       return { runId: id };
     },
 
+    retryMany: async ({ projectId, ...wish }) => {
+      const { results } = await (await cloudOf(deps, projectId)).cloud.runs.retryMany(wish);
+      return { results: results.map(({ retry, ...result }) => ({ ...result, ...(retry ? { retry: retry.id } : {}) })) };
+    },
+
     resume: async ({ projectId, ...answer }) => {
       await (await cloudOf(deps, projectId)).cloud.runs.resume(answer);
       return { done: true };

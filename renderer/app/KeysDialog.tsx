@@ -29,6 +29,17 @@ const KEYS: { title: string; keys: [string, string][] }[] = [
     ],
   },
   {
+    title: 'In the list of runs',
+    keys: [
+      ['J K', 'Walk, with Shift pick on the way'],
+      ['Enter', 'Open the run beside the list'],
+      ['X', 'Pick'],
+      ['Ctrl A', 'Pick all'],
+      ['R', 'Retry what is picked, or this run'],
+      ['Ctrl Enter', 'Approve, where a run asks'],
+    ],
+  },
+  {
     title: 'On the canvas',
     keys: [
       ['N', 'Add the next step'],

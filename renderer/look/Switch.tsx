@@ -8,6 +8,7 @@ type ToggleProps = {
   'aria-label'?: string;
   'aria-describedby'?: string;
   disabled?: boolean;
+  tabIndex?: number;
 };
 
 export function Switch({ checked, onChange, ...rest }: ToggleProps) {

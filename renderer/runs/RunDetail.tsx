@@ -1,14 +1,20 @@
 import { CornerUpLeft, Square, X } from 'lucide-react';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
-import { StateBadge, StateGlyph, type StateName } from '../look/Badge.tsx';
+import { SluiceError } from '#shared/error.ts';
+import { StateBadge, type StateName } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { formatDuration, formatTime, plural } from '../look/format.ts';
+import { ErrorLine } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
 import { type OpenWait, placeOf } from '../state/openWaits.ts';
-import { countItems, isOver, stateOfStep } from '../state/runView.ts';
+import type { RetryWish } from '../state/runListSlice.ts';
+import { isOver } from '../state/runView.ts';
 import { editor, now, useEditor } from '../state/store.ts';
-import { ANSWERABLE, HOLD_REASONS, WAITS } from '../state/waitWords.ts';
+import { ANSWERABLE, HOLD_REASONS } from '../state/waitWords.ts';
+import { RetryButton } from './RetryButton.tsx';
+import { RunSteps } from './RunSteps.tsx';
+import { RunLink } from './SourceMark.tsx';
 import { WaitCard } from './WaitCard.tsx';
 
 export type Where = 'local' | 'hosted';
@@ -35,23 +41,23 @@ type RunDetailProps = {
   onClose: () => void;
 };
 
-/** One run beside the list: when, where, why it waits, how it went step by step, and its error. */
+/** One run beside the list: when, where, why it waits, how it went step by step, its error, and what can be done now. */
 export function RunDetail({ run, where, focus, onClose }: RunDetailProps) {
   const view = useEditor((state) => state.runs[run.id]);
   const workflow = useEditor((state) => state.doc?.tree.workflows[run.workflowId]);
+  const nameOf = useStepName(run.workflowId);
+  const title = useRef<HTMLHeadingElement>(null);
+  const { retry, retrying, error } = useRetry(run.id, where);
   useEffect(() => {
     void now().loadRun(run.id, where);
   }, [run.id, where]);
-  const steps = Object.entries(view?.run.steps ?? {});
-  const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     if (focus) title.current?.focus();
   }, [focus]);
-  const nameOf = useStepName(run.workflowId);
   // Until its events are here, the list's own word.
   const waits: OpenWait[] = isOver(run.status) ? [] : (view?.waits.open ?? (run.wait ? [run.wait] : []));
   const toAnswer = waits.some(({ reason }) => ANSWERABLE.has(reason));
-  const state = run.status as StateName;
+  const over = isOver(run.status);
   async function cancel() {
     const projectId = now().doc?.info.id;
     if (!projectId) return;
@@ -72,29 +78,12 @@ export function RunDetail({ run, where, focus, onClose }: RunDetailProps) {
       <header className="flex flex-col gap-3 border-b border-line p-4">
         <div className="flex items-center gap-2">
           <h2 ref={title} tabIndex={-1} className="flex min-w-0 flex-1 items-center gap-2 text-lead font-heading">
-            <span className="truncate">{run.workflowName}</span> <StateBadge state={state} />
+            <span className="truncate">{run.workflowName}</span> <StateBadge state={run.status as StateName} />
           </h2>
           <Button look="ghost" size="sm" aria-label="Close the run" icon={<X className="icon-s" />} onClick={onClose} />
         </div>
-        <dl className="grid grid-cols-[84px_1fr] gap-y-1 text-small">
-          <dt className="text-ink-3">Started</dt>
-          <dd>
-            {formatTime(run.startedAt ?? run.queuedAt)}
-            {run.trigger === 'manual' ? ' by hand' : `, by ${TRIGGERS[run.trigger].toLowerCase()}`}
-          </dd>
-          <dt className="text-ink-3">Took</dt>
-          <dd>
-            {run.durationMs === undefined
-              ? 'not over yet'
-              : `${formatDuration(run.durationMs)}, ${plural(run.stepCount, 'step')}`}
-          </dd>
-          <dt className="text-ink-3">Where</dt>
-          <dd>
-            {where === 'local' ? 'On this computer' : run.environment}
-            {run.versionNumber !== undefined && `, v${run.versionNumber}`}
-          </dd>
-        </dl>
-        <div className="flex gap-2">
+        <Facts run={run} where={where} />
+        <div className="flex flex-wrap gap-2">
           <Button
             look={toAnswer ? 'plain' : 'primary'}
             icon={<CornerUpLeft className="icon-s" />}
@@ -103,18 +92,27 @@ export function RunDetail({ run, where, focus, onClose }: RunDetailProps) {
           >
             Show on the canvas
           </Button>
-          {!isOver(run.status) && (
+          {over ? (
+            <RetryButton where={where} failed={run.status !== 'succeeded'} busy={retrying} onRetry={retry} />
+          ) : (
             <Button look="danger" icon={<Square className="icon-s" />} onClick={() => void cancel()}>
               Stop
             </Button>
           )}
         </div>
+        {error && (
+          <div role="alert">
+            <ErrorLine>
+              {error.message} {error.advice}
+            </ErrorLine>
+          </div>
+        )}
       </header>
       {run.error && (
         <Note
           kind="bad"
           className="m-4 mb-0"
-          title={`${workflow?.steps[run.error.stepId ?? '']?.name ?? 'The run'}: ${run.error.message}`}
+          title={`${run.error.stepId ? nameOf(run.error.stepId) : 'The run'}: ${run.error.message}`}
         >
           {run.error.detail}
         </Note>
@@ -138,23 +136,79 @@ export function RunDetail({ run, where, focus, onClose }: RunDetailProps) {
           ))}
         </div>
       )}
-      <ul className="p-2 text-list" aria-label="Steps">
-        {steps.map(([stepId, step]) => (
-          <li key={stepId} className="flex h-7.25 items-center gap-2 rounded-control px-2">
-            <StateGlyph state={stateOfStep(step)} />
-            <span className="min-w-0 flex-1 truncate">{workflow?.steps[stepId]?.name ?? stepId}</span>
-            <span className="text-small tabular-nums text-ink-3">
-              {step.status === 'skipped'
-                ? 'Not reached'
-                : step.status === 'waiting' && step.wait
-                  ? WAITS[step.wait.reason]
-                  : `${plural(countItems(step.itemsOut), 'item')} · ${step.attempt > 1 ? `${step.attempt} attempts · ` : ''}${formatDuration(step.durationMs)}`}
-            </span>
-          </li>
-        ))}
-      </ul>
+      {view && (
+        <RunSteps
+          view={view}
+          nameOf={nameOf}
+          onRetryFrom={
+            over && !retrying ? (fromStepId) => retry({ from: 'failed', version: 'same', fromStepId }) : undefined
+          }
+        />
+      )}
     </aside>
   );
+}
+
+function Facts({ run, where }: { run: RunSummary; where: Where }) {
+  const again = useEditor((state) =>
+    (where === 'local' ? state.localRuns : state.hostedRuns).find(({ retryOf }) => retryOf === run.id),
+  );
+  const took =
+    run.durationMs === undefined
+      ? 'not over yet'
+      : `${formatDuration(run.durationMs)}, ${plural(run.stepCount, 'step')}`;
+  return (
+    <dl className="grid grid-cols-[84px_1fr] gap-y-1 text-small">
+      <dt className="text-ink-3">Started</dt>
+      <dd>
+        {formatTime(run.startedAt ?? run.queuedAt)}
+        {run.trigger === 'manual' ? ' by hand' : `, by ${TRIGGERS[run.trigger].toLowerCase()}`}
+      </dd>
+      <dt className="text-ink-3">Took</dt>
+      <dd>{took}</dd>
+      <dt className="text-ink-3">Where</dt>
+      <dd>
+        {where === 'local' ? 'On this computer' : run.environment}
+        {run.versionNumber !== undefined && `, v${run.versionNumber}`}
+      </dd>
+      {run.retryOf && (
+        <>
+          <dt className="text-ink-3">Retry of</dt>
+          <dd>
+            <RunLink runId={run.retryOf} where={where} />
+          </dd>
+        </>
+      )}
+      {again && (
+        <>
+          <dt className="text-ink-3">Retried as</dt>
+          <dd>
+            <RunLink runId={again.id} where={where} />
+          </dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+/** Does the run again and goes on to the new one; what keeps it from that is said here. */
+function useRetry(runId: string, where: Where) {
+  const [retrying, setRetrying] = useState(false);
+  const [error, setError] = useState<SluiceError>();
+  async function retry(wish: RetryWish) {
+    setRetrying(true);
+    setError(undefined);
+    try {
+      const again = await now().retryRun(runId, where, wish);
+      now().announce('The run is done again.');
+      await now().lookAt(again, where);
+    } catch (thrown) {
+      setError(SluiceError.from(thrown));
+    } finally {
+      setRetrying(false);
+    }
+  }
+  return { retry: (wish: RetryWish) => void retry(wish), retrying, error };
 }
 
 /** The name of a step of a run; one inside of another workflow is looked for there. */

@@ -1,19 +1,21 @@
 import { Radio, RefreshCw, Search } from 'lucide-react';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
-import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
-import { cx } from '../look/cx.ts';
-import { formatDuration, formatTime, plural } from '../look/format.ts';
+import { formatCount, plural } from '../look/format.ts';
 import { Input } from '../look/Input.tsx';
+import { Kbd } from '../look/Kbd.tsx';
 import { Screen } from '../look/Screen.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { TabRow } from '../look/Tabs.tsx';
-import { useNow } from '../look/useNow.ts';
+import type { RetryWish } from '../state/runListSlice.ts';
 import { isOver } from '../state/runView.ts';
 import { editor, now, useEditor } from '../state/store.ts';
-import { HOLDS, WAITS } from '../state/waitWords.ts';
+import { timeOfId } from './picking.ts';
+import { RetryButton } from './RetryButton.tsx';
+import { type Retried, RetryResults, retriedWords } from './RetryResults.tsx';
 import { RunDetail, TRIGGERS, type Where } from './RunDetail.tsx';
+import { RunTable } from './RunTable.tsx';
 
 type Filter = 'all' | 'running' | 'waiting' | 'failed' | 'succeeded';
 const groupOf = (run: RunSummary): Filter =>
@@ -31,15 +33,18 @@ const groupOf = (run: RunSummary): Filter =>
 export function RunsScreen() {
   const bound = useEditor((state) => state.doc?.info.sync.workspaceId !== undefined);
   const signedIn = useEditor((state) => state.account?.status === 'signed_in');
-  const [where, setWhere] = useState<Where>(bound && signedIn ? 'hosted' : 'local');
+  const where: Where = useEditor((state) => state.runsWhere) ?? (bound && signedIn ? 'hosted' : 'local');
   const runs = useEditor((state) => (where === 'local' ? state.localRuns : state.hostedRuns));
   const [filter, setFilter] = useState<Filter>('all');
   const [search, setSearch] = useState('');
-  const [selected, setSelected] = useState<string>();
+  const lookedAt = useEditor((state) => state.lookedAt);
   /** The run whose detail takes the focus: the one opened by key. */
-  const [enter, setEnter] = useState<string>();
+  const [focused, setFocused] = useState<string>();
+  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  const [retrying, setRetrying] = useState(false);
+  const [retried, setRetried] = useState<Retried[]>();
   const [cursor, setCursor] = useState<string>();
-  const list = useRef<HTMLTableSectionElement>(null);
+  const box = useRef<HTMLDivElement>(null);
   const projectId = useEditor((state) => state.doc?.info.id);
 
   useEffect(() => {
@@ -55,7 +60,12 @@ export function RunsScreen() {
     ask?.then(
       ({ data, nextCursor }) => {
         if (gone) return;
-        store.setState(where === 'local' ? { localRuns: data } : { hostedRuns: data });
+        store.setState(({ localRuns, hostedRuns, lookedAt }) => {
+          // The one that was led to may be older than what is listed at first.
+          const before = where === 'local' ? localRuns : hostedRuns;
+          const kept = before.filter(({ id }) => id === lookedAt && !data.some((run) => run.id === id));
+          return where === 'local' ? { localRuns: [...data, ...kept] } : { hostedRuns: [...data, ...kept] };
+        });
         setCursor(nextCursor);
       },
       (thrown: unknown) => !gone && now().fail(thrown, 'The runs could not be read'),
@@ -94,28 +104,49 @@ export function RunsScreen() {
   }, [runs, search]);
   const shown = filter === 'all' ? found : found.filter((run) => groupOf(run) === filter);
   const count = (group: Filter) => found.filter((run) => groupOf(run) === group).length;
-  const open = shown.find((run) => run.id === selected);
+  // One that was led to is shown, whatever the list is filtered by.
+  const open = runs.find((run) => run.id === lookedAt);
+  // What the filter hides is not done again unseen.
+  const pickedShown = shown.filter((run) => picked.has(run.id)).map((run) => run.id);
+  /** From the failed step where there may be one; a single run that succeeded only has a start. */
+  const wishFor = (ids: readonly string[]): RetryWish => {
+    const only = ids.length === 1 ? runs.find((run) => run.id === ids[0]) : undefined;
+    return { from: only?.status === 'succeeded' ? 'start' : 'failed', version: 'same' };
+  };
 
-  function walk(event: React.KeyboardEvent) {
-    const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
-    if (step === undefined || (event.target as HTMLElement).closest('input')) return;
-    event.preventDefault();
-    const next = shown[Math.max(0, shown.findIndex((run) => run.id === selected) + step)];
-    if (!next) return;
-    setSelected(next.id);
-    setEnter(undefined);
-    list.current?.querySelector<HTMLElement>(`[data-run="${next.id}"]`)?.focus();
+  async function retry(ids: readonly string[], wish: RetryWish) {
+    if (ids.length === 0 || retrying) return;
+    setRetrying(true);
+    const about = new Map(runs.map((run) => [run.id, run]));
+    const answers = await now().retryRuns(ids, where, wish);
+    const results = answers.map((answer): Retried => {
+      const run = about.get(answer.runId);
+      const startedAt = run?.startedAt ?? run?.queuedAt ?? timeOfId(answer.runId);
+      return { ...answer, workflowName: run?.workflowName ?? '', startedAt };
+    });
+    setRetrying(false);
+    setRetried(results);
+    setPicked(new Set());
+    now().announce(`${retriedWords(results)}.`);
+  }
+
+  function openRun(run: RunSummary | undefined, byKey = false) {
+    editor().store.setState({ lookedAt: run?.id });
+    setFocused(byKey ? run?.id : undefined);
   }
 
   function close() {
-    const row = list.current?.querySelector<HTMLElement>(`[data-run="${selected}"]`);
-    setSelected(undefined);
-    setEnter(undefined);
+    const row = box.current?.querySelector<HTMLElement>(`[data-run="${lookedAt}"]`);
+    openRun(undefined);
     row?.focus();
   }
 
+  /** Escape closes the innermost only. */
   function onKeyDown(event: React.KeyboardEvent) {
-    if (event.key === 'Escape' && open && !event.defaultPrevented) close();
+    if (event.key !== 'Escape' || event.defaultPrevented || (event.target as HTMLElement).closest('input, textarea'))
+      return;
+    if (picked.size > 0) setPicked(new Set());
+    else if (open) close();
   }
 
   return (
@@ -131,8 +162,9 @@ export function RunsScreen() {
           label="Where"
           value={where}
           onChange={(next) => {
-            setWhere(next);
-            setSelected(undefined);
+            editor().store.setState({ runsWhere: next, lookedAt: undefined });
+            setPicked(new Set());
+            setRetried(undefined);
           }}
           options={[
             { value: 'local', label: 'On this computer' },
@@ -143,19 +175,29 @@ export function RunsScreen() {
     >
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the button that closes does the same. */}
       <div className="relative flex min-h-0 flex-1 bg-panel" onKeyDown={onKeyDown}>
-        {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys of the list below. */}
-        <div className="flex min-w-0 flex-1 flex-col" onKeyDown={walk}>
+        <div ref={box} className="flex min-w-0 flex-1 flex-col">
           <div className="flex h-13 flex-none items-center gap-2 px-6">
-            <Input
-              className="w-56"
-              icon={<Search className="icon-s text-ink-3" aria-hidden />}
-              aria-label="Search runs"
-              placeholder="Run, workflow or error"
-              value={search}
-              onChange={(event) => setSearch(event.target.value)}
-            />
+            {pickedShown.length > 0 ? (
+              <>
+                <span className="mr-1 text-body font-name tabular-nums">{formatCount(pickedShown.length)} picked</span>
+                <RetryButton where={where} failed busy={retrying} onRetry={(wish) => void retry(pickedShown, wish)} />
+                <Button look="ghost" onClick={() => setPicked(new Set())}>
+                  Pick none
+                </Button>
+              </>
+            ) : (
+              <Input
+                className="w-56"
+                icon={<Search className="icon-s text-ink-3" aria-hidden />}
+                aria-label="Search runs"
+                placeholder="Run, workflow or error"
+                value={search}
+                onChange={(event) => setSearch(event.target.value)}
+              />
+            )}
             <span className="ml-auto text-small tabular-nums text-ink-3">{plural(shown.length, 'run')}</span>
           </div>
+          {retried && <RetryResults results={retried} where={where} onClose={() => setRetried(undefined)} />}
           <TabRow<Filter>
             label="State"
             value={filter}
@@ -169,34 +211,15 @@ export function RunsScreen() {
             ]}
           />
           <div className="min-h-0 flex-1 overflow-auto">
-            <table className="w-full border-separate border-spacing-0 text-list">
-              <thead>
-                <tr className="text-left text-micro font-control text-ink-3">
-                  <Head>Workflow</Head>
-                  <Head>State</Head>
-                  <Head hide>Environment</Head>
-                  <Head hide>Started by</Head>
-                  <Head right>Started</Head>
-                  <Head right>Took</Head>
-                </tr>
-              </thead>
-              <tbody ref={list}>
-                {shown.map((run, index) => (
-                  <RunRow
-                    key={run.id}
-                    run={run}
-                    on={run.id === selected}
-                    first={index === 0}
-                    onSelect={() => setSelected(run.id)}
-                    onEnter={() => {
-                      setSelected(run.id);
-                      setEnter(run.id);
-                    }}
-                    onOpen={() => void now().showRun(run, where)}
-                  />
-                ))}
-              </tbody>
-            </table>
+            <RunTable
+              runs={shown}
+              open={open?.id}
+              picked={new Set(pickedShown)}
+              onPick={setPicked}
+              onOpen={openRun}
+              onShow={(run) => void now().showRun(run, where)}
+              onRetry={(ids) => void retry(ids, wishFor(ids))}
+            />
             {shown.length === 0 && (
               <p className="p-6 text-small text-ink-3">
                 {where === 'hosted' && !bound
@@ -212,81 +235,23 @@ export function RunsScreen() {
               </Button>
             )}
           </div>
+          <footer className="flex h-9 flex-none items-center gap-4 border-t border-line px-6 text-small text-ink-3 max-md:hidden">
+            <Hint keys="J K" word="move" />
+            <Hint keys="Enter" word="open" />
+            <Hint keys="X" word="pick" />
+            <Hint keys="R" word="retry" />
+          </footer>
         </div>
-        {open && <RunDetail key={open.id} run={open} where={where} focus={enter === open.id} onClose={close} />}
+        {open && <RunDetail key={open.id} run={open} where={where} focus={focused === open.id} onClose={close} />}
       </div>
     </Screen>
   );
 }
 
-function Head({ children, right, hide }: { children: string; right?: boolean; hide?: boolean }) {
+function Hint({ keys, word }: { keys: string; word: string }) {
   return (
-    <th
-      scope="col"
-      className={cx(
-        'sticky top-0 z-1 h-7.5 border-b border-line bg-panel px-3 first:pl-6 last:pr-6',
-        right && 'text-right',
-        hide && 'max-lg:hidden',
-      )}
-    >
-      {children}
-    </th>
+    <span className="flex items-center gap-1.5">
+      <Kbd keys={keys} /> {word}
+    </span>
   );
-}
-
-type RunRowProps = {
-  run: RunSummary;
-  on: boolean;
-  first: boolean;
-  onSelect: () => void;
-  onEnter: () => void;
-  onOpen: () => void;
-};
-
-function RunRow({ run, on, first, onSelect, onEnter, onOpen }: RunRowProps) {
-  const over = isOver(run.status);
-  const time = useNow(1_000, !over && run.startedAt !== undefined);
-  const took =
-    run.durationMs ??
-    (run.startedAt
-      ? Math.max(0, (run.finishedAt ? Date.parse(run.finishedAt) : time) - Date.parse(run.startedAt))
-      : undefined);
-  const cell = 'h-9 border-b border-line px-3 whitespace-nowrap';
-  return (
-    <tr
-      data-run={run.id}
-      tabIndex={on || first ? 0 : -1}
-      aria-selected={on}
-      onClick={onSelect}
-      onDoubleClick={onOpen}
-      onKeyDown={(event) => {
-        if (event.key === 'Enter') onEnter();
-      }}
-      className={cx('focus-visible:shadow-none', on ? 'bg-selected' : 'hover:bg-hover')}
-    >
-      <td className={cx(cell, 'max-w-60 truncate pl-6 font-name', on && 'shadow-[inset_2px_0_0_var(--accent)]')}>
-        {run.workflowName}
-        {run.versionNumber !== undefined && <span className="ml-1.5 font-normal text-ink-3">v{run.versionNumber}</span>}
-      </td>
-      <td className={cx(cell, 'w-[45%] max-w-0')}>
-        <span className="flex items-center gap-2">
-          <StateBadge state={run.status} />
-          <span className="min-w-0 truncate text-small text-ink-3">{whyOf(run)}</span>
-        </span>
-      </td>
-      <td className={cx(cell, 'max-lg:hidden')}>{run.environment}</td>
-      <td className={cx(cell, 'max-lg:hidden')}>{TRIGGERS[run.trigger]}</td>
-      <td className={cx(cell, 'text-right tabular-nums')} title={run.queuedAt}>
-        {formatTime(run.startedAt ?? run.queuedAt)}
-      </td>
-      <td className={cx(cell, 'pr-6 text-right tabular-nums')}>{took === undefined ? '' : formatDuration(took)}</td>
-    </tr>
-  );
-}
-
-/** Every wait and failure says why in the same line. */
-function whyOf({ status, wait, heldBy, error }: RunSummary): string | undefined {
-  if (status === 'waiting') return wait && WAITS[wait.reason];
-  if (status === 'queued') return heldBy && HOLDS[heldBy];
-  return status === 'failed' || status === 'timed_out' ? error?.message : undefined;
 }

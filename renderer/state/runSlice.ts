@@ -2,11 +2,9 @@ import type { StateCreator } from 'zustand';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
-import type { Json } from '#shared/json.ts';
 import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import { openWorkflow } from './documentSlice.ts';
-import type { OpenWait } from './openWaits.ts';
 import { foldView, isOver, newRunView, type RunView } from './runView.ts';
 import type { EditorDeps, EditorState } from './store.ts';
 
@@ -35,8 +33,6 @@ export type RunSlice = {
   showRun(run: Pick<RunSummary, 'id' | 'workflowId'>, where: RunView['where']): Promise<void>;
   loadRun(runId: string, where: RunView['where']): Promise<RunView | undefined>;
   leaveRun(): void;
-  /** Ends a wait of a run. @throws SluiceError what the host says, as when somebody was quicker */
-  answerWait(run: Pick<RunView, 'runId' | 'where'>, wait: OpenWait, input: Json): Promise<void>;
   fetchBlob(runId: string, blob: string): Promise<void>;
 };
 
@@ -231,20 +227,6 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
         get().openWorkflowTab(workflowId);
         set((state) => ({ shownRun: { ...state.shownRun, [workflowId]: id }, readOnlyRun: id }));
         get().setBottom({ open: true, tab: 'data' });
-      },
-
-      async answerWait({ runId, where }, { stepId, iteration = 0, path }, input) {
-        const projectId = get().doc?.info.id;
-        if (!projectId) return;
-        const wish = { runId, stepId, iteration, ...(path ? { path } : {}), input };
-        try {
-          if (where === 'local') await deps.client.runs.resume(wish);
-          else await deps.client.hosted.resume({ projectId, ...wish });
-        } catch (thrown) {
-          // Somebody else was quicker, or the time was over: what is shown is old.
-          if (SluiceError.from(thrown).code === 'run.not_waiting') void get().loadRun(runId, where);
-          throw thrown;
-        }
       },
 
       leaveRun: () => set({ readOnlyRun: undefined }),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { emptyRun, type RunState, type StepRunState, type StepState } from '#shared/run/foldRun.ts';
 import type { Step } from '#shared/workflow/tree.ts';
 import { NO_WAITS } from './openWaits.ts';
-import { inputOf, isStale, itemsOf, missingBlobs, type RunView, stepsDone } from './runView.ts';
+import { inputOf, isStale, itemsOf, missingBlobs, type RunView, sourceOfStep, stepsDone } from './runView.ts';
 
 const runId = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
 const items = (...values: number[]) => values.map((n) => ({ json: { n } }));
@@ -67,4 +67,13 @@ test('steps that still move or were not reached are not counted as done', () => 
     d: stepState({ status: 'skipped' }),
   });
   expect(stepsDone(view.run)).toBe(2);
+});
+
+test('what was taken over from an earlier run or from a pin says so, also where only part of it was', () => {
+  const of = (...sources: (string | undefined)[]) =>
+    sourceOfStep({ runs: sources.map((source) => ({ ...(stepState({}).runs[0] as StepRunState), source })) });
+  expect(of(undefined)).toBeUndefined();
+  expect(of(runId)).toEqual({ kind: 'earlier', runId, partly: false });
+  expect(of(runId, undefined)).toEqual({ kind: 'earlier', runId, partly: true });
+  expect(of('pin')).toEqual({ kind: 'pin', partly: false });
 });

@@ -44,6 +44,18 @@ export function countItems(byPort: Record<string, number>): number {
   return Object.values(byPort).reduce((sum, count) => sum + count, 0);
 }
 
+/** Where what a step gave comes from, when its own run did not make it. `partly`: other runs of the step did. */
+export type StepSource = { kind: 'pin'; partly: boolean } | { kind: 'earlier'; runId: string; partly: boolean };
+
+export function sourceOfStep(step: Pick<StepState, 'runs'> | undefined): StepSource | undefined {
+  const runs = step?.runs ?? [];
+  const taken = runs.filter(({ source }) => source !== undefined);
+  const source = taken.at(-1)?.source;
+  if (source === undefined) return undefined;
+  const partly = taken.length < runs.length;
+  return source === 'pin' ? { kind: 'pin', partly } : { kind: 'earlier', runId: source, partly };
+}
+
 /** Steps that have ended, for "8 of 14 steps". */
 export function stepsDone(run: RunState): number {
   const moving = new Set(['pending', 'running', 'retrying', 'waiting', 'skipped']);

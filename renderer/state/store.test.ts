@@ -19,6 +19,21 @@ const step = (name: string) => ({
   mode: 'each' as const,
 });
 
+const LOST = '0199f2c4-7a02-7c11-8b7e-2d9f4c5e6aff';
+const summary = (id: string) => ({
+  id,
+  projectId,
+  workflowId,
+  workflowName: 'W',
+  environment: 'local',
+  trigger: 'manual' as const,
+  triggerStepId: 'a_0000',
+  status: 'succeeded' as const,
+  attempt: 1,
+  queuedAt: '2026-11-20T07:00:00Z',
+  stepCount: 1,
+});
+
 /** A host that keeps one project, with the same edits and operations as the real one. */
 function smallHost() {
   let tree: Tree = {
@@ -43,6 +58,7 @@ function smallHost() {
   let revision = 1;
   const listeners = new Set<(event: HostEvent) => void>();
   const calls: string[] = [];
+  const answers: unknown[] = [];
   const change = (next: Tree) => {
     const { ops } = diffTrees(tree, next);
     tree = next;
@@ -62,6 +78,7 @@ function smallHost() {
   };
   return {
     calls,
+    answers,
     tree: () => tree,
     elsewhere: (edit: Edit) => change(applyEdit(tree, edit)),
     tell: (event: HostEvent) => {
@@ -76,6 +93,16 @@ function smallHost() {
         if (name === 'documents.patch') return change(applyOps(tree, asked.ops ?? []));
         if (name === 'runs.list') return { data: [] };
         if (name === 'runs.start') return { runId };
+        const wish = input as { runId: string; runIds?: string[]; input?: unknown };
+        if (name === 'runs.resume') {
+          if (wish.input === 'late') throw new SluiceError('run.not_waiting', 'Somebody answered.');
+          answers.push(input);
+        }
+        if (name === 'runs.retryMany') {
+          if (wish.runIds?.includes(LOST)) throw new SluiceError('run.lost', 'Nothing was kept.');
+          return { results: wish.runIds?.map((id) => ({ runId: id, retry: id })) };
+        }
+        if (name === 'runs.get') return { run: summary(wish.runId), events: [], logs: [] };
         return { done: true };
       },
       subscribe: (listener: (event: HostEvent) => void) => {
@@ -194,4 +221,36 @@ test('the events of a run reach the step they are about, and only that one', asy
   expect(state().runs[runId]?.run.steps.b_0000?.status).toBe('running');
   expect(state().runs[runId]?.run.steps.a_0000).toBe(trigger);
   expect(state().runs[runId]?.run.edges).toEqual({ 'a_0000.main->b_0000.main': 1 });
+});
+
+test('a wait is ended with what somebody says, and looked at again where somebody was quicker', async () => {
+  const { host, state } = await opened();
+  const wait = { stepId: 'a_0000', path: ['call:0'], reason: 'approval' as const };
+  await state().answerWait({ runId, where: 'local' }, wait, { approved: true });
+  expect(host.answers).toEqual([
+    { runId, stepId: 'a_0000', iteration: 0, path: ['call:0'], input: { approved: true } },
+  ]);
+  await expect(state().answerWait({ runId, where: 'local' }, wait, 'late')).rejects.toThrow('Somebody answered.');
+  expect(host.calls.at(-1)).toBe('runs.get');
+});
+
+test('many runs are done again a hundred at a time, and a call that fails says so of each of its runs', async () => {
+  const { host, state } = await opened();
+  const ids = Array.from({ length: 101 }, (_, i) => `${runId.slice(0, -3)}${String(i).padStart(3, '0')}`);
+  const results = await state().retryRuns(ids, 'local', { from: 'failed', version: 'same' });
+  expect(results.map((one) => one.runId)).toEqual(ids);
+  expect(host.calls.filter((name) => name === 'runs.retryMany')).toHaveLength(2);
+  expect(await state().retryRuns([LOST], 'local', { from: 'failed', version: 'same' })).toMatchObject([
+    { runId: LOST, error: { code: 'run.lost', message: 'Nothing was kept.' } },
+  ]);
+});
+
+test('a run that is led to stands in the list where its time is, once', async () => {
+  const { store, state } = await opened();
+  const older = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a02';
+  store.setState({ localRuns: [summary('0199f2c4-8a02-7c11-8b7e-2d9f4c5e6a02')] });
+  await state().lookAt(older, 'local');
+  await state().lookAt(older, 'local');
+  expect(state().localRuns.map(({ id }) => id)).toEqual(['0199f2c4-8a02-7c11-8b7e-2d9f4c5e6a02', older]);
+  expect(state()).toMatchObject({ area: 'runs', runsWhere: 'local', lookedAt: older });
 });

@@ -6,11 +6,12 @@ import type { Link } from '../host/connect.ts';
 import { type AccountSlice, createAccountSlice } from './accountSlice.ts';
 import { createDocumentSlice, type DocumentSlice } from './documentSlice.ts';
 import { createProjectsSlice, type ProjectsSlice } from './projectsSlice.ts';
+import { createRunListSlice, type RunListSlice } from './runListSlice.ts';
 import { createRunSlice, type RunSlice } from './runSlice.ts';
 import { createViewSlice, type ViewSlice } from './viewSlice.ts';
 
 export type HostFacts = z.output<HostApi['host']['describe']['output']>;
-export type EditorState = ProjectsSlice & DocumentSlice & RunSlice & ViewSlice & AccountSlice;
+export type EditorState = ProjectsSlice & DocumentSlice & RunSlice & RunListSlice & ViewSlice & AccountSlice;
 
 export type EditorDeps = {
   client: Client<HostApi>;
@@ -30,6 +31,7 @@ export function createEditor(link: Link, clock: Omit<EditorDeps, 'client'>): Edi
     ...createProjectsSlice(deps)(...args),
     ...createDocumentSlice(deps)(...args),
     ...createRunSlice(deps)(...args),
+    ...createRunListSlice(deps)(...args),
     ...createViewSlice(deps)(...args),
     ...createAccountSlice(deps)(...args),
   }));

@@ -117,6 +117,24 @@ export type Preferences = z.infer<typeof Preferences>;
 const ofProject = { projectId: Uuid };
 const ofWorkflow = { projectId: Uuid, workflowId: Uuid };
 
+/** Runs done again, as `cloudApi.runs.retryMany`. */
+const ofRetries = {
+  runIds: z.array(Uuid).min(1).max(100),
+  from: z.enum(['failed', 'start']).default('failed'),
+  version: z.enum(['same', 'latest']).default('same'),
+};
+/** For each run the one that does it again, or why there is none. */
+const Retries = z.strictObject({
+  results: z.array(
+    z.strictObject({
+      runId: Uuid,
+      retry: Uuid.optional(),
+      error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+    }),
+  ),
+});
+export type RetryResult = z.infer<typeof Retries>['results'][number];
+
 /** Everything the editor may ask of the host. Over Electron's IPC or a local WebSocket; the same either way. */
 export const hostApi = {
   host: {
@@ -220,6 +238,7 @@ export const hostApi = {
       }),
       output: z.strictObject({ runId: Uuid }),
     },
+    retryMany: { input: z.strictObject(ofRetries), output: Retries },
     /** Ends a wait, as `cloudApi.runs.resume`. */
     resume: {
       input: z.strictObject({
@@ -290,6 +309,7 @@ export const hostApi = {
       }),
       output: z.strictObject({ runId: Uuid }),
     },
+    retryMany: { input: z.strictObject({ ...ofProject, ...ofRetries }), output: Retries },
     resume: {
       input: z.strictObject({
         ...ofProject,
