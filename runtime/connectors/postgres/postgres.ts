@@ -10,9 +10,11 @@ import {
   paramsOf,
   RowField,
   RowsField,
+  rowsOf,
   Sql,
   TableName,
   updateStatement,
+  WhenNone,
   WhereField,
 } from '../sqlite/statements.ts';
 import { defineStepType } from '../stepType.ts';
@@ -76,13 +78,14 @@ export const query = defineStepType({
       .max(10_000)
       .default(1_000)
       .meta({ title: 'Rows, at most', help: 'More is an error; ask for a page at a time with LIMIT.', order: 4 }),
+    whenNone: WhenNone,
     timeoutMs: Timeout,
   }),
   output: PassedOn,
-  async run({ config: { sql, params, limit, timeoutMs }, sql: database }) {
+  async run({ config: { sql, params, limit, timeoutMs, whenNone }, sql: database }) {
     const statements = [{ sql, params: paramsOf(params) }];
     const [result] = await database.run({ access: 'read', statements, maxRows: limit, timeoutMs });
-    return result?.rows ?? [];
+    return rowsOf(result, whenNone);
   },
 });
 

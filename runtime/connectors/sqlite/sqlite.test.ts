@@ -26,6 +26,15 @@ afterEach(() => {
 const all = async () =>
   jsonOf((await world.run(query, { sql: 'SELECT id, name FROM t ORDER BY id' }, itemsOf({}))).main);
 
+test('a query that finds nothing gives nothing, or an item without fields for the steps behind', async () => {
+  const sql = 'SELECT id FROM t WHERE id = ?';
+  const ask = async (config: JsonObject) => (await world.run(query, { sql, ...config }, itemsOf({ n: 1 }))).main;
+  expect(await ask({ params: [1] })).toEqual([]);
+  expect(jsonOf(await ask({ params: [1], whenNone: 'empty_item' }))).toEqual([{}]);
+  await world.run(insert, { table: 't', row: { id: 1 } }, itemsOf({}));
+  expect(jsonOf(await ask({ params: [1], whenNone: 'empty_item' }))).toEqual([{ id: 1 }]);
+});
+
 test('rows are put in, changed, found and deleted', async () => {
   const { run } = world;
   expect(

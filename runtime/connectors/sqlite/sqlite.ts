@@ -10,10 +10,12 @@ import {
   paramsOf,
   RowField,
   RowsField,
+  rowsOf,
   SQLITE,
   Sql,
   TableName,
   updateStatement,
+  WhenNone,
   WhereField,
 } from './statements.ts';
 
@@ -59,12 +61,13 @@ export const query = defineStepType({
       .max(10_000)
       .default(1_000)
       .meta({ title: 'Rows, at most', help: 'More is an error; ask for a page at a time with LIMIT.', order: 4 }),
+    whenNone: WhenNone,
   }),
   output: PassedOn,
-  async run({ config: { file, sql, params, limit }, sql: database }) {
+  async run({ config: { file, sql, params, limit, whenNone }, sql: database }) {
     const statements = [{ sql, params: paramsOf(params) }];
     const [result] = await database.run({ file, access: 'read', statements, maxRows: limit });
-    return result?.rows ?? [];
+    return rowsOf(result, whenNone);
   },
 });
 

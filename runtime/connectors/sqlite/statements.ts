@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
-import type { SqlStatement } from '../../engine/ports/sql.ts';
+import type { SqlResult, SqlStatement } from '../../engine/ports/sql.ts';
 import { AnyJson, kindOf } from '../fields.ts';
 
 /** How a database writes the places of parameters, and how many it takes. */
@@ -53,6 +53,23 @@ export const AllField = z.boolean().default(false).meta({
   expression: false,
   order: 9,
 });
+
+/** Of a query: where there is no row nothing goes on, unless a step behind is to hear of that. */
+export const WhenNone = z
+  .enum(['nothing', 'empty_item'])
+  .default('nothing')
+  .meta({
+    title: 'If there is no row',
+    labels: { nothing: 'Nothing goes on', empty_item: 'Go on with an item without fields' },
+    expression: false,
+    order: 5,
+  });
+
+/** The items that a query gives. */
+export function rowsOf(result: SqlResult | undefined, whenNone: z.infer<typeof WhenNone>): JsonObject[] {
+  const rows = result?.rows ?? [];
+  return rows.length === 0 && whenNone === 'empty_item' ? [{}] : rows;
+}
 
 export const Sql = z.string().min(1).max(100_000);
 
