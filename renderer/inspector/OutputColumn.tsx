@@ -5,7 +5,13 @@ import { formatBytes, formatTime, plural } from '../look/format.ts';
 import { Segmented } from '../look/Segmented.tsx';
 import { ErrorView } from '../runs/DataPanel.tsx';
 import { type DataLook, DataLooks, ItemsView } from '../runs/ItemsView.tsx';
-import { stepRunOf, useOutput } from '../state/stepData.ts';
+import { SourceMark } from '../runs/SourceMark.tsx';
+import { WaitCard } from '../runs/WaitCard.tsx';
+import { stepById } from '../state/documentSlice.ts';
+import { placeOf } from '../state/openWaits.ts';
+import { shownRunOf } from '../state/runSlice.ts';
+import { sourceOfStep } from '../state/runView.ts';
+import { openWaitOf, stepRunOf, useOutput } from '../state/stepData.ts';
 import { isPinned } from '../state/stepFacts.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ItemSwitch } from './ItemSwitch.tsx';
@@ -14,6 +20,10 @@ import { ItemSwitch } from './ItemSwitch.tsx';
 export function OutputColumn({ stepId, stale }: { stepId: string; stale: boolean }) {
   const stepRun = useEditor(stepRunOf(stepId));
   const pinned = useEditor(isPinned(stepId));
+  const view = useEditor(shownRunOf);
+  const wait = useEditor(openWaitOf(stepId));
+  const name = useEditor((state) => stepById(stepId)(state)?.name);
+  const source = sourceOfStep(stepRun && { runs: [stepRun] });
   const index = useEditor((state) => state.itemIndex);
   const [look, setLook] = useState<DataLook>('json');
   const [port, setPort] = useState<string>();
@@ -30,10 +40,11 @@ export function OutputColumn({ stepId, stale }: { stepId: string; stale: boolean
           <DataLooks look={look} onLook={setLook} />
         </span>
       </div>
-      {(stale || pinned || ports.length > 1 || items.length > 1) && (
+      {(stale || pinned || source || ports.length > 1 || items.length > 1) && (
         <div className="flex flex-none flex-wrap items-center gap-2 px-3 pt-2">
           {stale && <StateBadge state="stale" word="From before your last edit" />}
-          {pinned && <StateBadge state="pinned" word="Pinned" />}
+          {(pinned || source?.kind === 'pin') && <StateBadge state="pinned" word="Pinned" />}
+          {source?.kind === 'earlier' && view && <SourceMark source={source} where={view.where} />}
           {ports.length > 1 && (
             <Segmented
               label="Port"
@@ -49,9 +60,15 @@ export function OutputColumn({ stepId, stale }: { stepId: string; stale: boolean
           )}
         </div>
       )}
-      {stepRun?.error && <ErrorView error={stepRun.error} />}
+      {wait && view && (
+        <div className="min-h-0 flex-1 overflow-auto p-3">
+          <WaitCard key={placeOf(wait)} run={view} wait={wait} stepName={name ?? stepId} />
+        </div>
+      )}
+      {stepRun?.error && !wait && <ErrorView error={stepRun.error} />}
       {!stepRun && <p className="flex items-center gap-2 p-4 text-small text-ink-3">It has not run yet.</p>}
       {stepRun &&
+        !wait &&
         !stepRun.error &&
         (waiting ? (
           <p className="p-4 text-small text-ink-3">Reading the items…</p>

@@ -13,13 +13,14 @@ import { Segmented } from '../look/Segmented.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { placeOf } from '../state/openWaits.ts';
 import { shownRunOf } from '../state/runSlice.ts';
-import { countItems, stateOfStep } from '../state/runView.ts';
-import { stepRunOf, useOutput, useStepInput } from '../state/stepData.ts';
+import { countItems, sourceOfStep, stateOfStep } from '../state/runView.ts';
+import { openWaitOf, stepRunOf, useOutput, useStepInput } from '../state/stepData.ts';
 import { isPinned } from '../state/stepFacts.ts';
 import { readingOrder } from '../state/steps.ts';
 import { now, useEditor } from '../state/store.ts';
 import { type DataLook, DataLooks, ItemsView } from './ItemsView.tsx';
 import { JsonView } from './JsonView.tsx';
+import { SourceGlyph, SourceMark } from './SourceMark.tsx';
 import { WaitCard } from './WaitCard.tsx';
 
 /** The run's data: its steps at the left, one step's items in the middle, one item at the right. */
@@ -56,6 +57,7 @@ export function DataPanel() {
               >
                 <StateGlyph state={stateOfStep(step)} />
                 <span className="min-w-0 flex-1 truncate text-left">{workflow.steps[stepId]?.name}</span>
+                <SourceGlyph source={sourceOfStep(step)} />
                 <span className="text-micro tabular-nums text-ink-3">
                   {step.iterations > 1
                     ? `${formatCount(step.iterations)} × ${formatCount(Math.round(items / step.iterations))}`
@@ -92,14 +94,13 @@ function StepData({ stepId }: { stepId: string }) {
   const output = useOutput(stepId, shownPort ? stepRun?.outputs?.[shownPort] : undefined);
   const error = stepRun?.error;
   const view = useEditor(shownRunOf);
-  const wait = view?.waits.open.find(
-    (one) => one.stepId === stepId && !one.path?.length && one.iteration === stepRun?.iteration,
-  );
+  const wait = useEditor(openWaitOf(stepId));
   const shownSide: Side = side ?? (error && !wait && !stepRun?.outputs ? 'error' : 'output');
+  const source = sourceOfStep(stepRun && { runs: [stepRun] });
   const asks = wait !== undefined && shownSide === 'output';
   const { items, waiting } = shownSide === 'input' ? input : output;
   const item = items[Math.min(index, items.length - 1)];
-  const source = useEditor((state) => (input.from ? openWorkflow(state)?.steps[input.from]?.name : undefined));
+  const sender = useEditor((state) => (input.from ? openWorkflow(state)?.steps[input.from]?.name : undefined));
 
   if (!stepRun) return <p className="p-4 text-small text-ink-3">{name} did not run.</p>;
   return (
@@ -188,9 +189,10 @@ function StepData({ stepId }: { stepId: string }) {
           className="flex h-7 flex-none items-center gap-2 border-t [&[hidden]]:hidden border-line px-3 text-small text-ink-3"
         >
           <span className="tabular-nums">{plural(items.length, 'item')}</span>
-          {stepRun.durationMs !== undefined && <span>{formatDuration(stepRun.durationMs)}</span>}
+          {source && view && shownSide === 'output' && <SourceMark source={source} where={view.where} />}
+          {!source && stepRun.durationMs !== undefined && <span>{formatDuration(stepRun.durationMs)}</span>}
           {stepRun.attempt > 1 && <span>{plural(stepRun.attempt, 'attempt')}</span>}
-          {item && lineage(item, source) && <span className="ml-auto truncate">{lineage(item, source)}</span>}
+          {item && lineage(item, sender) && <span className="ml-auto truncate">{lineage(item, sender)}</span>}
         </footer>
       </div>
       {item && shownSide !== 'error' && look === 'table' && <ItemPane item={item} index={index} />}

@@ -49,7 +49,8 @@ export type StepSource = { kind: 'pin'; partly: boolean } | { kind: 'earlier'; r
 
 export function sourceOfStep(step: Pick<StepState, 'runs'> | undefined): StepSource | undefined {
   const runs = step?.runs ?? [];
-  const taken = runs.filter(({ source }) => source !== undefined);
+  // An attempt that failed there and was made again here is not what it gave.
+  const taken = runs.filter(({ source, status }) => source !== undefined && status === 'succeeded');
   const source = taken.at(-1)?.source;
   if (source === undefined) return undefined;
   const partly = taken.length < runs.length;

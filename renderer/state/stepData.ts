@@ -3,6 +3,7 @@ import type { Payload } from '#shared/run/events.ts';
 import type { StepRunState } from '#shared/run/foldRun.ts';
 import { type Item, parseEdge, type Workflow } from '#shared/workflow/tree.ts';
 import { openWorkflow } from './documentSlice.ts';
+import type { OpenWait } from './openWaits.ts';
 import { shownRunOf } from './runSlice.ts';
 import { type InputPart, inputOf, itemsOf, missingBlobs, type RunView } from './runView.ts';
 import { type EditorState, now, useEditor } from './store.ts';
@@ -14,6 +15,16 @@ export const stepRunOf =
     if (!stepId) return undefined;
     const runs = shownRunOf(state)?.run.steps[stepId]?.runs ?? [];
     return runs.find((run) => run.iteration === state.iteration[stepId]) ?? runs.at(-1);
+  };
+
+/** What the step run that the data views show waits for. */
+export const openWaitOf =
+  (stepId: string) =>
+  (state: EditorState): OpenWait | undefined => {
+    const iteration = stepRunOf(stepId)(state)?.iteration;
+    return shownRunOf(state)?.waits.open.find(
+      (one) => one.stepId === stepId && !one.path?.length && one.iteration === iteration,
+    );
   };
 
 export type StepInput = { items: Item[]; from: string | undefined; waiting: boolean };

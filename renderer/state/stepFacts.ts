@@ -6,7 +6,7 @@ import type { StateName } from '../look/Badge.tsx';
 import { formatDuration, plural } from '../look/format.ts';
 import { openWorkflow } from './documentSlice.ts';
 import { shownRunOf } from './runSlice.ts';
-import { countItems, isStale, stateOfStep } from './runView.ts';
+import { countItems, isStale, sourceOfStep, stateOfStep } from './runView.ts';
 import type { EditorState } from './store.ts';
 import { WAITS } from './waitWords.ts';
 
@@ -53,7 +53,10 @@ export const cardState =
     const view = shownRunOf(state);
     const ran = stateOfStep(view?.run.steps[stepId]);
     if (ran === 'running' || ran === 'retrying' || ran === 'waiting') return ran;
-    if (isPinned(stepId)(state)) return 'pinned';
+    // Of a past run it matters what was pinned then.
+    const pinned =
+      state.readOnlyRun === undefined ? isPinned(stepId)(state) : sourceOfStep(view?.run.steps[stepId])?.kind === 'pin';
+    if (pinned) return 'pinned';
     if (
       ran !== 'idle' &&
       state.readOnlyRun === undefined &&
@@ -89,6 +92,8 @@ export function metaLine(
   if (state === 'succeeded' && ran) {
     const count = plural(countItems(ran.itemsOut), 'item');
     const text = ran.iterations > 1 ? `${plural(ran.iterations, 'run')}, ${count}` : count;
+    const source = sourceOfStep(ran);
+    if (source?.kind === 'earlier') return [text, source.partly ? 'partly earlier run' : 'from an earlier run'];
     return ran.durationMs > 0 ? [text, formatDuration(ran.durationMs)] : [text];
   }
   return [stateWords(step, ran, state, lacks)];

@@ -254,6 +254,19 @@ describe('where the data of a step came from', () => {
     expect(['a', 'b', 'c'].map((id) => state.steps[id]?.runs[0]?.source)).toEqual([workflowId, 'pin', undefined]);
   });
 
+  it('counts the time of a step from its own attempt on, not from one that an earlier run made', () => {
+    const state = fold(
+      journal(
+        started,
+        { ...attempted('a', [from('hook')]), source: workflowId },
+        attempted('a', [from('hook')], 0, 2),
+        succeeded('a', { main: items(1) }, 0, 2),
+      ),
+    );
+    expect(state.steps.a?.runs[0]).toMatchObject({ attempt: 2, durationMs: 1_000, status: 'succeeded' });
+    expect(state.steps.a?.runs[0]?.source).toBeUndefined();
+  });
+
   it('a step run whose group ended is over, and says why', () => {
     const state = fold(
       journal(started, attempted('a', [from('hook')]), {

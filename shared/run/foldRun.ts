@@ -33,7 +33,7 @@ export type StepRunState = {
   retryAt?: string;
   wait?: { reason: WaitReason; until?: string };
   skipReason?: EventOf<'step.skipped'>['reason'];
-  /** What it gave comes from a person's pin, or was taken over from an earlier run. Absent: it ran in this one. */
+  /** What it did last comes from a person's pin, or was taken over from an earlier run. Absent: it ran in this one. */
   source?: 'pin' | string;
 };
 
@@ -248,8 +248,11 @@ function attempted(state: RunState, event: EventOf<'step.attempted'>): RunState 
   const { iteration, attempt, at, from } = event;
   const known = state.steps[keyOf(event)]?.runs.find((run) => run.iteration === iteration);
   const next = withStepRun(state, event, (run) => {
-    const { retryAt, error, wait, ...rest } = run;
-    return { ...rest, status: 'running', attempt, from, startedAt: run.startedAt ?? at };
+    const { retryAt, error, wait, source: taken, ...rest } = run;
+    // What an earlier run tried took its time there.
+    const startedAt = taken !== undefined && event.source === undefined ? at : (run.startedAt ?? at);
+    const source = event.source === undefined ? {} : { source: event.source };
+    return { ...rest, ...source, status: 'running', attempt, from, startedAt };
   });
   if (known && known.from.length > 0) return next;
   // The first attempt of a step run is the moment its items arrive.
