@@ -39,6 +39,7 @@ const CODES = {
   'expression.failed': { status: 422, retry: 'no' },
   'expression.limit_exceeded': { status: 422, retry: 'no' },
   'expression.syntax': { status: 422, retry: 'no' },
+  'file.changed': { status: 409, retry: 'no' },
   'file.exists': { status: 409, retry: 'no' },
   'file.not_found': { status: 404, retry: 'no' },
   'hook.body_invalid': { status: 400, retry: 'no' },

@@ -33,6 +33,7 @@ const MEANS: Record<ErrorCode, string> = {
   'expression.failed': 'An expression could not be evaluated; the message names the place in it and what there is.',
   'expression.limit_exceeded': 'An expression took more steps, depth or text than it may.',
   'expression.syntax': 'An expression cannot be read; the message names the place in it.',
+  'file.changed': 'A file was written to while it was read in batches.',
   'file.exists': 'There is such a file already.',
   'file.not_found': 'There is no such file.',
   'hook.body_invalid': 'The body of the request is not what its content type says.',

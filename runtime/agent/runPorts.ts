@@ -95,6 +95,7 @@ export function createRunPorts(deps: {
     return {
       files: {
         load: async (...asked) => open().load(...asked),
+        part: async (...asked) => open().part(...asked),
         save: async (...asked) => open().save(...asked),
         list: async (...asked) => open().list(...asked),
         remove: async (...asked) => open().remove(...asked),

@@ -4,6 +4,7 @@ import type { JsonObject } from '#shared/json.ts';
 import type { StepCatalog, StepTypeInfo } from '#shared/workflow/catalog.ts';
 import { javascript, python, typescript } from './code/code.ts';
 import * as csv from './csv/csv.ts';
+import { rows } from './csv/rows.ts';
 import { compress } from './data/compress.ts';
 import { crypto } from './data/crypto.ts';
 import { crypto as keys } from './data/cryptoConnector.ts';
@@ -14,6 +15,7 @@ import { template } from './data/template.ts';
 import { validate } from './data/validate.ts';
 import { xml } from './data/xml.ts';
 import * as file from './files/files.ts';
+import { lines } from './files/lines.ts';
 import { approval, waitForReply } from './flow/approval.ts';
 import { filter, ifStep, stop, switchStep } from './flow/branch.ts';
 import { respond, runWorkflow, wait } from './flow/control.ts';
@@ -54,8 +56,8 @@ export const stepTypes: StepType[] = [
   ...[set, sort, limit, splitOut, aggregate, generate],
   ...[rename, removeDuplicates, compare, summarize],
   ...[dateTime, crypto, compress, html, markdown, xml, validate, template],
-  ...[file.read, file.write, file.list, file.remove],
-  ...[csv.read, csv.write, sheet.read, sheet.write],
+  ...[file.read, file.write, file.list, file.remove, lines],
+  ...[csv.read, rows, csv.write, sheet.read, sheet.write],
   ...[javascript, typescript, python],
   ...[request, mail.send],
   ...[kv.get, kv.set],

@@ -189,6 +189,10 @@ function memoryFiles(): StepFiles {
       if (file) return file;
       throw new SluiceError('file.not_found', `There is no file ${path}.`);
     },
+    async part(path, offset, length) {
+      const bytes = await read(await this.load(path));
+      return { bytes: bytes.subarray(offset, offset + length), size: bytes.length, changedMs: 0 };
+    },
     async save(path, file, how) {
       const before = how === 'append' ? stored.get(path) : undefined;
       const bytes = before ? Buffer.concat([await read(before), await read(file)]) : await read(file);

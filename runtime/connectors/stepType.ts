@@ -121,6 +121,11 @@ export type StepFiles = {
   keep(bytes: Uint8Array, about: { mime: string; name?: string }): Promise<FileRef>;
   /** A file of the project's storage as a file of an item: an `idempotent` effect. @throws SluiceError file.not_found */
   load(path: string): Promise<FileRef>;
+  /**
+   * A piece of a file of the project's storage, whatever the file's size. For `nextBatch` alone, whose batches are recorded:
+   * the piece itself is not. @throws SluiceError file.not_found
+   */
+  part(path: string, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; changedMs: number }>;
   /** Puts a file into the project's storage: a `keyed` effect. `append` adds to what is there. */
   save(path: string, file: FileRef, how: 'replace' | 'append' | 'create'): Promise<{ path: string; bytes: number }>;
   list(folder: string): Promise<{ path: string; bytes: number; changedAt: string }[]>;

@@ -51,6 +51,27 @@ test('mail is answered and not sent; it accepts all recipients unless the case s
   ).toEqual([]);
 });
 
+test('a file that is read in batches is said once', async () => {
+  const tree = sketchTree({
+    steps: {
+      start: { uses: 'trigger.manual' },
+      it: { uses: 'csv.rows', config: { path: 'a.csv', batch: 1 } },
+      row: { uses: 'items.set', config: { fields: { seen: true } } },
+    },
+    edges: ['start -> it', 'it.loop -> row', 'row -> it.next'],
+  });
+  const saved: Case = {
+    name: 'A case',
+    workflow: WORKFLOW_ID,
+    items: [{ json: {} }],
+    effects: { it: [{ text: 'n\n1\n2\n3\n' }] },
+    expect: { status: 'succeeded', steps: { it: ['1', '2', '3'].map((n) => ({ json: { n, seen: true } })) } },
+  };
+  expect((await runCase(tree, 'a', saved, { sandbox, vars: {} })).differences).toEqual([]);
+  const none = await runCase(tree, 'a', { ...saved, effects: {} }, { sandbox, vars: {} });
+  expect(none.differences[0]).toMatchObject({ where: 'status', actual: 'failed' });
+});
+
 test('a file comes from the case, or from an earlier step', async () => {
   const read = { uses: 'file.read', config: { path: 'a.json', as: 'json' } };
   expect(await outcome(read, [{ json: { n: 1 } }], [{ id: 7, data: { n: 1 } }])).toEqual([]);

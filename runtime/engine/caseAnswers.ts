@@ -14,7 +14,7 @@ import { resultsOf } from './sqlCalls.ts';
  * - http: `{ status, headers, body }`
  * - sql: `{ rows, changed }`, or `{ results: [...] }` with one for each statement
  * - mail: `{}`, or `{ messageId, accepted, rejected }`
- * - a file that is read: what an earlier step wrote, else `{ text }`, `{ json }` or `{ base64 }`; a folder: `{ files: [...] }`
+ * - a file that is read, as a whole or in batches: what an earlier step wrote, else `{ text }`, `{ json }` or `{ base64 }`; a folder: `{ files: [...] }`
  */
 export function createCaseAnswers(
   saved: Case,
@@ -85,7 +85,16 @@ type Answers = {
 
 function storageOf({ find, next, now }: Answers): FilesPort {
   const stored = new Map<string, Uint8Array>();
+  /** What the case says of a file that is read in pieces: said once. */
+  const inPieces = new Map<string, Uint8Array>();
   return {
+    async part(path, { offset, length, stepId }) {
+      const name = filePath(path);
+      const key = `${stepId}/${name}`;
+      const whole = stored.get(name) ?? inPieces.get(key) ?? bytesOf(next(stepId, `the file ${path}`));
+      if (!stored.has(name)) inPieces.set(key, whole);
+      return { bytes: whole.subarray(offset, offset + length), size: whole.length, changedMs: 0 };
+    },
     async load(path, { stepId } = { stepId: '' }) {
       const found = stored.get(filePath(path));
       return found ?? bytesOf(next(stepId, `the file ${path}`));

@@ -31,6 +31,11 @@ export function filesOf(site: CallSite): StepFiles {
       perform('idempotent', { op: 'load', path }, async () =>
         keep(await files.load(path, { stepId }), { mime: mimeOf(path), name: path.slice(path.lastIndexOf('/') + 1) }),
       ),
+    async part(path, offset, length) {
+      // What no batch records would be another thing when the run is repeated.
+      if (!site.job.run.loop?.source) throw new TypeError(`Step ${stepId} is no source: it reads files as a whole.`);
+      return files.part(path, { offset, length, stepId });
+    },
     save: (path, file, how) =>
       perform('keyed', { op: 'save', path, blob: file.blob, bytes: file.bytes, how }, async (effectKey) =>
         files.save(path, await read(file), { how, effectKey }),

@@ -47,7 +47,7 @@ export function createHistory(events: readonly RunEvent[], blobs: Blobs) {
 }
 
 /** A batch as a source's record keeps it. */
-async function readBack(result: Json | undefined, blobs: Blobs): Promise<Batch | undefined> {
+export async function readBack(result: Json | undefined, blobs: Blobs): Promise<Batch | undefined> {
   if (!isJsonObject(result)) return undefined;
   const { cursor, ...payload } = result;
   const { success, data } = Payload.safeParse(payload);

@@ -10,9 +10,11 @@ import { canonicalText } from './canonicalText.ts';
 import { NeedsAttention } from './effects.ts';
 import { failRun, limitTo, type StepResult } from './executeStep.ts';
 import { signalOf } from './groupSignal.ts';
+import { readBack } from './history.ts';
 import { withLineage } from './lineage.ts';
 import { toPayload } from './payload.ts';
 import type { PlannedStep } from './plan.ts';
+import type { Guide } from './ports/guide.ts';
 import { type BatchSource, inputOn, type StepRun, stepFields } from './runState.ts';
 
 type Recorded = { items: Item[]; cursor: Json | undefined; payload: Payload | undefined };
@@ -37,13 +39,27 @@ export function readBatch(
   const call = site.callWith(source.config);
   call.inputs = { main };
   const record = (read: Batch | undefined) => read && recordable(read, main.length, execution);
-  const read = planned.type.nextBatch?.(call, source.cursor);
+  const read =
+    execution.guide && site.effect !== 'pure'
+      ? guidedBatch(execution.guide, run, site.itemIndex, execution)
+      : planned.type.nextBatch?.(call, source.cursor);
   if (!(read instanceof Promise)) return record(read);
   const ms = planned.step.timeoutMs ?? execution.limits.stepTimeoutMs;
   const { stepId, iteration } = run;
   return limitTo(ms, read, attempt, run, execution)
     .then(record)
     .finally(() => execution.guide?.rest({ path: execution.path, stepId, iteration }));
+}
+
+/** What was read from outside comes from the recorded run. */
+async function guidedBatch(
+  guide: Guide,
+  { stepId, iteration }: StepRun,
+  index: number,
+  { path, ports }: Execution,
+): Promise<Batch | undefined> {
+  const result = await guide.batch({ path, stepId, iteration }, `${index}.batch`);
+  return result === undefined ? undefined : readBack(result, ports.blobs);
 }
 
 function recordable(

@@ -73,6 +73,20 @@ export function createGuide(events: readonly RunEvent[], stop: (reason: Error) =
       return event.result ?? null;
     },
 
+    async batch(place, no) {
+      const key = keyOf(place);
+      const event = effects.get(`${key}|${no}`)?.shift();
+      if (event) {
+        await turns.come(key, event.seq);
+        return event.result ?? null;
+      }
+      const end = ends.get(key)?.[0];
+      if (!end) throw stopWith(new TapeEnded(place.stepId));
+      await turns.come(key, end.seq);
+      if (end.type === 'step.failed') throw SluiceError.fromWire(end.error);
+      return undefined;
+    },
+
     rest: (place) => turns.leave(keyOf(place)),
 
     async inTurn(place, attempt) {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { memoryBlobs } from '#runtime/journal/memoryBlobs.ts';
@@ -6,9 +9,11 @@ import type { JsonObject } from '#shared/json.ts';
 import type { RunEvent } from '#shared/run/events.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { RUN_ID, type RunSketch, runTree, type Sketch, sketchTree, WORKFLOW_ID } from '../../tests/fixtures/engine.ts';
+import { openProjectFiles } from '../engine/ports/files.ts';
 import { createVirtualClock } from '../engine/ports/virtualClock.ts';
 import { replayTape } from './replayTape.ts';
 import { readTape, type Tape, writeTape } from './tape.ts';
+import { caseOfTape } from './tapeCase.ts';
 
 const HASH = 'a'.repeat(64);
 const noScripts = {
@@ -256,4 +261,38 @@ test('half a surrogate pair, as a service sent it, is taped and replayed', async
   expect(await replay(tape)).toMatchObject({ result: 'equal', status: 'succeeded' });
   const input = tape.events[0]?.type === 'run.started' ? tape.events[0].input : undefined;
   expect(input).toMatchObject({ items: [{ json: half }] });
+});
+
+test('what a source read from a file is on the tape, and so is the error that it met', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tape-'));
+  try {
+    const files = openProjectFiles(dir);
+    writeFileSync(join(dir, 'files', 'a.csv'), 'n\n1\n2\n3\n4\n5\n');
+    writeFileSync(join(dir, 'files', 'bad.csv'), 'n\n1\n2\n3,4\n');
+    const sketch = (path: string): Sketch => ({
+      steps: {
+        start: { uses: 'trigger.manual' },
+        rows: { uses: 'csv.rows', config: { path, batch: 2 } },
+        call: { uses: 'http.request', config: { method: 'GET', url: 'https://a.example/{{ $json.n }}' } },
+        sum: { uses: 'items.aggregate', config: { fields: [{ operation: 'list', field: 'body', as: 'all' }] } },
+      },
+      edges: ['start -> rows', 'rows.loop -> call', 'call -> sum', 'sum -> rows.next'],
+    });
+    const http = ({ url }: { url: string }) => ({ status: 200, headers: {}, body: url.slice(-1) });
+    const options = { files, http };
+    const { tape, outcome } = await record(sketch('a.csv'), options);
+    expect(outcome.status).toBe('succeeded');
+    const failed = await record(sketch('bad.csv'), options);
+    expect(failed.outcome).toMatchObject({ status: 'failed', error: { code: 'data.invalid' } });
+    files.close();
+    expect(await replay(tape)).toMatchObject({ result: 'equal', status: 'succeeded' });
+    expect(await replay(failed.tape)).toMatchObject({ result: 'equal', status: 'failed' });
+    const events = tape.events.filter((event) => event.type !== 'run.ended').slice(0, -3);
+    expect(await replay({ ...tape, events, end: { events: events.length, status: 'running' } })).toMatchObject({
+      result: 'cut',
+    });
+    expect(caseOfTape(tape, 'Rows').unanswered).toEqual(['rows']);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 });

@@ -1,6 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import type { EventOf } from '#shared/run/events.ts';
-import type { Case, Item } from '#shared/workflow/tree.ts';
+import type { Case, Item, Step } from '#shared/workflow/tree.ts';
+import { findStepType } from '../connectors/registry.ts';
 import { startOf } from './replayTape.ts';
 import type { Tape } from './tape.ts';
 
@@ -26,7 +27,7 @@ export function caseOfTape(tape: Tape, name: string): TapeCase {
     if (event.type !== 'effect.recorded') continue;
     const answer = answerOf(event, tape);
     if (answer === undefined) {
-      if (isRead(event)) unanswered.add(event.stepId);
+      if (isRead(event, tape)) unanswered.add(event.stepId);
       continue;
     }
     const list = effects[event.stepId] ?? [];
@@ -81,8 +82,9 @@ function fileOf(result: Json | undefined, tape: Tape): JsonObject | undefined {
   return bytes && { base64: Buffer.from(bytes).toString('base64') };
 }
 
-/** Tables and key-values of a case are empty when it begins. */
-function isRead({ kind, result }: Effect): boolean {
+/** Tables, key-values and files of a case are empty when it begins. */
+function isRead({ kind, result, stepId }: Effect, { tree }: Tape): boolean {
+  if (kind === 'batch') return Object.values(tree.workflows).some(({ steps }) => readsOutside(steps[stepId]));
   if (kind !== 'table' && kind !== 'kv') return false;
   return Array.isArray(result) && result.length > 0;
 }
@@ -91,4 +93,9 @@ function itemsOf(payload: EventOf<'run.started'>['input'], tape: Tape): Item[] {
   if ('items' in payload) return payload.items;
   const bytes = tape.blobs.get(payload.blob);
   return bytes ? (JSON.parse(Buffer.from(bytes).toString('utf8')) as Item[]) : [];
+}
+
+/** Whether a source's batches come from outside. */
+function readsOutside(step: Step | undefined): boolean {
+  return step !== undefined && findStepType(step.uses, step.version).effect !== 'pure';
 }

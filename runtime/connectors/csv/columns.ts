@@ -1,4 +1,4 @@
-import type { Json } from '#shared/json.ts';
+import type { Json, JsonObject } from '#shared/json.ts';
 
 /** Names for columns: those without one are numbered, those that come again get a number behind theirs. */
 export function columnNames(given: readonly string[]): string[] {
@@ -21,4 +21,11 @@ export function typed(text: string): Json {
   const value = Number(text);
   const keeps = /[.eE]/.test(text) ? Number.isFinite(value) : Number.isSafeInteger(value);
   return keeps ? value : text;
+}
+
+/** A row as an object; values beyond the names are called after their place. */
+export function rowOf(record: readonly string[], names: readonly string[], types: boolean): JsonObject {
+  return Object.fromEntries(
+    record.map((value, index) => [names[index] ?? `column_${index + 1}`, types ? typed(value) : value]),
+  );
 }

@@ -8,50 +8,19 @@ import { PassedOn, readField } from '../fields.ts';
 import { manyItems } from '../files/manyItems.ts';
 import { decoded, Encoding, readSource, sourceFields } from '../files/source.ts';
 import { type Call, defineStepType } from '../stepType.ts';
-import { columnNames, typed } from './columns.ts';
+import { columnNames, rowOf } from './columns.ts';
+import { Delimiter, delimiterOf, formatFields, MOST_COLUMNS, MOST_RECORD, notCsv, tooMany } from './format.ts';
 import { cellText } from './guard.ts';
 
 const MOST_BYTES = 64 * 1024 * 1024;
 const MOST_ROWS = 100_000;
-const MOST_COLUMNS = 1_000;
 const MOST_CELLS = 5_000_000;
-const MOST_RECORD = 1024 * 1024;
 /** So much is worked on before others get a turn. */
 const PIECE = 64 * 1024;
 
-const Delimiter = z
-  .string()
-  .regex(/^([^"\r\n\\]|tab|\\t)$/, 'must be one character, or tab')
-  .default(',')
-  .meta({
-    title: 'Between the values',
-    help: 'One character such as , or ; or the word tab.',
-    expression: false,
-    order: 5,
-  });
-
 const ReadConfig = z.strictObject({
   ...sourceFields,
-  delimiter: Delimiter,
-  header: z.boolean().default(true).meta({
-    title: 'First line holds the names',
-    help: 'Otherwise the values are called column_1, column_2 and so on.',
-    expression: false,
-    order: 6,
-  }),
-  types: z.boolean().default(false).meta({
-    title: 'Make numbers and yes or no of values',
-    help: 'Off: everything is text, so that 007 stays 007.',
-    expression: false,
-    order: 7,
-  }),
-  trim: z.boolean().default(false).meta({ title: 'Cut spaces around values', expression: false, order: 8 }),
-  ragged: z.boolean().default(false).meta({
-    title: 'Take rows of another length',
-    help: 'Missing values are left out, surplus ones are called column_5 and so on. Off: such a row is an error.',
-    expression: false,
-    order: 9,
-  }),
+  ...formatFields,
   encoding: Encoding.default('utf-8').meta({ title: 'Encoding', expression: false, order: 10 }),
   limit: z
     .int()
@@ -104,11 +73,7 @@ async function rowsOf(item: Item, config: z.infer<typeof ReadConfig>, { files, s
       cells += record.length;
       if (cells > MOST_CELLS) throw tooMany('values', MOST_CELLS, info.lines);
       const known: string[] = names;
-      rows.push(
-        Object.fromEntries(
-          record.map((value, index) => [known[index] ?? `column_${index + 1}`, config.types ? typed(value) : value]),
-        ),
-      );
+      rows.push(rowOf(record, known, config.types));
     }
     return rows;
   } catch (thrown) {
@@ -123,24 +88,6 @@ function* piecesOf(text: string, signal: AbortSignal): Generator<string> {
     signal.throwIfAborted();
     yield text.slice(at, at + PIECE);
   }
-}
-
-function notCsv(thrown: unknown): unknown {
-  const { code, message, lines } = thrown as { code?: string; message: string; lines?: number };
-  if (typeof code !== 'string' || !/^(CSV_|INVALID_)/.test(code)) return thrown;
-  if (code === 'CSV_MAX_RECORD_SIZE') return tooMany('characters in one row', MOST_RECORD, lines);
-  return new SluiceError('data.invalid', `Line ${lines ?? '?'} of the CSV cannot be read: ${message}.`, {
-    advice:
-      'Look at that line, and at what stands between the values; rows of another length can be allowed in the step.',
-    details: lines === undefined ? { reason: code } : { line: lines, reason: code },
-  });
-}
-
-function tooMany(what: string, limit: number, line: number | undefined): SluiceError {
-  return new SluiceError('limit.exceeded', `The CSV has more than ${limit} ${what} (line ${line ?? '?'}).`, {
-    advice: 'Split the file, or keep only the rows and columns that are needed.',
-    details: { limit, what, ...(line === undefined ? {} : { line }) },
-  });
 }
 
 const WriteConfig = z.strictObject({
@@ -217,8 +164,4 @@ export function fieldsOf(items: readonly Item[], most: number, what: string): st
     advice: 'Name the columns that are needed in the step.',
     details: { limit: most, count: names.size },
   });
-}
-
-function delimiterOf(text: string): string {
-  return text === 'tab' || text === '\\t' ? '\t' : text;
 }

@@ -74,10 +74,10 @@ export function needed(path: string | undefined): string {
   });
 }
 
-/** Bytes as text of an encoding, without its mark. @throws SluiceError data.invalid */
-export function decoded(bytes: Uint8Array, encoding: string): string {
+/** Bytes as text of an encoding, without its mark; `isRest`: from within a file, where no mark is. @throws SluiceError data.invalid */
+export function decoded(bytes: Uint8Array, encoding: string, isRest = false): string {
   try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    return new TextDecoder(encoding, { fatal: true, ignoreBOM: isRest }).decode(bytes);
   } catch {
     throw new SluiceError('data.invalid', `The file is not text in ${encoding}.`, {
       advice: 'Choose the encoding it is written in; older spreadsheets write windows-1252.',

@@ -226,3 +226,22 @@ test('the storage takes exactly what it may, and says so beyond', async () => {
   expect(files.room()).toBe(4);
   expect(existsSync(join(dir, 'files/b'))).toBe(false);
 });
+
+test('a piece of a file is read wherever it lies, with the size of the whole', async () => {
+  const files = openFiles();
+  await files.save('big.txt', bytes('0123456789'), { how: 'create', effectKey: 'a' });
+  const part = async (offset: number, length: number) => {
+    const found = await files.part('big.txt', { offset, length, stepId: 's' });
+    expect(found.changedMs).toBeGreaterThan(0);
+    return [Buffer.from(found.bytes).toString(), found.size];
+  };
+  expect(await part(0, 4)).toEqual(['0123', 10]);
+  expect(await part(8, 4)).toEqual(['89', 10]);
+  expect(await part(10, 4)).toEqual(['', 10]);
+  expect(await part(99, 4)).toEqual(['', 10]);
+  const missing = files.part('no.txt', { offset: 0, length: 1, stepId: 's' });
+  await expect(missing).rejects.toMatchObject({ code: 'file.not_found' });
+  await expect(files.part('../x', { offset: 0, length: 1, stepId: 's' })).rejects.toMatchObject({
+    code: 'config.invalid',
+  });
+});

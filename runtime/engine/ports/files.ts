@@ -1,22 +1,7 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SluiceError } from '#shared/error.ts';
+import { isFolder, readAt, syncFolder, walk, writeThrough } from './fileDisk.ts';
 import { openFileLog, type PendingWrite } from './fileLog.ts';
 import { filePath, folderPath } from './filePath.ts';
 import type { FilesPort } from './ports.ts';
@@ -185,13 +170,15 @@ export function openProjectFiles(dir: string, { maxBytes, now = Date.now }: Proj
         const bytes = sizeOf(place);
         if (bytes === undefined) throw notFound(path);
         if (bytes > MOST_BYTES) throw tooLarge(path, bytes);
-        const fd = openSync(place, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
-        try {
-          const content = Buffer.alloc(fstatSync(fd).size);
-          return content.subarray(0, readSync(fd, content));
-        } finally {
-          closeSync(fd);
-        }
+        return readAt(place, 0, bytes).bytes;
+      });
+    },
+
+    async part(path, { offset, length }) {
+      const place = placeOf(path, false);
+      return guard(() => {
+        if (sizeOf(place) === undefined) throw notFound(path);
+        return readAt(place, offset, Math.min(length, MOST_BYTES));
       });
     },
 
@@ -241,44 +228,6 @@ export function openProjectFiles(dir: string, { maxBytes, now = Date.now }: Proj
   };
 }
 
-/** Regular files below a folder; links are neither followed nor shown. */
-function* walk(dir: string, prefix: string): Generator<{ path: string; bytes: number; changedMs: number }> {
-  for (const entry of readdirSync(dir, { withFileTypes: true })) {
-    const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
-    if (entry.isDirectory()) yield* walk(join(dir, entry.name), path);
-    else if (entry.isFile()) {
-      const found = lstatSync(join(dir, entry.name), { throwIfNoEntry: false });
-      if (found) yield { path, bytes: found.size, changedMs: found.mtimeMs };
-    }
-  }
-}
-
-function isFolder(place: string): boolean {
-  return lstatSync(place, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
-
-/** Writes from an offset on, cuts what was behind it, and waits until the disk has it. */
-function writeThrough(place: string, bytes: Uint8Array, offset: number): void {
-  const fd = openSync(place, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600);
-  try {
-    ftruncateSync(fd, offset);
-    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function syncFolder(dir: string): void {
-  if (process.platform === 'win32') return;
-  const fd = openSync(dir, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 function guard<T>(work: () => T): T {
   try {
     return work();
@@ -305,7 +254,7 @@ function notFound(path: string): SluiceError {
 
 function tooLarge(path: string, bytes: number): SluiceError {
   return new SluiceError('limit.exceeded', `${path} has ${bytes} bytes; ${MOST_BYTES} are allowed at once.`, {
-    advice: 'Split the file, or read it row by row.',
+    advice: 'Split the file, or read it in batches: file.lines and csv.rows take any size.',
     details: { limit: MOST_BYTES, bytes },
   });
 }

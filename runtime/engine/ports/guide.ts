@@ -16,6 +16,12 @@ export type Guide = {
    * @throws the error that was recorded; SluiceError run.not_deterministic where something else was asked for
    */
   effect(place: GuidedPlace, no: string, requestHash: string): Promise<Json>;
+  /**
+   * A batch that a source read from outside, in its turn: what its record keeps. Undefined: the source had no more.
+   *
+   * @throws the error that the source met
+   */
+  batch(place: GuidedPlace, no: string): Promise<Json | undefined>;
   /** Settles as an attempt does, once it is its turn; one that ran out of time then does so now. */
   inTurn<T>(place: GuidedPlace, attempt: Promise<T>): Promise<T>;
   /** A source has read a batch: until it reads on, nobody waits for its turn. */

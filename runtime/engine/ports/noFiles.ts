@@ -9,5 +9,5 @@ export function noFiles(): FilesPort {
         advice: 'Run the workflow on the desktop, with sluice serve, or hosted.',
       }),
     );
-  return { load: refuse, save: refuse, list: refuse, remove: refuse };
+  return { load: refuse, part: refuse, save: refuse, list: refuse, remove: refuse };
 }

@@ -111,6 +111,11 @@ export const DEFAULT_LIMITS: RunLimits = {
 export type FilesPort = {
   /** @throws SluiceError file.not_found, limit.exceeded */
   load(path: string, about?: { stepId: string }): Promise<Uint8Array>;
+  /** A piece of a file of any size, with the whole's size and when it was last written. @throws SluiceError file.not_found */
+  part(
+    path: string,
+    where: { offset: number; length: number; stepId: string },
+  ): Promise<{ bytes: Uint8Array; size: number; changedMs: number }>;
   save(
     path: string,
     bytes: Uint8Array,
