@@ -130,6 +130,7 @@ export async function doEffect<T extends Json>(
   const before = memory.find(where, request.no);
   if (before?.settled && before.result !== undefined) {
     if (before.requestHash !== requestHash) throw notDeterministic(place.stepId, request.no);
+    if (!isAnswer(request.kind, before.result)) throw notAnswered(place.stepId, request.no);
     return before.result as T;
   }
   if (before && mayHaveHappened(before)) {
@@ -208,6 +209,19 @@ function givenUp(stepId: string, no: string, by: string): SluiceError {
   return new SluiceError('connector.rejected', `Step ${stepId} may have sent something, and it was given up.`, {
     advice: 'Retry the run from its failed step once it is clear what the receiver has.',
     details: { stepId, effect: no, by },
+  });
+}
+
+/** Whether a journal can have kept this of an effect of the kind: one that was damaged may hold anything. */
+function isAnswer(kind: EffectKind, result: Json): boolean {
+  if (kind === 'http') return isJsonObject(result) && typeof result.status === 'number';
+  return !['table', 'sql', 'mail', 'file'].includes(kind) || (typeof result === 'object' && result !== null);
+}
+
+function notAnswered(stepId: string, no: string): SluiceError {
+  return new SluiceError('data.invalid', `What the journal holds for step ${stepId} is no answer to what it sent.`, {
+    advice: 'The journal was damaged or changed. Start the run again.',
+    details: { stepId, effect: no },
   });
 }
 

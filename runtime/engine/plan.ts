@@ -88,6 +88,17 @@ function planStep(id: string, step: Step, edges: ReturnType<typeof parseEdge>[])
   const type = findStepType(step.uses, step.version);
   const compiled = compileStepConfig(id, step, type);
   const declared = type.inputs ?? (isTrigger(type) ? [] : ['main']);
+  const stray = edges.find(({ to, inPort }) => to === id && declared.length > 0 && !declared.includes(inPort));
+  if (stray) {
+    throw new SluiceError(
+      'workflow.invalid',
+      `An edge leads to ${id}.${stray.inPort}, and the step has no such input.`,
+      {
+        advice: `Let it lead to ${declared.map((port) => `${id}.${port}`).join(' or ')}.`,
+        details: { stepId: id },
+      },
+    );
+  }
   const next = new Map<string, PlannedEdge[]>();
   for (const edge of edges) {
     if (edge.from !== id) continue;

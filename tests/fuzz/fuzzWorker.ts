@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { SluiceError } from '#shared/error.ts';
 import { changedGlobal, isPolluted, rememberGlobals } from './globals.ts';
 import { PARSERS } from './parsers.ts';
+import { VALUES } from './values.ts';
 
 export type FuzzTask = { parser: string; seed: string; from: number; count: number; hangMs: number };
 export type FuzzFault = { parser: string; seed: string; index: number; what: string; input: string };
@@ -14,7 +15,7 @@ const at = new Int32Array(workerData as SharedArrayBuffer);
 
 /** Reads its share of inputs, one after the other, and tells what broke a promise. */
 async function work({ parser: name, seed, from, count, hangMs }: FuzzTask): Promise<FuzzReport> {
-  const parser = PARSERS.find((one) => one.name === name);
+  const parser = [...PARSERS, ...VALUES].find((one) => one.name === name);
   if (!parser) throw new TypeError(`There is no parser ${name}.`);
   const report: FuzzReport = { results: 0, refusals: 0, slowestMs: 0, faults: [] };
   // What is loaded when it is first needed changes globals by right.

@@ -86,7 +86,8 @@ function readJournal(lines: string): unknown {
   return state;
 }
 
-const tape = (
+/** Tapes of runs of earlier releases. */
+export const tapes = (
   await Promise.all(
     seeds.JOURNALS.slice(0, 3).map(({ tree, events }) =>
       writeTape({
@@ -106,7 +107,8 @@ const tape = (
 ).map((bytes) => Buffer.from(bytes).toString('latin1'));
 
 const journals = seeds.JOURNALS.slice(0, 4).map(({ events }) => events.map((one) => JSON.stringify(one)).join('\n'));
-const eventLines = {
+/** A journal as lines of JSON. */
+export const eventLines = {
   read: (text: string): Json => text.split('\n').map((line) => JSON.parse(line) as Json),
   write: (value: Json): string => (Array.isArray(value) ? value : [value]).map((one) => JSON.stringify(one)).join('\n'),
 };
@@ -266,7 +268,7 @@ export const PARSERS: readonly Parser[] = [
   },
   {
     name: 'tape',
-    inputs: inputsOf({ seeds: tape, tokens: ['\x1f\x8b\x08\0', '\0\0\0\0', '\xff\xff\xff\xff'], data: tapeParts }),
+    inputs: inputsOf({ seeds: tapes, tokens: ['\x1f\x8b\x08\0', '\0\0\0\0', '\xff\xff\xff\xff'], data: tapeParts }),
     read(text) {
       const read = readTape(Buffer.from(text, 'latin1'));
       return caseOfTape(read, 'A case');
