@@ -32,8 +32,8 @@ export function createResumeAddress({ keyFile, base }: { keyFile: string; base?:
   };
 }
 
-/** Several processes may come at once: the first one's key is everybody's. */
-function readKey(file: string): Buffer {
+/** The random key in a file. Several processes may come at once: the first one's key is everybody's. */
+export function readKey(file: string): Buffer {
   try {
     writeFileSync(file, randomBytes(32), { flag: 'wx', mode: 0o600 });
   } catch (thrown) {

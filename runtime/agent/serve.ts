@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { BoundConnection } from '#shared/contract/agentApi.ts';
@@ -10,14 +11,16 @@ import type { Sandbox } from '../engine/ports/sandbox.ts';
 import { startAgent } from './agent.ts';
 import { createDescriptionAnswer } from './descriptionAnswer.ts';
 import { createEventAnswers } from './eventAnswers.ts';
+import { createFormAnswers } from './formAnswers.ts';
 import { createHookAnswers } from './hookAnswers.ts';
 import { closeServer, listen, type Reply, sendProblem, sendReply } from './httpServer.ts';
 import { createLocalControl } from './localControl.ts';
-import { createResumeAddress } from './resumeAddress.ts';
+import { createResumeAddress, readKey } from './resumeAddress.ts';
 import { createResumeAnswers } from './resumeAnswers.ts';
 import { createRouteAnswers } from './routeAnswers.ts';
 import { createRunPorts } from './runPorts.ts';
 import { startSchedules } from './schedules.ts';
+import { formsOf } from './servedForms.ts';
 import { routesOf } from './servedRoutes.ts';
 import { type Begin, eventsOf, hooksOf } from './servedTriggers.ts';
 import { createTogether } from './together.ts';
@@ -43,13 +46,18 @@ export type ServeConfig = z.infer<typeof ServeConfig>;
 export type Serving = {
   url: string;
   /** One line per trigger: what it listens to. */
-  triggers: { workflow: string; stepId: string; kind: 'webhook' | 'event' | 'schedule' | 'route'; address: string }[];
+  triggers: {
+    workflow: string;
+    stepId: string;
+    kind: 'webhook' | 'event' | 'schedule' | 'route' | 'form';
+    address: string;
+  }[];
   stop(): Promise<void>;
 };
 
 /**
  * Runs every trigger of a project in this process: webhooks at `/hooks/<path>`, routes at `/api/<path>` (described at
- * `/openapi.json`), events at `POST /events`, schedules. The
+ * `/openapi.json`), forms at `/forms/<path>`, events at `POST /events`, schedules. The
  * same agent as in a container, with the control plane beside it.
  *
  * @throws SluiceError port.in_use, config.invalid (a trigger that cannot be served)
@@ -62,6 +70,7 @@ export async function serveProject(
   const projectId = tree.project.id;
   const hooks = hooksOf(tree);
   const routes = await routesOf(tree);
+  const forms = formsOf(tree);
   const events = eventsOf(tree);
   const together = createTogether();
   const server = createServer((request, response) => {
@@ -115,6 +124,7 @@ export async function serveProject(
   const answers: [place: string, answer: Answering][] = [
     ['/hooks/', createHookAnswers({ hooks, ...shared })],
     ['/resume/', createResumeAnswers({ control, address: createResumeAddress({ keyFile: `${config.runsFile}.key` }) })],
+    ['/forms/', createFormAnswers({ forms, control, begin, key: formKey(`${config.runsFile}.key`) })],
     ['/api/', createRouteAnswers({ routes, ...shared, log: deps.log })],
   ];
   const answerDescription = createDescriptionAnswer({
@@ -132,7 +142,7 @@ export async function serveProject(
     for (const [place, answerAt] of answers)
       if (path.startsWith(place)) return answerAt(request, { path: path.slice(place.length), query });
     throw new SluiceError('hook.not_found', `Nothing listens at ${path.slice(0, 500)}.`, {
-      advice: 'Webhooks are called at /hooks/<path>, routes at /api/<path>, events at /events.',
+      advice: 'Webhooks are called at /hooks/<path>, routes at /api/<path>, forms at /forms/<path>, events at /events.',
     });
   }
 
@@ -150,6 +160,12 @@ export async function serveProject(
         stepId,
         kind: 'route' as const,
         address: `${method} ${url}/api/${pattern.text}`,
+      })),
+      ...[...forms.values()].map(({ workflowName, stepId, path }) => ({
+        workflow: workflowName,
+        stepId,
+        kind: 'form' as const,
+        address: `${url}/forms/${path}`,
       })),
       ...events.map((trigger) => ({
         workflow: trigger.workflowName,
@@ -172,6 +188,11 @@ export async function serveProject(
       await ports.close();
     },
   };
+}
+
+/** What forms are signed with: a key of its own, made of the one that lies beside the runs. */
+function formKey(file: string): Uint8Array {
+  return createHmac('sha256', readKey(file)).update('forms').digest();
 }
 
 type Answering = (request: IncomingMessage, address: { path: string; query: string }) => Promise<Reply>;

@@ -73,6 +73,7 @@ test('every step type that is promised is there, once', () => {
     'table.update',
     'trigger.error',
     'trigger.event',
+    'trigger.form',
     'trigger.machine',
     'trigger.manual',
     'trigger.route',

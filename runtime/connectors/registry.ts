@@ -42,6 +42,7 @@ import * as sqlite from './sqlite/sqlite.ts';
 import type { Connector, StepType } from './stepType.ts';
 import * as table from './table/table.ts';
 import { calledByWorkflow, failedRun } from './trigger/calledBy.ts';
+import { form } from './trigger/form.ts';
 import { route } from './trigger/route.ts';
 import { route as routeCaller } from './trigger/routeCaller.ts';
 import { event, hook, manual, schedule } from './trigger/trigger.ts';
@@ -49,7 +50,7 @@ import { webhook } from './trigger/webhookConfig.ts';
 
 /** Every step type there is, in the order of the step library. */
 export const stepTypes: StepType[] = [
-  ...[manual, schedule, hook, route, event, calledByWorkflow, failedRun],
+  ...[manual, schedule, hook, route, form, event, calledByWorkflow, failedRun],
   ...[ifStep, switchStep, filter, merge, loop, map, tryGroup, wait, approval, waitForReply, respond, stop, runWorkflow],
   ...[machine.timedOut, machine.send, machine.read],
   ...[noOp, debug],
@@ -67,7 +68,14 @@ export const stepTypes: StepType[] = [
 ] as unknown as StepType[];
 
 /** Every outside system there is. */
-export const connectors: Connector[] = [http, webhook, routeCaller, keys, smtp, postgresConnector] as unknown as Connector[];
+export const connectors: Connector[] = [
+  http,
+  webhook,
+  routeCaller,
+  keys,
+  smtp,
+  postgresConnector,
+] as unknown as Connector[];
 
 const byName = new Map(stepTypes.map((type) => [type.type, type]));
 
