@@ -136,6 +136,7 @@ function commands(): Entry[] {
       : []),
     { title: 'Run the workflow', keys: 'Ctrl Enter', run: startRun },
     { title: 'Add a step', keys: 'N', run: () => state.add({}) },
+    { title: 'Workflow settings and flow control', run: () => state.openSettings(true) },
     { title: 'Publish', run: () => state.setDialog('publish') },
     { title: 'Tidy up', keys: 'Shift L', run: () => void tidyUp() },
     { title: 'Undo', keys: 'Ctrl Z', run: () => state.undo() },

@@ -95,6 +95,7 @@ function Workbench() {
   const treeOpen = useEditor((state) => state.treeOpen);
   const inspectorOpen = useEditor((state) => state.inspectorOpen);
   const selected = useEditor((state) => state.selection.length > 0);
+  const settings = useEditor((state) => state.settingsOpen);
   const empty = useEditor((state) => Object.keys(openWorkflow(state)?.steps ?? {}).length === 0);
   const treeWidth = useEditor((state) => state.size('tree', TREE.initial));
   const inspectorWidth = useEditor((state) => state.size('inspector', INSPECTOR.initial));
@@ -103,9 +104,9 @@ function Workbench() {
 
   const showTree = treeOpen && width >= NO_TREE_BELOW;
   const floats = width < FLOATS_BELOW;
-  // A floating inspector covers the canvas, so it waits for a selection.
+  // A floating inspector covers the canvas, so it waits for a selection or to be asked for.
   const showInspector =
-    inspectorOpen && look === 'canvas' && tab?.kind === 'workflow' && (selected || (!floats && empty));
+    inspectorOpen && look === 'canvas' && tab?.kind === 'workflow' && (selected || settings || (!floats && empty));
   const asTab = width < ONE_AT_A_TIME_BELOW;
   const showBottom = bottom.open && tab?.kind === 'workflow' && look !== 'yaml';
   const full = showBottom && (bottom.full || asTab);

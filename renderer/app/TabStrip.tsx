@@ -1,4 +1,5 @@
-import { FileCode, Globe, Workflow, X } from 'lucide-react';
+import { FileCode, Globe, SlidersHorizontal, Workflow, X } from 'lucide-react';
+import { Button } from '../look/Button.tsx';
 import { cx } from '../look/cx.ts';
 import { Segmented } from '../look/Segmented.tsx';
 import { now, useEditor } from '../state/store.ts';
@@ -18,6 +19,7 @@ export function TabStrip() {
   // In a narrow window the data take the place of the workflow; each of its looks leads back to it.
   const narrow = useWidth() < ONE_AT_A_TIME_BELOW;
   const covered = useEditor((state) => state.bottom.open && state.look !== 'yaml') && narrow;
+  const settings = useEditor((state) => state.settingsOpen && state.look === 'canvas');
   const isWorkflow = useEditor((state) => state.openTab?.kind === 'workflow');
   return (
     <div className="flex h-8.5 flex-none items-stretch border-b border-line bg-app">
@@ -27,7 +29,18 @@ export function TabStrip() {
         ))}
       </div>
       {isWorkflow && (
-        <div className="flex flex-none items-center px-2">
+        <div className="flex flex-none items-center gap-1.5 px-2">
+          <Button
+            look="ghost"
+            size="sm"
+            aria-label="Workflow settings"
+            pressed={settings}
+            icon={<SlidersHorizontal className="icon-s" />}
+            onClick={() => {
+              now().openSettings(!settings);
+              if (covered) now().setBottom({ open: false });
+            }}
+          />
           <Segmented
             label="Workflow as"
             value={covered ? undefined : look}

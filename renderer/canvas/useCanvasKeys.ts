@@ -86,7 +86,11 @@ function useKeyHandler({ onMode, onRename, onConnect }: CanvasKeys) {
         done();
         return state.openStep(stepId);
       case 'Escape':
-        if (state.selection.length + state.selectedEdges.length === 0) return;
+        if (state.selection.length + state.selectedEdges.length === 0) {
+          if (!state.settingsOpen) return;
+          done();
+          return state.openSettings(false);
+        }
         done();
         return state.select([]);
       case 'Delete':

@@ -1,12 +1,17 @@
+import { X } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { slugOf } from '#shared/ids.ts';
 import type { Settings } from '#shared/workflow/tree.ts';
+import { Button } from '../look/Button.tsx';
 import { Field, Input } from '../look/Input.tsx';
 import { Kbd } from '../look/Kbd.tsx';
 import { Select } from '../look/Select.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { now, useEditor } from '../state/store.ts';
-import { NumberField } from './ErrorForm.tsx';
+import { DurationField } from './DurationField.tsx';
+import { ErrorWorkflow } from './ErrorWorkflow.tsx';
+import { FlowControl } from './FlowControl.tsx';
+import { useSettings } from './useSettings.ts';
 
 const ZONES = [
   ...new Set(['UTC', Intl.DateTimeFormat().resolvedOptions().timeZone, ...Intl.supportedValuesOf('timeZone')]),
@@ -17,27 +22,27 @@ const KEEP = [
   { value: 'none', label: 'Nothing' },
 ];
 const DURABILITY = [
-  { value: 'step', label: 'Every step', hint: 'safest' },
-  { value: 'run', label: 'Effects and the run' },
-  { value: 'none', label: 'Nothing', hint: 'fastest' },
+  { value: 'step', label: 'The step at work', hint: 'safest' },
+  { value: 'run', label: 'Steps without effects' },
+  { value: 'none', label: 'The whole run', hint: 'fastest' },
+];
+const LEVELS = [
+  { value: 'debug', label: 'Everything' },
+  { value: 'info', label: 'Information and above' },
+  { value: 'warn', label: 'Warnings and errors' },
+  { value: 'error', label: 'Errors only' },
 ];
 
-/** The settings of the workflow itself, shown while no step is selected. */
+/** The settings of the workflow itself. */
 export function WorkflowForm() {
   const workflow = useEditor(openWorkflow);
   const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const closes = useEditor((state) => state.settingsOpen);
+  const all = useSettings();
   const [name, setName] = useState(workflow?.name ?? '');
   useEffect(() => setName(workflow?.name ?? ''), [workflow?.name]);
-  if (!workflow) return null;
-  const { settings } = workflow;
-
-  function set(change: Partial<Settings>) {
-    const { workflowId, edit } = now();
-    if (!workflowId || !workflow) return;
-    const next = { ...workflow.settings, ...change };
-    for (const key of Object.keys(next) as (keyof Settings)[]) if (next[key] === undefined) delete next[key];
-    edit([{ type: 'setSettings', workflowId, settings: next }], `settings ${Object.keys(change).join()}`);
-  }
+  if (!workflow || !all) return null;
+  const { settings, set, problemOf } = all;
 
   function rename() {
     const { workflowId, edit } = now();
@@ -48,9 +53,19 @@ export function WorkflowForm() {
 
   return (
     <>
-      <header className="flex h-10.5 flex-none items-center gap-2 border-b border-line px-4">
+      <header className="flex h-10.5 flex-none items-center gap-2 border-b border-line pr-2 pl-4">
         <h2 className="truncate text-body font-heading">{workflow.name}</h2>
         <span className="text-small text-ink-3">workflow</span>
+        {closes && (
+          <Button
+            look="ghost"
+            size="sm"
+            className="ml-auto"
+            aria-label="Close the settings"
+            icon={<X className="icon-s" />}
+            onClick={() => now().openSettings(false)}
+          />
+        )}
       </header>
       <fieldset disabled={readOnly} className="flex min-h-0 flex-1 flex-col gap-4 overflow-auto p-4">
         <Field label="Name">
@@ -65,7 +80,7 @@ export function WorkflowForm() {
             />
           )}
         </Field>
-        <Field label="Time zone" help="Schedules and dates are read in it.">
+        <Field label="Time zone" help="Schedules and dates are read in it." error={problemOf('timezone')}>
           {(ids) => (
             <Select
               {...ids}
@@ -75,24 +90,25 @@ export function WorkflowForm() {
             />
           )}
         </Field>
-        <NumberField
+        <DurationField
           label="Stop a run after"
-          unit="ms of active time"
+          help="Of active time; waiting does not count."
           optional
           value={settings.timeoutMs}
           min={1}
           max={3_600_000}
           onChange={(timeoutMs) => set({ timeoutMs })}
         />
-        <NumberField
-          label="Runs at once"
-          optional
-          value={settings.concurrency}
-          min={1}
-          max={1_000}
-          onChange={(concurrency) => set({ concurrency })}
-        />
-        <Field label="A crash may cost" help="Less kept is faster; an effect is never repeated unasked.">
+        <hr className="border-line" />
+        <FlowControl {...all} />
+        <hr className="border-line" />
+        <h3 className="-mb-2 text-body font-heading">When something goes wrong</h3>
+        <ErrorWorkflow {...all} />
+        <Field
+          label="A crash may cost"
+          help="What is not kept is done again; an effect that may have happened never is, unasked."
+          error={problemOf('durability')}
+        >
           {(ids) => (
             <Select
               {...ids}
@@ -109,6 +125,16 @@ export function WorkflowForm() {
               value={settings.keep}
               options={KEEP}
               onChange={(value) => set({ keep: value as Settings['keep'] })}
+            />
+          )}
+        </Field>
+        <Field label="Write to the log">
+          {(ids) => (
+            <Select
+              {...ids}
+              value={settings.logLevel}
+              options={LEVELS}
+              onChange={(value) => set({ logLevel: value as Settings['logLevel'] })}
             />
           )}
         </Field>

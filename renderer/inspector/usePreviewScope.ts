@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import type { Scope } from '#shared/expression/expression.ts';
-import type { Workflow } from '#shared/workflow/tree.ts';
+import { isJsonObject } from '#shared/json.ts';
+import type { Item, Workflow } from '#shared/workflow/tree.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { shownRunOf } from '../state/runSlice.ts';
 import { outputAtHand, useStepInput } from '../state/stepData.ts';
@@ -64,6 +65,40 @@ export function useFieldScope(stepId: string): FieldScope {
     });
     return { scope, count: items.length, index, steps };
   }, [items, itemIndex, run, env, steps, workflowId]);
+}
+
+/**
+ * The data that keys of a workflow's settings are tried on: what its trigger brought last, or its sample items. They are read
+ * before a run begins, so they know no steps.
+ */
+export function useTriggerScope(): FieldScope {
+  const workflow = useEditor(openWorkflow);
+  const workflowId = useEditor((state) => state.workflowId);
+  const run = useEditor((state) => shownRunOf(state)?.run);
+  const itemIndex = useEditor((state) => state.itemIndex);
+  const env = useEditor((state) => state.doc?.tree.environments[run?.environment ?? 'local']?.vars ?? NOTHING);
+  return useMemo(() => {
+    const items = (run?.triggerStepId && outputAtHand(now(), run.triggerStepId)) || samples(workflow);
+    const index = Math.min(itemIndex, Math.max(0, items.length - 1));
+    const scope = previewScope({
+      items,
+      itemIndex: index,
+      outputOf: () => undefined,
+      stepExists: () => false,
+      trigger: items[0]?.json ?? {},
+      env,
+      workflow: { id: workflowId ?? '', name: workflow?.name ?? '' },
+      timezone: workflow?.settings.timezone ?? 'UTC',
+      now: Date.now(),
+    });
+    return { scope, count: items.length, index, steps: [] };
+  }, [workflow, workflowId, run, itemIndex, env]);
+}
+
+function samples(workflow: Workflow | undefined): Item[] {
+  const manual = Object.values(workflow?.steps ?? {}).find(({ uses }) => uses === 'trigger.manual');
+  const items = Array.isArray(manual?.config.items) ? manual.config.items : [];
+  return items.filter(isJsonObject).map((json) => ({ json }));
 }
 
 /** The names of the steps, the same list while no name changes. */

@@ -46,9 +46,7 @@ export function ApprovalForm({ details, hosted, answer }: ApprovalFormProps) {
               Asked: <span className="text-ink-2">{assignees.join(', ')}</span>.{' '}
             </>
           )}
-          {hosted
-            ? 'Whoever may decide approvals in the workspace can answer.'
-            : 'On this computer you answer yourself.'}
+          {whoDecides(hosted, assignees.length > 0)}
         </p>
       </div>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the button below does the same. */}
@@ -97,6 +95,11 @@ export function ApprovalForm({ details, hosted, answer }: ApprovalFormProps) {
       </div>
     </>
   );
+}
+
+function whoDecides(hosted: boolean, someAreAsked: boolean): string {
+  if (!hosted) return 'On this computer you answer yourself.';
+  return someAreAsked ? 'Nobody else may decide.' : 'Every member who may decide approvals can answer.';
 }
 
 type OneFieldProps = {

@@ -93,7 +93,7 @@ export function metaLine(
     const count = plural(countItems(ran.itemsOut), 'item');
     const text = ran.iterations > 1 ? `${plural(ran.iterations, 'run')}, ${count}` : count;
     const source = sourceOfStep(ran);
-    if (source?.kind === 'earlier') return [text, source.partly ? 'partly earlier run' : 'from an earlier run'];
+    if (source?.kind === 'earlier') return [text, source.partly ? 'partly earlier' : 'earlier run'];
     return ran.durationMs > 0 ? [text, formatDuration(ran.durationMs)] : [text];
   }
   return [stateWords(step, ran, state, lacks)];

@@ -40,6 +40,8 @@ export type ViewSlice = {
   bottom: { open: boolean; tab: BottomTab; full: boolean };
   treeOpen: boolean;
   inspectorOpen: boolean;
+  /** The workflow's own settings are in the inspector while no step is selected. */
+  settingsOpen: boolean;
   /** The iteration and the item that the data views show, by step. */
   iteration: Record<string, number>;
   itemIndex: number;
@@ -56,6 +58,7 @@ export type ViewSlice = {
   closeTab(tab: Tab): void;
   select(stepIds: string[], edges?: string[]): void;
   setLook(look: PaneLook): void;
+  openSettings(open: boolean): void;
   openStep(stepId: string | undefined): void;
   setBottom(change: Partial<ViewSlice['bottom']>): void;
   toggle(part: 'treeOpen' | 'inspectorOpen'): void;
@@ -100,6 +103,7 @@ export function createViewSlice(deps: EditorDeps): StateCreator<EditorState, [],
         selection: [],
         selectedEdges: [],
         stepView: undefined,
+        settingsOpen: false,
         itemIndex: 0,
       };
     }
@@ -116,6 +120,7 @@ export function createViewSlice(deps: EditorDeps): StateCreator<EditorState, [],
       bottom: { open: false, tab: 'data', full: false },
       treeOpen: true,
       inspectorOpen: true,
+      settingsOpen: false,
       iteration: {},
       itemIndex: 0,
       adding: undefined,
@@ -169,11 +174,30 @@ export function createViewSlice(deps: EditorDeps): StateCreator<EditorState, [],
         const { selection: before, selectedEdges: edgesBefore } = get();
         const same = before.length === selection.length && before.every((id, i) => id === selection[i]);
         if (same && edgesBefore.length === 0 && selectedEdges.length === 0) return;
-        set({ selection, selectedEdges, ...(same ? {} : { itemIndex: 0 }) });
+        set({
+          selection,
+          selectedEdges,
+          ...(same ? {} : { itemIndex: 0 }),
+          ...(selection.length > 0 ? { settingsOpen: false } : {}),
+        });
       },
 
       setLook: (look) =>
         set((state) => ({ look, bottom: state.bottom.full ? { ...state.bottom, full: false } : state.bottom })),
+      openSettings: (settingsOpen) =>
+        set((state) => ({
+          settingsOpen,
+          ...(settingsOpen
+            ? {
+                area: 'workflows' as const,
+                stepView: undefined,
+                selection: [],
+                selectedEdges: [],
+                inspectorOpen: true,
+                look: state.look === 'canvas' ? state.look : ('canvas' as const),
+              }
+            : {}),
+        })),
       openStep: (stepId) =>
         set(
           stepId === undefined
