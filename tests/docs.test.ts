@@ -6,7 +6,7 @@ import { runCase } from '#runtime/engine/runCase.ts';
 import { readProject } from '#shared/workflow/readProject.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
 
-const PAGES = ['concepts.md', 'expressions.md', 'flow-control.md'].map((name) =>
+const PAGES = ['concepts.md', 'expressions.md', 'flow-control.md', 'joins.md'].map((name) =>
   readFileSync(join(import.meta.dirname, '..', 'docs', name), 'utf8'),
 );
 const WORKFLOW = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
