@@ -19,6 +19,7 @@ const entry = fileURLToPath(import.meta.url);
 const log = stderrLogger({ pid: process.pid });
 
 const ORPHAN_LOOK_MS = 2_000;
+const INSPECT_FD = 3;
 
 const modes: Record<string, () => Promise<void>> = {
   agent: runAgent,
@@ -43,7 +44,7 @@ async function main(): Promise<void> {
 
 async function sandbox(): Promise<void> {
   const { serveLanguage } = await import('./sandbox/worker.ts');
-  await serveLanguage(process.argv[3]);
+  await serveLanguage(process.argv[3], process.argv[4]);
   // Python's own machinery would keep the process.
   process.exit(0);
 }
@@ -56,7 +57,21 @@ async function sqlite(): Promise<void> {
 async function openSandbox() {
   const { createSandbox } = await import('./sandbox/sandbox.ts');
   const onCrash = (message: string) => log.warn('A script worker ended.', { reason: message });
-  return createSandbox(entry.endsWith('.ts') ? { onCrash } : { entry, args: ['sandbox'], onCrash });
+  const inspect = await openInspector();
+  return createSandbox(entry.endsWith('.ts') ? { onCrash, inspect } : { entry, args: ['sandbox'], onCrash, inspect });
+}
+
+/** Where whoever started us debugs: a pipe beside the usual three, and the address of the project's folder. */
+async function openInspector() {
+  const root = process.env.SLUICE_INSPECT;
+  if (root === undefined) return undefined;
+  const { Socket } = await import('node:net');
+  const { channelOver } = await import('./sandbox/inspect.ts');
+  const pipe = new Socket({ fd: INSPECT_FD, readable: true, writable: true });
+  const channel = channelOver(pipe, pipe);
+  // A debugger alone keeps nobody here.
+  pipe.unref();
+  return { root, channel };
 }
 
 const AgentEnv = z.object({
@@ -142,8 +157,9 @@ async function serve(): Promise<void> {
 
 async function runCases(): Promise<void> {
   const { CaseInput, runCase } = await import('./engine/runCase.ts');
-  const input = parse(CaseInput, await readInput(), 'The cases', 'config.invalid');
+  // Before the cases are there: a debugger may come first.
   const sandboxProcess = await openSandbox();
+  const input = parse(CaseInput, await readInput(), 'The cases', 'config.invalid');
   for (const [id, saved] of Object.entries(input.tree.tests)) {
     if (input.only && !input.only.includes(id)) continue;
     const result = await runCase(input.tree, id, saved, { sandbox: sandboxProcess, vars: input.vars });

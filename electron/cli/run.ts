@@ -15,6 +15,7 @@ import { hostFiles } from '../host/startHost.ts';
 import { createRunners } from '../runner/runner.ts';
 import { findRuntime } from '../runner/runtimePackage.ts';
 import { type CliContext, EXIT, printJson, type Register, readJsonInput, usageError } from './context.ts';
+import { inspectFor, patientTree } from './inspectDoor.ts';
 import { commandConnections, findWorkflow, loadForRun } from './localProject.ts';
 import { saveTape } from './runActions.ts';
 
@@ -25,6 +26,7 @@ type Options = {
   env: string;
   connections?: string;
   tape?: string;
+  inspectScript?: boolean;
   json?: boolean;
 };
 
@@ -46,6 +48,7 @@ export const registerRun: Register = (program, context, action) => {
     .option('--env <name>', 'the environment with its variables', 'local')
     .option('--connections <file>', 'JSON with connections by name: { "tracker": { "connector", "secret", "hosts" } }')
     .option('--tape <file>', 'keep the run as a tape: sluice replay executes it again with no network')
+    .option('--inspect-script', 'wait for a debugger, and let it step through JavaScript and TypeScript of code steps')
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',
@@ -71,12 +74,14 @@ export const registerRun: Register = (program, context, action) => {
           runtimeHash: runtime.hash,
           connectionsOf: () => connections,
         });
+        const inspect = options.inspectScript ? await inspectFor(context, project.dir) : undefined;
         const trouble: string[] = [];
         const runners = createRunners({
           runtime,
           agent: control.agent,
           dataDir: storesDir,
           onStopped: (_id, reason) => trouble.push(reason),
+          ...(inspect ? { inspect } : {}),
         });
         try {
           const projectId = project.tree.project.id;
@@ -91,12 +96,16 @@ export const registerRun: Register = (program, context, action) => {
             ...(items ? { items } : {}),
             ...(options.trigger ? { triggerStepId: options.trigger } : {}),
           };
-          const asked = await newRun(project.tree, wish, {
+          const asked = await newRun(inspect ? patientTree(project.tree) : project.tree, wish, {
             pinned: project.pinned,
             problems: project.problems,
             runs: control,
           });
           const run = options.tape === undefined ? asked : { ...asked, tree: recorded(asked.tree, workflowId) };
+          if (inspect) {
+            runners.start(projectId);
+            await inspect.ready;
+          }
           const { runId } = await control.start(run);
           const show = eventPrinter(context);
           const unsubscribe = control.subscribe((message) => {
@@ -116,6 +125,7 @@ export const registerRun: Register = (program, context, action) => {
           return ended.status === 'succeeded' ? EXIT.ok : EXIT.failed;
         } finally {
           await runners.close();
+          await inspect?.close();
           control.close();
         }
       }),

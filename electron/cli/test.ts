@@ -5,6 +5,7 @@ import { parse } from '#shared/parse.ts';
 import { environmentOf } from '../host/newRun.ts';
 import { askRuntime } from './askRuntime.ts';
 import { type CliContext, EXIT, printJson, type Register } from './context.ts';
+import { inspectFor, patientTree } from './inspectDoor.ts';
 import { type LocalProject, loadForRun } from './localProject.ts';
 
 const CaseResult = z.object({
@@ -15,6 +16,8 @@ const CaseResult = z.object({
 });
 type CaseResult = z.infer<typeof CaseResult>;
 
+type Options = { case?: string[]; env: string; inspectScript?: boolean; json?: boolean };
+
 /** `sluice test`: the project's saved cases, with the answers and the clock that each brings. Nothing is sent anywhere. */
 export const registerTest: Register = (program, context, action) => {
   program
@@ -23,10 +26,11 @@ export const registerTest: Register = (program, context, action) => {
     .argument('<dir>', 'the project’s folder')
     .option('--case <name...>', 'only these, by file name')
     .option('--env <name>', 'the environment with its variables', 'local')
+    .option('--inspect-script', 'wait for a debugger, and let it step through JavaScript and TypeScript of code steps')
     .option('--json', 'print one JSON document')
     .addHelpText('after', '\nExample:\n  $ sluice test my-project')
     .action(
-      action(async (dir: string, options: { case?: string[]; env: string; json?: boolean }) => {
+      action(async (dir: string, options: Options) => {
         const project = await loadForRun(context, dir);
         const known = Object.keys(project.tree.tests);
         const missing = options.case?.find((one) => !known.includes(one));
@@ -47,16 +51,18 @@ export const registerTest: Register = (program, context, action) => {
     );
 };
 
-async function runCases(
-  context: CliContext,
-  { tree }: LocalProject,
-  options: { case?: string[]; env: string },
-): Promise<CaseResult[]> {
+async function runCases(context: CliContext, { tree, dir }: LocalProject, options: Options): Promise<CaseResult[]> {
   const { vars } = environmentOf(tree, options.env);
   const results: CaseResult[] = [];
-  const asked = { tree, vars, ...(options.case ? { only: options.case } : {}) };
-  for await (const document of askRuntime(context, 'case', asked)) {
-    results.push(parse(CaseResult, document, 'A result of the runtime', 'internal'));
+  const inspect = options.inspectScript ? await inspectFor(context, dir) : undefined;
+  const only = options.case ? { only: options.case } : {};
+  try {
+    const asked = { tree: inspect ? patientTree(tree) : tree, vars, ...only };
+    for await (const document of askRuntime(context, 'case', asked, inspect)) {
+      results.push(parse(CaseResult, document, 'A result of the runtime', 'internal'));
+    }
+  } finally {
+    await inspect?.close();
   }
   const wanted = options.case?.length ?? Object.keys(tree.tests).length;
   if (results.length === wanted) return results;

@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
+import { Duplex } from 'node:stream';
 import { serveAgentOverStdio } from '#runtime/agent/stdio.ts';
 import type { AgentApi } from '#shared/contract/agentApi.ts';
 import type { Service } from '#shared/contract/contract.ts';
@@ -22,6 +23,16 @@ export type RunnerDeps = {
   dataDir: string;
   /** Told each time a runner ends by itself. Its runs go on from their journal in the next one. */
   onStopped(projectId: string, reason: string): void;
+  /** A debugger for the scripts that run there. */
+  inspect?: RuntimeInspect;
+};
+
+/** How a debugger reaches the scripts of a runtime. */
+export type RuntimeInspect = {
+  /** The address of the project's folder, with `/` at its end. */
+  root: string;
+  /** Told of each runtime's pipe. */
+  connect(pipe: Duplex): void;
 };
 
 /** The processes that execute local runs, one for each trusted project. */
@@ -59,7 +70,7 @@ function keepRunning(projectId: string, deps: RunnerDeps): { stop(): Promise<voi
 
   function start(): void {
     const startedAt = Date.now();
-    const current = spawnRuntime(deps.runtime, 'runner', deps.dataDir);
+    const current = spawnRuntime(deps.runtime, 'runner', deps.dataDir, deps.inspect);
     child = current;
     let complaint = '';
     current.stderr?.on('data', (data: Buffer) => {
@@ -106,12 +117,21 @@ function drainable(service: Service<AgentApi['agent']>, signal: AbortSignal): Se
  * Starts the runtime on our Node. Nothing of this process's environment reaches it: it may hold secrets, and a container
  * would not have it either.
  */
-export function spawnRuntime(runtime: RuntimePackage, mode: string, dataDir: string): ChildProcess {
+export function spawnRuntime(
+  runtime: RuntimePackage,
+  mode: string,
+  dataDir: string,
+  inspect?: RuntimeInspect,
+): ChildProcess {
   mkdirSync(dataDir, { recursive: true });
   const env: Record<string, string> = { TZ: 'UTC', LANG: 'C.UTF-8', SLUICE_DATA_DIR: dataDir };
   // Windows opens no socket without it.
   if (process.platform === 'win32' && process.env.SystemRoot) env.SystemRoot = process.env.SystemRoot;
-  const child = spawn(process.execPath, [...runtime.args, mode], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  if (inspect) env.SLUICE_INSPECT = inspect.root;
+  const stdio: StdioOptions = inspect ? ['pipe', 'pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe'];
+  const child: ChildProcess = spawn(process.execPath, [...runtime.args, mode], { env, stdio });
+  const [, , , pipe] = child.stdio;
+  if (inspect && pipe instanceof Duplex) inspect.connect(pipe);
   // A child that is gone closes its pipe; its exit tells the rest.
   child.stdin?.on('error', () => undefined);
   return child;

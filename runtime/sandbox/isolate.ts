@@ -4,6 +4,7 @@ import type { Context, Isolate, Reference } from 'isolated-vm';
 import { SyntaxFailure } from './compile.ts';
 import { HARNESS } from './harness.ts';
 import { ownFiles } from './imports.ts';
+import { createInspector, type InspectorDeps } from './inspector.ts';
 import { loadProgram, type Program, placeText, programOf } from './program.ts';
 import type { ScriptFailure, ScriptHead, ScriptHost, ScriptLog, ScriptReply } from './script.ts';
 
@@ -20,12 +21,16 @@ type World = { context: Context; prepare: Reference<unknown>; run: Reference<unk
 const WATCH_MS = 10;
 /** An isolate is thrown away after so many calls, so that no code can wear it out slowly. */
 const CALLS_PER_ISOLATE = 1_000;
+/** What the debugger itself keeps of the code comes on top of what a script may take. */
+const INSPECTED_MB = 256;
 
 /**
  * Runs scripts in one isolate that stays warm, each call in a context of its own; another scope gets another isolate.
  * For the worker process only: code that breaks out of the isolate is then in a process that holds nothing.
+ *
+ * @param inspect a debugger for it: then the isolate stays as long as the process
  */
-export function createIsolateHost(): ScriptHost {
+export function createIsolateHost(inspect?: InspectorDeps): ScriptHost {
   // Loaded here and not imported, so that whoever only asks for types or messages does not load native code.
   const require = createRequire(import.meta.url);
   const ivm = require('isolated-vm') as typeof import('isolated-vm');
@@ -35,12 +40,19 @@ export function createIsolateHost(): ScriptHost {
   let busy = false;
 
   function open(memoryMb: number, scope: string | undefined) {
-    const isolate: Isolate = new ivm.Isolate({ memoryLimit: memoryMb });
+    const isolate: Isolate = new ivm.Isolate({ memoryLimit: memoryMb, inspector: inspect !== undefined });
     const harness = isolate.compileScriptSync(HARNESS, { filename: 'sluice:harness' });
     let dates: ReturnType<Isolate['compileScriptSync']> | undefined;
-    const world = (): World => {
+    // Where code may be paused, it must not be on the thread that lets it go on.
+    const world = async (): Promise<World> => {
+      const context = await isolate.createContext({ inspector: true });
+      return worldIn(context, (await harness.run(context, { reference: true })) as Reference<Record<string, unknown>>);
+    };
+    const worldSync = (): World => {
       const context = isolate.createContextSync();
-      const made = harness.runSync(context, { reference: true }) as Reference<Record<string, unknown>>;
+      return worldIn(context, harness.runSync(context, { reference: true }) as Reference<Record<string, unknown>>);
+    };
+    const worldIn = (context: Context, made: Reference<Record<string, unknown>>): World => {
       const prepare = made.getSync('prepare', { reference: true }) as Reference<unknown>;
       const run = made.getSync('run', { reference: true }) as Reference<unknown>;
       made.release();
@@ -52,6 +64,7 @@ export function createIsolateHost(): ScriptHost {
       scope,
       calls: 0,
       world,
+      worldSync,
       /** Made while nobody waits, for the next call. */
       spare: undefined as World | undefined,
       addDates(context: Context): void {
@@ -64,13 +77,14 @@ export function createIsolateHost(): ScriptHost {
   }
 
   function close(): void {
+    inspector?.close();
     if (warm && !warm.isolate.isDisposed) warm.isolate.dispose();
     warm = undefined;
   }
 
   function makeSpare(): void {
-    if (busy || !warm || warm.isolate.isDisposed || warm.spare || warm.calls >= CALLS_PER_ISOLATE) return;
-    warm.spare = warm.world();
+    if (inspect || busy || !warm || warm.isolate.isDisposed || warm.spare || warm.calls >= CALLS_PER_ISOLATE) return;
+    warm.spare = warm.worldSync();
   }
 
   /** Never throws for what the code did; `body` is the JSON text of the results, in the order of the items. */
@@ -86,7 +100,9 @@ export function createIsolateHost(): ScriptHost {
     }
     const { isDisposed = false } = warm?.isolate ?? {};
     const fits = warm && !isDisposed && warm.memoryMb === limits.memoryMb && warm.scope === head.scope;
-    if (!fits || (warm && warm.calls >= CALLS_PER_ISOLATE)) close();
+    const isWorn = warm && warm.calls >= CALLS_PER_ISOLATE;
+    // A debugger holds on to the isolate that it saw first.
+    if (inspect ? isDisposed : !fits || isWorn) close();
     warm ??= open(limits.memoryMb, head.scope);
     warm.calls += 1;
     const current = warm;
@@ -111,12 +127,14 @@ export function createIsolateHost(): ScriptHost {
     let world: World | undefined;
     let fn: Reference<unknown> | undefined;
     try {
-      world = current.spare ?? current.world();
+      world = current.spare ?? (inspect ? await current.world() : current.worldSync());
       current.spare = undefined;
       if (usesDates(head)) current.addDates(world.context);
       // Our own part is done at once; what the code itself does runs beside us, so that it can be watched.
-      world.prepare.applySync(undefined, [input]);
-      fn = await loadProgram(isolate, world.context, head, program);
+      if (inspect) await world.prepare.apply(undefined, [input]);
+      else world.prepare.applySync(undefined, [input]);
+      inspector?.atFirst(head);
+      fn = await loadProgram(isolate, world.context, head, program, inspect?.root);
       const text: unknown = await world.run.apply(undefined, [fn.derefInto()], {
         result: { promise: true, copy: true },
       });
@@ -142,7 +160,13 @@ export function createIsolateHost(): ScriptHost {
     }
   }
 
-  return { run, close };
+  const inspector =
+    inspect &&
+    createInspector(inspect, () => {
+      warm ??= open(INSPECTED_MB, undefined);
+      return warm.isolate;
+    });
+  return inspector ? { run, close, inspect: inspector.tell } : { run, close };
 }
 
 function usesDates({ source, files }: ScriptHead): boolean {

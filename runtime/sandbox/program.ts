@@ -21,6 +21,8 @@ export function programOf({ language, kind, source, path }: Code): Program {
 /**
  * The function that a script gives, in a context.
  *
+ * @param root where a debugger looks on: the address of the folder that `scripts/` is in
+ *
  * @throws SyntaxFailure for what is no such script; whatever the code itself throws while it is loaded
  */
 export async function loadProgram(
@@ -28,17 +30,19 @@ export async function loadProgram(
   context: Context,
   head: Code,
   program: Program,
+  root?: string,
 ): Promise<Reference<unknown>> {
   const { kind, path, limits } = head;
   if (kind === 'body') {
-    const script = isolate.compileScriptSync(program.main.code, { filename: path });
+    const script = isolate.compileScriptSync(program.main.code, { filename: addressOf(head, path, root) });
+    if (root !== undefined) return script.run(context, { reference: true }) as Promise<Reference<unknown>>;
     // What is run here is the making of a function, so it may be waited for; code that closes the function early and goes
     // on by itself is stopped.
     const reference = script.runSync(context, { reference: true, timeout: limits.cpuMs }) as Reference<unknown>;
     script.release();
     return reference;
   }
-  const module = link(isolate, context, head, program);
+  const module = link(isolate, context, head, program, root);
   await module.evaluate();
   const reference = module.namespace.getSync('default', { reference: true }) as Reference<unknown>;
   if (reference.typeof === 'function') return reference;
@@ -48,11 +52,18 @@ export async function loadProgram(
   );
 }
 
-function link(isolate: Isolate, context: Context, { path, files = {} }: Code, program: Program): Module {
+/** What a debugger shows a file as: the person's own file, for scripts. Errors find their path at the end of it. */
+export function addressOf({ kind }: Pick<Code, 'kind'>, file: string, root: string | undefined): string {
+  if (root === undefined || file.startsWith(PACKAGE_PREFIX)) return file;
+  return kind === 'body' ? `sluice-step:///${file}` : `${root}${file}`;
+}
+
+function link(isolate: Isolate, context: Context, head: Code, program: Program, root?: string): Module {
+  const { path, files = {} } = head;
   const modules = new Map<string, Module>();
   const paths = new Map<Module, string>();
   const add = (file: string, compiled: Compiled): Module => {
-    const module = isolate.compileModuleSync(compiled.code, { filename: file });
+    const module = isolate.compileModuleSync(compiled.code, { filename: addressOf(head, file, root) });
     modules.set(file, module);
     paths.set(module, file);
     // What goes wrong inside of a package is shown at the person's own line that called it.

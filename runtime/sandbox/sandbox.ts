@@ -4,6 +4,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Sandbox } from '../engine/ports/sandbox.ts';
+import { createInspected, type InspectChannel } from './inspect.ts';
 import { pyodideFolder } from './python/pyodideFolder.ts';
 import { createPool } from './workerPool.ts';
 import { startWorker } from './workerProcess.ts';
@@ -20,6 +21,8 @@ export type SandboxDeps = {
   workers?: number;
   /** A line for the log where a worker ended that should not have. */
   onCrash?: (message: string) => void;
+  /** A debugger for JavaScript and TypeScript, and the address of the folder that `scripts/` is in, such as `file:///home/me/project/`. */
+  inspect?: { channel: InspectChannel; root: string } | undefined;
 };
 
 const START_MS = 15_000;
@@ -48,18 +51,26 @@ export function createSandbox(deps: SandboxDeps = {}): Sandbox {
   const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   const mostBytes = memory * MOST_OF_ALL;
 
-  const scripts = createPool({
-    size: deps.workers ?? Math.max(2, Math.min(4, availableParallelism())),
-    ofOneScope: false,
-    ownBytes: OWN_BYTES,
-    mostBytes,
-    start() {
-      const program = realpathSync(entry);
-      const readable = deps.readable ?? readableFor(program);
-      const flags = ['--allow-addons'];
-      return startWorker({ node, program, args, flags, readable, startMs: START_MS, onCrash });
-    },
-  });
+  const startScripts = (more: string[] = []) => {
+    const program = realpathSync(entry);
+    const readable = deps.readable ?? readableFor(program);
+    const flags = ['--allow-addons'];
+    return startWorker({ node, program, args: [...args, ...more], flags, readable, startMs: START_MS, onCrash });
+  };
+  const { inspect } = deps;
+  const scripts = inspect
+    ? createInspected({
+        start: () => startScripts(['inspect', inspect.root]),
+        channel: inspect.channel,
+        ownBytes: OWN_BYTES,
+      })
+    : createPool({
+        size: deps.workers ?? Math.max(2, Math.min(4, availableParallelism())),
+        ofOneScope: false,
+        ownBytes: OWN_BYTES,
+        mostBytes,
+        start: () => startScripts(),
+      });
 
   const python = createPool({
     size: deps.workers ?? (memory < ROOM_FOR_TWO ? 1 : 2),

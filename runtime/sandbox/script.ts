@@ -4,6 +4,8 @@ import type { ScriptRequest } from '../engine/ports/sandbox.ts';
 export type ScriptHead = Pick<ScriptRequest, 'language' | 'kind' | 'source' | 'path' | 'limits' | 'files' | 'scope'> & {
   id: number;
 };
+/** A message of the inspector protocol between a debugger and the isolate, or that the debugger has gone. */
+export type InspectHead = { inspect: 'message' | 'gone' };
 export type ScriptLog = { level: 'debug' | 'info' | 'warn' | 'error'; message: string };
 /** A failure as it crosses from the worker: never a live error object. */
 export type ScriptFailure = { code: string; message: string; advice?: string };
@@ -19,5 +21,7 @@ export type ScriptReply = {
 /** What runs scripts inside a worker. */
 export type ScriptHost = {
   run(head: ScriptHead, body: string): Promise<{ reply: ScriptReply; body: string }>;
+  /** What a debugger says, while scripts run or before; undefined: it has gone. Absent where nobody may look. */
+  inspect?(message: string | undefined): void;
   close(): void;
 };

@@ -1,9 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 import { encodeFrame, frameReader } from './frames.ts';
-import type { ScriptHead, ScriptHost } from './script.ts';
+import type { InspectHead, ScriptHead, ScriptHost } from './script.ts';
 
-/** Serves JavaScript and TypeScript, or Python, on the process's own input and output until the input ends. */
-export async function serveLanguage(language: string | undefined): Promise<void> {
+/** Serves JavaScript and TypeScript (`inspect`: with a debugger), or Python, on the process's own input and output until the input ends. */
+export async function serveLanguage(language: string | undefined, root = ''): Promise<void> {
   const input = process.stdin;
   const output = process.stdout;
   const { closeProcess } = await import('./closeProcess.ts');
@@ -14,7 +14,12 @@ export async function serveLanguage(language: string | undefined): Promise<void>
     return serveScripts(input, output, host);
   }
   const { createIsolateHost } = await import('./isolate.ts');
-  const host = createIsolateHost();
+  // Whoever debugs gives the folder that the scripts lie in, as an address, so that the debugger finds them.
+  const inspect =
+    language === 'inspect'
+      ? { root, send: (message: string) => void output.write(encodeFrame({ inspect: 'message' }, message)) }
+      : undefined;
+  const host = createIsolateHost(inspect);
   closeProcess();
   return serveScripts(input, output, host);
 }
@@ -27,6 +32,11 @@ export function serveScripts(input: Readable, output: Writable, host: ScriptHost
   let last = Promise.resolve();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const read = frameReader(({ head, body }) => {
+    if (typeof head === 'object' && head !== null && 'inspect' in head) {
+      // Not in turn: the code that is at work waits for just this.
+      host.inspect?.((head as InspectHead).inspect === 'gone' ? undefined : body);
+      return;
+    }
     last = last.then(async () => {
       const answer = await host.run(head as ScriptHead, body);
       output.write(encodeFrame(answer.reply, answer.body));

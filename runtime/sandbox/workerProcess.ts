@@ -28,6 +28,8 @@ export type Worker = {
   /** What the call at hand is told. Set anew by each call: a promise kept as long as the worker would remember them all. */
   onFrame: (frame: Frame<unknown>) => void;
   onEnd: (end: End) => void;
+  /** A message for the debugger, where one is attached. */
+  onInspect: (message: string) => void;
   /** The wheels that it was sent and keeps: they are large, and go once. */
   wheels: Set<string>;
   /** It asked to be replaced. */
@@ -55,7 +57,16 @@ export function startWorker({ node, program, args, flags, readable, startMs, onC
   );
   const { promise: ready, resolve: isReady, reject: isNotReady } = Promise.withResolvers<void>();
   const { promise: ended, resolve: hasEnded } = Promise.withResolvers<End>();
-  const self: Worker = { child, ready, ended, onFrame: () => {}, onEnd: () => {}, wheels: new Set(), worn: false };
+  const self: Worker = {
+    child,
+    ready,
+    ended,
+    onFrame: () => {},
+    onEnd: () => {},
+    onInspect: () => {},
+    wheels: new Set(),
+    worn: false,
+  };
   ready.catch(() => {});
   let words = '';
   let started = false;
@@ -65,7 +76,7 @@ export function startWorker({ node, program, args, flags, readable, startMs, onC
     child.kill('SIGKILL');
   }, startMs);
   const read = frameReader((frame) => {
-    if (started) return self.onFrame(frame);
+    if (started) return isInspect(frame.head) ? self.onInspect(frame.body) : self.onFrame(frame);
     started = true;
     clearTimeout(timer);
     isReady();
@@ -103,6 +114,10 @@ export function startWorker({ node, program, args, flags, readable, startMs, onC
   });
   hold(self, false);
   return self;
+}
+
+function isInspect(head: unknown): boolean {
+  return typeof head === 'object' && head !== null && 'inspect' in head;
 }
 
 /** An idle worker does not keep its starter alive; one at work does. */
