@@ -1,4 +1,3 @@
-import { SluiceError } from '#shared/error.ts';
 import { compileConfig } from '#shared/expression/config.ts';
 import type { Scope } from '#shared/expression/expression.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
@@ -7,7 +6,6 @@ import type { Item } from '#shared/workflow/tree.ts';
 import type {
   Call,
   Effect,
-  HttpReply,
   RunControl,
   StepCrypto,
   StepFiles,
@@ -23,15 +21,16 @@ import { cryptoOf } from './cryptoCalls.ts';
 import { doEffect, effectKey } from './effects.ts';
 import { filesOf } from './fileCalls.ts';
 import { signalOf } from './groupSignal.ts';
+import { httpOf } from './httpCalls.ts';
 import { machineOf } from './machineOf.ts';
 import { mailOf } from './mailCalls.ts';
 import { checkConfig } from './plan.ts';
 import type { Hashing } from './ports/ports.ts';
-import { redactRequest, redactSecrets } from './ports/redact.ts';
 import { onAmbiguousOf } from './retries.ts';
-import type { StepRun } from './runState.ts';
+import { readScript, scriptOf } from './scriptCalls.ts';
 import { createSeeded, type Seeded } from './seeded.ts';
 import { sqlOf } from './sqlCalls.ts';
+import { storeOf } from './storeCalls.ts';
 
 /**
  * What one attempt at a step run sees, moved from item to item. One is made for every step run there is, and most steps
@@ -225,14 +224,7 @@ class StepCall implements Call {
   }
 
   get script(): Call['script'] {
-    const { execution, job, scope, startedAt, seed, attempt } = this.#site;
-    return (request) => {
-      const now = execution.steadyNow ?? startedAt;
-      const source = [request.source, ...Object.values(request.files ?? {})].join('\n');
-      const context = scriptContext(execution, scope, job.run, source, now, seed);
-      const project = execution.tree.project.id;
-      return execution.ports.sandbox.run({ ...request, scope: project, context }, attempt.signal);
-    };
+    return scriptOf(this.#site);
   }
 
   get evaluate(): Call['evaluate'] {
@@ -251,68 +243,6 @@ class StepCall implements Call {
   }
 }
 
-function httpOf(site: CallSite): StepHttp {
-  const { execution, job, attempt } = site;
-  const { type, step } = job.planned;
-  const { stepId } = job.run;
-  const hasSecrets = Object.keys(execution.secrets).length > 0;
-  return {
-    send(request) {
-      const connection =
-        step.connection === undefined ? undefined : boundConnection(execution, step.connection, stepId);
-      const shown = redactRequest(request, execution.secrets);
-      return site.perform('http', shown, site.effect, async (idempotencyKey) => {
-        const options = {
-          stepId,
-          connection,
-          hosts: type.connector?.hosts,
-          signal: attempt.signal,
-          idempotencyKey,
-        };
-        const reply = (await execution.ports.http.send(request, options)) as unknown as Json;
-        // A service may send back what it was sent: a secret never becomes data.
-        return hasSecrets ? redactSecrets(reply, execution.secrets) : reply;
-      }) as unknown as Promise<HttpReply>;
-    },
-  };
-}
-
-function storeOf(site: CallSite): StepStore {
-  const { store } = site.execution.ports;
-  const write = <T extends Json>(kind: 'kv' | 'table', request: Json, act: (effectKey: string) => T) =>
-    site.perform<T>(kind, request, 'keyed', act);
-  const read = <T extends Json>(kind: 'kv' | 'table', request: Json, act: () => T) =>
-    site.perform<T>(kind, request, 'idempotent', act);
-  return {
-    async kvGet(key) {
-      const found = await read('kv', { op: 'get', key }, () => {
-        const value = store.kvGet(key);
-        return value === undefined ? [] : [value];
-      });
-      return found[0];
-    },
-    async kvSet(key, value, ttlMs) {
-      await write('kv', { op: 'set', key, value, ttlMs: ttlMs ?? null }, (effectKey) => {
-        store.kvSet(key, value, { effectKey, ttlMs });
-        return true;
-      });
-    },
-    tableInsert: (table, key, row) =>
-      write('table', { op: 'insert', table, key, row }, (effectKey) =>
-        store.tableInsert(table, key, row, { effectKey }),
-      ),
-    tableUpdate: (table, where, set) =>
-      write('table', { op: 'update', table, where: where as Json, set }, (effectKey) =>
-        store.tableUpdate(table, where, set, { effectKey }),
-      ),
-    tableDelete: (table, where) =>
-      write('table', { op: 'delete', table, where: where as Json }, (effectKey) =>
-        store.tableDelete(table, where, { effectKey }),
-      ),
-    tableQuery: (query) => read('table', { op: 'query', ...query } as unknown as Json, () => store.tableQuery(query)),
-  };
-}
-
 function lazySeeded(seed: () => string, hashing: Hashing): Seeded {
   let made: Seeded | undefined;
   const get = (): Seeded => {
@@ -320,44 +250,4 @@ function lazySeeded(seed: () => string, hashing: Hashing): Seeded {
     return made;
   };
   return { random: () => get().random(), uuid: () => get().uuid() };
-}
-
-export function boundConnection(execution: Execution, name: string, stepId: string) {
-  const found = execution.connections[name];
-  if (found) return found;
-  throw new SluiceError(
-    'connection.not_bound',
-    `Step ${stepId} needs the connection ${name}, which is not set up here.`,
-    {
-      advice: `Set up the connection ${name} for this environment, then run again.`,
-      details: { connection: name, stepId },
-    },
-  );
-}
-
-function readScript(execution: Execution, stepId: string, file: string): string {
-  const text = execution.scripts[file.replace(/^scripts\//, '')];
-  if (text !== undefined) return text;
-  throw new SluiceError('config.invalid', `Step ${stepId} runs ${file}, which is not in the project.`, {
-    advice: 'Create the file below scripts/, or correct the path.',
-    details: { stepId, file },
-  });
-}
-
-/** Steps a script names; only their items cross into the sandbox. */
-const STEP_NAME = /(?:\$|\bstep)\(\s*(['"`])([^'"`]{1,120})\1\s*\)/g;
-
-function scriptContext(execution: Execution, scope: Scope, run: StepRun, source: string, now: number, seed: string) {
-  const steps: Record<string, Item[]> = {};
-  const lineage: Record<string, (number | null)[]> = {};
-  for (const [, , ref = ''] of source.matchAll(STEP_NAME)) {
-    const view = scope.step(ref);
-    if (!view) continue;
-    const items = [...view.all()];
-    const places = new Map(items.map((item, index) => [item, index]));
-    const origins = execution.originsOf(run, ref);
-    steps[ref] = items;
-    lineage[ref] = origins.map((origin) => (origin && places.get(origin)) ?? null);
-  }
-  return { ...execution.surroundings, now, timezone: execution.timezone, seed, steps, lineage };
 }

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import type { KeyOperation, StepCrypto } from '../connectors/stepType.ts';
-import { boundConnection, type CallSite } from './call.ts';
+import { boundConnection } from './boundConnection.ts';
+import type { CallSite } from './call.ts';
 import { keyOperation } from './ports/crypto.ts';
 
 const MOST_RANDOM = 65_536;

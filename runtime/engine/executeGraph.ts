@@ -2,11 +2,12 @@ import { SluiceError } from '#shared/error.ts';
 import type { Payload, StepError } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import type { Execution, Outputs } from './attempt.ts';
+import { checkTrigger } from './checkTrigger.ts';
 import { afterFailure, executeStep, failRun, recordAttempt, type StepResult } from './executeStep.ts';
 import { createGraph, type GraphStart } from './graph.ts';
 import { limitError } from './limitError.ts';
 import { loopOutputs, nextBatch, openLoop } from './loop.ts';
-import { isTrigger, type Plan, type PlannedStep } from './plan.ts';
+import type { PlannedStep } from './plan.ts';
 import { recordOutputs } from './recordOutputs.ts';
 import { replay } from './replay.ts';
 import { groupAround, type Pending, pathField, type RunState, type StepRun, stepFields } from './runState.ts';
@@ -295,16 +296,4 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       breakOff(thrown);
     }
   });
-}
-
-function checkTrigger(plan: Plan, stepId: string): void {
-  const planned = plan.steps.get(stepId);
-  const name = plan.workflow.name;
-  const advice = plan.triggers.length > 0 ? `Start it with ${plan.triggers.join(' or ')}.` : 'Add a trigger to it.';
-  if (!planned) throw new SluiceError('step.not_found', `${name} has no step ${stepId}.`, { advice });
-  if (!isTrigger(planned.type)) {
-    throw new SluiceError('workflow.invalid', `${name} cannot start with ${stepId}: it is not a trigger.`, { advice });
-  }
-  if (!planned.step.disabled) return;
-  throw new SluiceError('workflow.invalid', `${name} cannot start with ${stepId}: it is switched off.`, { advice });
 }

@@ -1,53 +1,26 @@
-import type { Assignment } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
-import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
-import type { Payload, RunEvent, StepError } from '#shared/run/events.ts';
+import type { Json } from '#shared/json.ts';
 import { fromTime } from '#shared/time.ts';
-import type { Item, Settings, Tree } from '#shared/workflow/tree.ts';
+import type { Item } from '#shared/workflow/tree.ts';
+import { activeMs } from './activeTime.ts';
 import { createAnswer } from './answer.ts';
 import { type Execution, Suspension } from './attempt.ts';
 import type { AttemptSignal } from './attemptSignal.ts';
+import { beginRun, durabilityOf } from './beginRun.ts';
 import { createEffectMemory } from './effects.ts';
+import { endAborted, endRun } from './endRun.ts';
 import { executeGraph, type GraphResult } from './executeGraph.ts';
 import { createHistory } from './history.ts';
-import { toPayload } from './payload.ts';
 import { compilePlan, type Plan } from './plan.ts';
-import type { Guide } from './ports/guide.ts';
-import type { Journal, NewEvent, RunLimits, RunPorts } from './ports/ports.ts';
+import type { Journal } from './ports/ports.ts';
+import type { RunDeps, RunJob, RunOutcome } from './runJob.ts';
 import { createRunState, pathField, type StepRun } from './runState.ts';
 import { createScopes } from './scopes.ts';
+import { requestOf, runValues, secretsOf } from './surroundings.ts';
 import { createWaitMemory, recordWaits } from './waits.ts';
 import { checkInputs, declaredInputs } from './workflowInputs.ts';
 
-export type RunJob = Pick<
-  Assignment,
-  | 'runId'
-  | 'workflowId'
-  | 'versionId'
-  | 'environment'
-  | 'connections'
-  | 'triggerStepId'
-  | 'input'
-  | 'events'
-  | 'partial'
-  | 'resumeUrl'
-  | 'retryOf'
-  | 'recorded'
-  | 'effectRunId'
-> & { tree: Tree; execHash: string; runtimeHash: string; seed: string };
-
-export type RunDeps = {
-  ports: RunPorts;
-  journal: Journal;
-  limits: RunLimits;
-  /** Aborted with a SluiceError run.cancelled to cancel, with anything else to let go without ending the run. */
-  signal: AbortSignal;
-  planOf?(tree: Tree, workflowId: string): Plan;
-  /** The run follows a recorded one: what came from outside comes from there. */
-  guide?: Guide;
-};
-
-export type RunOutcome = { status: 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'waiting'; error?: StepError };
+export type { RunDeps, RunJob, RunOutcome } from './runJob.ts';
 
 /**
  * Executes a run, from its beginning or from where its journal left it, until it ends or waits. Every end stands in the
@@ -82,52 +55,6 @@ export async function executeRun(job: RunJob, deps: RunDeps): Promise<RunOutcome
     // Whatever is still at work belongs to a run that has ended.
     if (!atRest) controller.abort(new SluiceError('run.cancelled', 'The run ended.'));
   }
-}
-
-/** Where a run begins: its seed and its moment, as they were written down. */
-async function beginRun(
-  job: RunJob,
-  { journal, limits, ports }: RunDeps,
-): Promise<{ seed: string; at: string; events: readonly RunEvent[] }> {
-  const begun = job.events.find((event) => event.type === 'run.started');
-  if (begun && durabilityOf(job) === 'none') {
-    throw new SluiceError('run.lost', 'The process that executed the run ended, and nothing of the run was kept.', {
-      advice: 'Start it again, or set the workflow’s durability to step.',
-    });
-  }
-  const recorded = (job.recorded ?? []).filter((event) => journal.keeps(event.type));
-  if (begun) {
-    // Cut off while it took over what an earlier run recorded, it goes on with that.
-    const taken = job.events.filter((event) => event.source !== undefined).length;
-    return { ...begun, events: [...job.events, ...recorded.slice(taken).map(takeOver)] };
-  }
-  const input = await toPayload(job.input, limits, ports.blobs);
-  const started = journal.append({
-    type: 'run.started',
-    workflowId: job.workflowId,
-    ...(job.versionId ? { versionId: job.versionId } : {}),
-    execHash: job.execHash,
-    runtimeHash: job.runtimeHash,
-    environment: job.environment.name,
-    ...(job.environment.revision === undefined ? {} : { environmentRevision: job.environment.revision }),
-    triggerStepId: job.triggerStepId,
-    ...(Object.keys(job.environment.vars).length > 0 ? { vars: job.environment.vars } : {}),
-    ...(job.resumeUrl === undefined ? {} : { resumeUrl: job.resumeUrl }),
-    input,
-    seed: job.seed,
-    ...(job.retryOf === undefined ? {} : { retryOf: job.retryOf }),
-  });
-  const events = recorded.length > 0 ? [started, ...recorded.map(takeOver)] : job.events;
-  return { seed: job.seed, at: started.at, events };
-
-  /** Says where it was recorded, and when. */
-  function takeOver({ runId, seq: _seq, at, fence: _fence, ...event }: RunEvent): RunEvent {
-    return journal.append({ ...event, source: event.source ?? runId } as NewEvent, fromTime(at));
-  }
-}
-
-function durabilityOf(job: RunJob): Settings['durability'] {
-  return job.tree.workflows[job.workflowId]?.settings.durability ?? 'step';
 }
 
 async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
@@ -240,13 +167,6 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   return result;
 }
 
-/** `$run`. */
-function runValues({ runId, versionId, resumeUrl }: RunJob, startedAt: string): JsonObject {
-  const values: JsonObject = { id: runId, mode: versionId ? 'hosted' : 'local', startedAt };
-  if (resumeUrl !== undefined) values.resumeUrl = resumeUrl;
-  return values;
-}
-
 /** Says of step runs that were at work that they ended with the workflow they belong to. */
 function endAtWork({ runs }: ReturnType<typeof createRunState>, path: readonly string[], journal: Journal): void {
   for (const { stepId, iteration, attempts, outputs } of [...runs.values()].flat()) {
@@ -268,73 +188,4 @@ function entryStep(plan: Plan): string {
     `${plan.workflow.name} cannot be run by another workflow: it has no trigger for that.`,
     { advice: 'Add the trigger "Called by a workflow" to it, or a manual one.' },
   );
-}
-
-/** Every text of the connections' secrets, by `name#field`. */
-function secretsOf(connections: RunJob['connections']): Record<string, string> {
-  const secrets: Record<string, string> = {};
-  for (const [name, { secret }] of Object.entries(connections)) {
-    for (const [field, value] of Object.entries(secret))
-      if (typeof value === 'string') secrets[`${name}#${field}`] = value;
-  }
-  return secrets;
-}
-
-function requestOf(trigger: Json): JsonObject {
-  if (!isJsonObject(trigger)) return {};
-  const { method, path, params, query, headers, body } = trigger;
-  return method === undefined
-    ? {}
-    : {
-        method,
-        path: path ?? '',
-        params: params ?? {},
-        query: query ?? {},
-        headers: headers ?? {},
-        body: body ?? null,
-      };
-}
-
-async function endRun(result: GraphResult, { journal, limits, ports }: RunDeps): Promise<RunOutcome> {
-  if (result.status === 'waiting') {
-    await journal.durable();
-    return { status: 'waiting' };
-  }
-  if (result.status === 'failed') {
-    journal.append({ type: 'run.ended', status: 'failed', error: result.error });
-    await journal.durable();
-    return { status: 'failed', error: result.error };
-  }
-  const output: Record<string, Payload> = {};
-  for (const [stepId, items] of Object.entries(result.output))
-    output[stepId] = await toPayload(items, limits, ports.blobs);
-  journal.append({ type: 'run.ended', status: 'succeeded', output });
-  await journal.durable();
-  return { status: 'succeeded' };
-}
-
-async function endAborted(thrown: unknown, deps: RunDeps): Promise<RunOutcome> {
-  const { journal } = deps;
-  const error = SluiceError.from(thrown);
-  if (deps.signal.aborted && error.code !== 'run.cancelled') throw thrown;
-  const status = error.code === 'run.cancelled' ? 'cancelled' : error.code === 'run.timed_out' ? 'timed_out' : 'failed';
-  if (error.code === 'internal') journal.log({ level: 'error', message: String(error.cause ?? error) });
-  journal.append({ type: 'run.ended', status, error: error.toWire() });
-  await journal.durable();
-  return { status, error: error.toWire() };
-}
-
-/** Of the time between a process that died and the one that went on, this much at most counts as active. */
-const MOST_GAP_MS = 10_000;
-
-/** Milliseconds a run has been at work: between events, but for its waits and for the time when nobody held it. */
-function activeMs(events: readonly RunEvent[]): number {
-  let total = 0;
-  events.forEach((event, index) => {
-    const before = events[index - 1];
-    if (!before || before.type === 'run.waiting' || event.source !== undefined || before.source !== undefined) return;
-    const passed = Math.max(0, fromTime(event.at) - fromTime(before.at));
-    total += before.fence === event.fence ? passed : Math.min(passed, MOST_GAP_MS);
-  });
-  return total;
 }

@@ -1,7 +1,8 @@
 import { SluiceError } from '#shared/error.ts';
 import { isJsonObject, type Json } from '#shared/json.ts';
 import type { StepMail } from '../connectors/stepType.ts';
-import { boundConnection, type CallSite } from './call.ts';
+import { boundConnection } from './boundConnection.ts';
+import type { CallSite } from './call.ts';
 import { redactSecrets } from './ports/redact.ts';
 
 /** Looked at before the files are read. */

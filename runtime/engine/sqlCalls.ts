@@ -1,7 +1,8 @@
 import { SluiceError } from '#shared/error.ts';
 import { isJsonObject, type Json } from '#shared/json.ts';
 import type { StepSql } from '../connectors/stepType.ts';
-import { boundConnection, type CallSite } from './call.ts';
+import { boundConnection } from './boundConnection.ts';
+import type { CallSite } from './call.ts';
 import { roughBytes } from './payload.ts';
 import { redactSecrets } from './ports/redact.ts';
 import type { SqlResult } from './ports/sql.ts';

@@ -1,0 +1,16 @@
+import { SluiceError } from '#shared/error.ts';
+import type { Execution } from './attempt.ts';
+
+/** What a name of a connection stands for in the run's environment. @throws SluiceError connection.not_bound */
+export function boundConnection(execution: Execution, name: string, stepId: string) {
+  const found = execution.connections[name];
+  if (found) return found;
+  throw new SluiceError(
+    'connection.not_bound',
+    `Step ${stepId} needs the connection ${name}, which is not set up here.`,
+    {
+      advice: `Set up the connection ${name} for this environment, then run again.`,
+      details: { connection: name, stepId },
+    },
+  );
+}
