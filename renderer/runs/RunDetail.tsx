@@ -52,7 +52,8 @@ export function RunDetail({ run, where, focus, onClose }: RunDetailProps) {
     void now().loadRun(run.id, where);
   }, [run.id, where]);
   useEffect(() => {
-    if (focus) title.current?.focus();
+    // A way from one run to another goes with the run it was in: the focus must not get lost with it.
+    if (focus || document.activeElement === document.body) title.current?.focus();
   }, [focus]);
   // Until its events are here, the list's own word.
   const waits: OpenWait[] = isOver(run.status) ? [] : (view?.waits.open ?? (run.wait ? [run.wait] : []));
