@@ -38,6 +38,7 @@ export function createFormAnswers({ forms, control, begin, key }: FormAnswersDep
       key,
       place,
       path: `/forms/${path}`,
+      base: '/forms',
       // This server speaks no TLS itself; a proxy before it says so.
       isSecure: headers['x-forwarded-proto'] === 'https',
       headers,

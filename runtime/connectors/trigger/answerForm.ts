@@ -19,6 +19,10 @@ export type FormRequest = {
   /** The form's own path, as browsers see it. */
   path: string;
   isSecure: boolean;
+  /** Where the forms of the project lie: what `/forms` means in `redirectTo`. */
+  base: string;
+  /** Whose form it is, where the server has forms of many. */
+  owner?: string;
   headers: HookHeaders;
   nowMs: number;
 };
@@ -75,9 +79,10 @@ export async function takeForm(
     if (!(thrown instanceof SluiceError) || thrown.code === 'internal') throw thrown;
     return page(request, thrown.status, { typed, problem: REFUSALS[thrown.code] ?? thrown.message });
   }
-  if (config.redirectTo !== undefined)
-    return { status: 303, headers: { location: config.redirectTo, 'cache-control': 'no-store' } };
-  return { status: 200, headers: pageHeaders(), body: pageText(thanksPage(config)) };
+  const { redirectTo } = config;
+  if (redirectTo === undefined) return { status: 200, headers: pageHeaders(), body: pageText(thanksPage(config)) };
+  const location = redirectTo.replace(/^\/forms(?=\/)/, request.base);
+  return { status: 303, headers: { location, 'cache-control': 'no-store' } };
 }
 
 /** Why a workflow takes nothing now, for people who know nothing of workflows. */
@@ -99,13 +104,17 @@ async function readSent({ config, headers }: FormRequest, rawBody: Uint8Array) {
 }
 
 function page(request: FormRequest, status: number, shown: Omit<Shown, 'token'>): FormReply {
-  const { config, path, isSecure } = request;
+  const { config, path, isSecure, owner } = request;
   const { token, browser } = issueToken(request);
   const headers = {
     ...pageHeaders(originOf(config.redirectTo)),
     'set-cookie': cookieOf(browser, path, isSecure),
   };
-  return { status, headers, body: pageText(formPage(config, { ...shown, token })) };
+  return {
+    status,
+    headers,
+    body: pageText(formPage(config, { ...shown, token, ...(owner === undefined ? {} : { owner }) })),
+  };
 }
 
 function originOf(address: string | undefined): string | undefined {

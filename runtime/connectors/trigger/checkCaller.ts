@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createLocalJWKSet, errors, importSPKI, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { SluiceError } from '#shared/error.ts';
 import { isJsonObject, type JsonObject } from '#shared/json.ts';
-import type { RouteSecrets } from './routeCaller.ts';
+import { route as caller, type RouteSecrets } from './routeCaller.ts';
 import type { HookHeaders } from './verifyHook.ts';
 
 export type RouteAuth = 'none' | 'api_key' | 'jwt';
@@ -22,6 +22,27 @@ const TOLERANCE_S = 30;
 export async function checkCaller(auth: RouteAuth, call: Call): Promise<JsonObject | null> {
   if (auth === 'none') return null;
   return auth === 'api_key' ? checkKey(call) : await checkToken(call);
+}
+
+/**
+ * What a route checks its callers with, of the connection that it names. `secret` undefined: there is none.
+ *
+ * @throws SluiceError hook.unavailable
+ */
+export function callerSecrets(
+  {
+    config: { auth },
+    connection,
+    stepId,
+  }: { config: { auth: RouteAuth }; connection: string | undefined; stepId: string },
+  secret: unknown,
+): RouteSecrets {
+  const parsed = caller.connection.safeParse(auth === 'none' ? {} : secret);
+  if (parsed.success) return parsed.data;
+  const what = connection === undefined ? 'it names no connection' : `its connection ${connection} is not set up`;
+  throw new SluiceError('hook.unavailable', `The route ${stepId} cannot check its callers: ${what}.`, {
+    advice: 'Choose a connection of the kind route, and set it up.',
+  });
 }
 
 function checkKey({ secrets, headers }: Call): JsonObject {

@@ -5,11 +5,17 @@ import type { Page } from './page.ts';
 
 export const TOKEN_FIELD = 'sluice_token';
 
-/** `problem`: why what was sent was not taken, where it is not a field's fault. */
-export type Shown = { token: string; typed?: Typed; faults?: readonly FormFault[]; problem?: string };
+/** `problem`: why what was sent was not taken, where it is not a field's fault. `owner`: whose form it is. */
+export type Shown = {
+  token: string;
+  typed?: Typed;
+  faults?: readonly FormFault[];
+  problem?: string;
+  owner?: string;
+};
 
 /** The page of a form: labels, help and faults belong to their fields, and what was typed stays. */
-export function formPage(config: FormConfig, { token, typed = {}, faults = [], problem }: Shown): Page {
+export function formPage(config: FormConfig, { token, typed = {}, faults = [], problem, owner }: Shown): Page {
   const { title, description, fields, button } = config;
   const hasFiles = fields.some(({ type }) => type === 'file');
   const isBack = faults.length > 0 || problem !== undefined;
@@ -21,7 +27,8 @@ ${isBack && summary(config, faults, problem, hasFiles)}
 <input type="hidden" name="${TOKEN_FIELD}" value="${token}">
 ${fields.map((field) => fieldMarkup(field, own(typed, field.name), faults.find(({ name }) => name === field.name)?.message))}
 <div class="actions"><button type="submit">${button}</button></div>
-</form>`,
+</form>
+${owner !== undefined && html`<p class="hint">A form of ${owner}, not of Sluice. Never write your Sluice password here.</p>`}`,
   };
 }
 
