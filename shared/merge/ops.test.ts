@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyEdit, type Edit } from '../workflow/edit.ts';
 import { EXAMPLE_CATALOG, EXAMPLE_FILES, TRIAGE } from '../workflow/example.fixture.ts';
-import { merkleHash } from '../workflow/hash.ts';
+import { canonicalText, merkleHash } from '../workflow/hash.ts';
 import { setIn } from '../workflow/plainData.ts';
 import { readProject } from '../workflow/readProject.ts';
 import type { Tree } from '../workflow/tree.ts';
@@ -92,6 +92,25 @@ describe('diffTrees', () => {
       },
     );
     expect(diffTrees(tree, next).mustExist).toEqual([step('seen_p1z3'), step('fresh_2c7x')]);
+  });
+
+  it('says the same whatever the order of the fields, and knows a variable named constructor', () => {
+    const variable: Edit = { type: 'setVariable', environment: 'local', name: 'constructor', value: 1 };
+    const next = edit(tree, variable, setBatch(20));
+    const shuffled = JSON.parse(canonicalText(next)) as Tree;
+    expect(diffTrees(next, shuffled).ops).toEqual([]);
+    const { ops } = diffTrees(tree, next);
+    expect(ops).toContainEqual({
+      op: 'set',
+      path: ['environments', 'local', 'vars', 'constructor'],
+      value: 1,
+      was: null,
+    });
+    const byPath = (a: Op, b: Op) => (a.path.join() < b.path.join() ? -1 : 1);
+    expect(diffTrees(tree, shuffled).ops.sort(byPath)).toEqual(ops.sort(byPath));
+    expect(diffTrees(next, tree).ops).toContainEqual(
+      expect.objectContaining({ op: 'del', path: ['environments', 'local', 'vars', 'constructor'] }),
+    );
   });
 
   it('is undone and done again by applyOps, whatever changed', () => {
@@ -243,6 +262,14 @@ describe('a commit', () => {
       value: "=$('count_t5n7').all()",
     });
     expect(() => rebase(named, removal)).toThrow(mustRebase([[...wf, 'steps', 'failed_x0b4']]));
+    const moved = edit(tree, { type: 'moveSteps', workflowId, positions: { count_t5n7: [1, 1] } });
+    expect(() => rebase(moved, removal)).toThrow(mustRebase([[...wf, 'layout', 'count_t5n7']]));
+    const pin: Edit = { type: 'setPin', workflowId, stepId: 'count_t5n7', hash: 'a'.repeat(64), bytes: 1 };
+    expect(() => rebase(edit(tree, pin), removal)).toThrow(mustRebase([['pins', workflowId, 'count_t5n7']]));
+    const removed = edit(tree, { type: 'removeStep', workflowId, stepId: 'count_t5n7' });
+    const move: Edit = { type: 'moveSteps', workflowId, positions: { count_t5n7: [1, 1] } };
+    for (const one of [pin, move])
+      expect(() => rebase(removed, commit(one))).toThrow(mustRebase([[...wf, 'steps', 'count_t5n7']]));
     expect(rebase(edit(tree, setBatch(3)), removal)).toEqual(
       edit(tree, setBatch(3), { type: 'removeStep', workflowId, stepId: 'count_t5n7' }),
     );

@@ -7,6 +7,7 @@ import { merkleHash } from '../workflow/hash.ts';
 import { dataFault, getIn, setIn } from '../workflow/plainData.ts';
 import { Case, Environment, parseEdge, TREE_FORMAT, Tree, Workflow } from '../workflow/tree.ts';
 import { checkFormat } from '../workflow/upgrades.ts';
+import { own, sameJson, type Value } from './sameJson.ts';
 import { applyHunks, diffLines, Hunk } from './textHunks.ts';
 
 export const TreePath = z.array(z.string().min(1).max(1000)).min(2).max(64);
@@ -41,37 +42,42 @@ export const Commit = z.strictObject({
 });
 export type Commit = z.infer<typeof Commit>;
 
-/** The changes from one tree to another, and the steps that must still be there for them to make sense. */
+/**
+ * The changes from one tree to another, and the steps that must still be there for them to make sense. Canonical: what
+ * goes away stands before what comes, in the order of the trees; no op says what another one says already; two equal trees
+ * give none, whatever the order of their fields.
+ */
 export function diffTrees(base: Tree, next: Tree): { ops: Op[]; mustExist: TreePath[] } {
   const ops: Op[] = [];
-  diff(base, next, [], ops);
+  diff(base as unknown as Json, next as unknown as Json, [], ops);
   return { ops, mustExist: pointedAt(base, next, ops) };
 }
 
-function diff(base: unknown, next: unknown, path: string[], ops: Op[]): void {
+function diff(base: Value, next: Value, path: string[], ops: Op[]): void {
   if (base === next) return;
   if (isJsonObject(base) && isJsonObject(next)) {
-    if (merkleHash(base) === merkleHash(next)) return;
-    for (const key of Object.keys(base)) if (next[key] === undefined) diff(base[key], undefined, [...path, key], ops);
-    for (const key of Object.keys(next)) diff(base[key], next[key], [...path, key], ops);
+    const isGone = (key: string) => own(next, key) === undefined;
+    for (const key of Object.keys(base)) if (isGone(key)) diff(base[key], undefined, [...path, key], ops);
+    for (const key of Object.keys(next)) diff(own(base, key), next[key], [...path, key], ops);
     return;
   }
+  if (sameJson(base, next)) return;
   if (base === undefined) {
-    if (next !== undefined) ops.push({ op: 'set', path, value: next as Json, was: null });
+    if (next !== undefined) ops.push({ op: 'set', path, value: next, was: null });
     return;
   }
   const was = merkleHash(base);
   if (next === undefined) ops.push({ op: 'del', path, was });
-  else if (was !== merkleHash(next)) {
-    const hunks =
-      path[0] === 'scripts' && typeof base === 'string' && typeof next === 'string' ? diffLines(base, next) : [];
+  else {
+    const isScript = path[0] === 'scripts' && typeof base === 'string' && typeof next === 'string';
+    const hunks = isScript ? diffLines(base, next) : [];
     const size = hunks.reduce((sum, [, , lines]) => sum + 20 + lines.join('\n').length, 0);
-    if (hunks.length > 0 && size < (next as string).length) ops.push({ op: 'text', path, was, hunks });
-    else ops.push({ op: 'set', path, value: next as Json, was });
+    if (isScript && hunks.length > 0 && size < next.length) ops.push({ op: 'text', path, was, hunks });
+    else ops.push({ op: 'set', path, value: next, was });
   }
 }
 
-/** The steps of `base` that what the ops put in refers to: ends of edges, names in expressions. */
+/** The steps of `base` that what the ops put in refers to: ends of edges, names in expressions, places and pins. */
 function pointedAt(base: Tree, next: Tree, ops: Op[]): TreePath[] {
   const found = new Map<string, TreePath>();
   const point = (workflowId: string, stepId: string) => {
@@ -81,14 +87,23 @@ function pointedAt(base: Tree, next: Tree, ops: Op[]): TreePath[] {
   };
   for (const op of ops) {
     const [kind, workflowId, section, id] = op.path;
-    if (op.op !== 'set' || kind !== 'workflows' || workflowId === undefined || !base.workflows[workflowId]) continue;
+    if (op.op !== 'set' || workflowId === undefined) continue;
+    if (kind === 'pins') for (const stepId of pinnedBy(op, section)) point(workflowId, stepId);
+    if (kind !== 'workflows' || !Object.hasOwn(base.workflows, workflowId)) continue;
     if (section === 'edges' && id !== undefined) {
       const { from, to } = parseEdge(id);
       point(workflowId, from);
       point(workflowId, to);
-    } else if (section === 'steps') for (const stepId of stepsNamedIn(op.value)) point(workflowId, stepId);
+    } else if (section === 'layout' && id !== undefined) point(workflowId, id);
+    else if (section === 'steps') for (const stepId of stepsNamedIn(op.value)) point(workflowId, stepId);
   }
   return [...found.values()];
+}
+
+/** The steps that an op pins: one, or with a workflow's first pins all of them. */
+function pinnedBy(op: Op, stepId: string | undefined): string[] {
+  if (stepId !== undefined) return [stepId];
+  return op.op === 'set' && isJsonObject(op.value) ? Object.keys(op.value) : [];
 }
 
 /** The ids of steps that the expressions in a value name. */
@@ -158,7 +173,7 @@ export function rebase(headTree: Tree, commit: Commit): Tree {
   return next;
 }
 
-/** The edges and steps that still point at a step that is gone. */
+/** The edges, steps, places and pins that still point at a step that is gone. */
 function stillPointingAt(
   tree: Tree,
   [kind, workflowId = '', section, stepId = '', ...deeper]: readonly string[],
@@ -173,6 +188,8 @@ function stillPointingAt(
   return [
     ...edges.map((key) => ['workflows', workflowId, 'edges', key]),
     ...steps.map(([id]) => ['workflows', workflowId, 'steps', id]),
+    ...(Object.hasOwn(workflow.layout, stepId) ? [['workflows', workflowId, 'layout', stepId]] : []),
+    ...(getIn(tree, ['pins', workflowId, stepId]) === undefined ? [] : [['pins', workflowId, stepId]]),
   ];
 }
 
