@@ -32,7 +32,7 @@ export const rows = defineStepType({
   output: PassedOn,
   async nextBatch(call, cursor) {
     const { config } = call;
-    const piece = await nextPiece(call, cursor, true);
+    const piece = await nextPiece(call, cursor, { isCsv: true, heads: config.header ? 1 : 0 });
     const read = await recordsOf(piece, config);
     let names = piece.isFirst ? undefined : (keptOf(cursor) as string[] | undefined);
     if (!names && read[0]) {

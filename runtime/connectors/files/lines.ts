@@ -71,7 +71,7 @@ export const lines = defineStepType({
   output: PassedOn,
   async nextBatch(call, cursor) {
     const { as, skipEmpty } = call.config;
-    const piece = await nextPiece(call, cursor, false);
+    const piece = await nextPiece(call, cursor, { isCsv: false, heads: 0 });
     if (piece.isCut) throw tooLong(piece, piece.line);
     const texts = linesOf(piece.text);
     const items: Item[] = [];

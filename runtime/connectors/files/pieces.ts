@@ -45,22 +45,28 @@ type Source = Pick<Call, 'files' | 'evaluate' | 'written'> & {
 };
 
 /**
- * The next records of a source's files, at most a batch of them: of the first item's file, then of the next one's.
+ * The next records of a source's files, at most a batch of them: of the first item's file, then of the next one's. `heads`:
+ * records at the beginning of a file that are none of a batch.
  *
  * @throws SluiceError file.not_found, file.changed, data.invalid (not text of that encoding), config.invalid
  */
-export async function nextPiece(call: Source, cursor: Json | undefined, isCsv: boolean): Promise<Piece> {
+export async function nextPiece(
+  call: Source,
+  cursor: Json | undefined,
+  { isCsv, heads }: { isCsv: boolean; heads: number },
+): Promise<Piece> {
   const { batch, encoding } = call.config;
   const at = placeOf(cursor);
   const path = pathAt(call, at.item);
   const wide = encoding === WIDE;
+  const most = batch + (at.offset === 0 ? heads : 0);
   for (let length = FIRST_BYTES; ; length *= 4) {
     const { bytes, size, changedMs } = await call.files.part(path, at.offset, Math.min(length, MOST_BYTES));
     if (at.size !== undefined && (at.size !== size || at.changedMs !== changedMs)) throw changed(path);
     const last = at.offset + bytes.length >= size;
-    const { end, records, lines } = cutRecords(bytes, { most: batch, last, isCsv, wide });
+    const { end, records, lines } = cutRecords(bytes, { most, last, isCsv, wide });
     const isFull = length >= MOST_BYTES;
-    if (records < batch && !last && !isFull) continue;
+    if (records < most && !last && !isFull) continue;
     const isCut = records === 0 && !last;
     const taken = isCut ? bytes.length : end;
     const offset = at.offset + taken;
