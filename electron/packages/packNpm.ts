@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { packageName } from '#runtime/sandbox/imports.ts';
-import { PACKED_PATH, type Packed, packText, readPacked } from '#runtime/sandbox/packages.ts';
+import { isPackedPath, PACKED_PATH, type Packed, packTexts, readPacked } from '#runtime/sandbox/packages.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
@@ -14,11 +14,11 @@ import { checkInstalled, INSTALL, type LockFile, readLock } from './lockFile.ts'
 /** Changes with what is packed and how; then all is packed anew. */
 const FORMAT = 1;
 const PATH = PACKED_PATH.replace(/^scripts\//, '');
-/** What a script may be long, and so what all packages of a project may be together. */
-export const MAX_PACKED = 500_000;
+/** What all packages of a project may be together. Each call compiles what its script imports. */
+export const MAX_PACKED = 4_000_000;
 
 /**
- * Packs what a project's scripts import from npm packages into one script, `scripts/packages/npm.js`. Only where it is not
+ * Packs what a project's scripts import from npm packages into a script, `scripts/packages/npm.js`. Only where it is not
  * packed already from the same lock file for the same imports, so that whoever has the project without
  * `node_modules` runs the same bytes. Installs, fetches and executes nothing.
  *
@@ -31,9 +31,9 @@ export async function packNpm(dir: string, tree: Tree): Promise<Edit[]> {
   const wanted = forPackages(packageImports(tree), lock);
   const before = Object.hasOwn(tree.scripts, PATH) ? tree.scripts[PATH] : undefined;
   const specifiers = Object.keys(wanted);
-  if (specifiers.length === 0) return before === undefined ? [] : [{ type: 'removeScript', path: PATH }];
+  if (specifiers.length === 0) return replacing(tree, {});
 
-  const packed = before === undefined ? undefined : stillGood(before);
+  const packed = before === undefined ? undefined : stillGood(tree);
   const imports = Object.fromEntries(specifiers.map((one) => [one, (wanted[one] as Wanted).names]));
   if (!lock) {
     // The folder came without it, by the cloud for example; then what it brought along is what there is.
@@ -61,9 +61,24 @@ export async function packNpm(dir: string, tree: Tree): Promise<Edit[]> {
   const real = realpathSync(scriptsDir);
   const { modules, uses, places, bytesOf } = await bundlePackages(real, wanted);
   const packages = await checkInstalled(real, places, lock);
-  const text = packText({ inputs, packages, imports, modules, uses });
-  if (text.length > MAX_PACKED) throw tooLarge(text.length, bytesOf);
-  return [{ type: 'setScript', path: PATH, text }];
+  const texts = packTexts({ inputs, packages, imports, modules, uses });
+  const length = Object.values(texts).reduce((sum, text) => sum + text.length, 0);
+  if (length > MAX_PACKED) throw tooLarge(length, bytesOf);
+  return replacing(tree, texts);
+}
+
+/** The edits after which these are the packed scripts of a project, and no others. */
+function replacing(tree: Tree, texts: Record<string, string>): Edit[] {
+  const edits: Edit[] = [];
+  for (const [full, text] of Object.entries(texts)) {
+    const path = full.slice('scripts/'.length);
+    if (!Object.hasOwn(tree.scripts, path) || tree.scripts[path] !== text)
+      edits.push({ type: 'setScript', path, text });
+  }
+  for (const path of Object.keys(tree.scripts)) {
+    if (isPackedPath(path) && !Object.hasOwn(texts, `scripts/${path}`)) edits.push({ type: 'removeScript', path });
+  }
+  return edits;
 }
 
 /** Node's own modules are left to the sandbox, which refuses them by name; a package may have such a name. */
@@ -72,9 +87,9 @@ function forPackages(wanted: Record<string, Wanted>, lock: LockFile | undefined)
   return Object.fromEntries(Object.entries(wanted).filter(([specifier]) => isPackage(specifier)));
 }
 
-function stillGood(text: string): Packed | undefined {
+function stillGood({ scripts }: Tree): Packed | undefined {
   try {
-    return readPacked(text);
+    return readPacked((path) => scripts[path.slice('scripts/'.length)]);
   } catch (thrown) {
     if (thrown instanceof SluiceError) return undefined;
     throw thrown;

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'vitest';
 import { packageName } from './imports.ts';
-import { type Packed, packagesFor, packText, readPacked } from './packages.ts';
+import { type Packed, packagesFor, packTexts, readPacked } from './packages.ts';
 import { asking } from './sandbox.fixture.ts';
 import { createSandbox } from './sandbox.ts';
 
@@ -20,13 +20,33 @@ const packed: Packed = {
   },
   uses: { tiny: ['./chunk-A.js'], '@me/tools/text': ['./chunk-A.js'] },
 };
-const text = packText(packed);
-const filesFor = (source: string) => ({ files: packagesFor([source], () => text) });
+const PATH = 'scripts/packages/npm.js';
+const text = packTexts(packed)[PATH] ?? '';
+const from = (given: string) => (path: string) => (path === PATH ? given : undefined);
+const filesFor = (source: string) => ({ files: packagesFor([source], from(text)) });
 
 test('what was packed is read as it was, also where Git changed its line ends and back', () => {
-  expect(readPacked(text)).toEqual({ ...packed, uses: { ...packed.uses, './chunk-A.js': [], unused: [] } });
-  expect(packText({ ...packed, modules: Object.fromEntries(Object.entries(packed.modules).reverse()) })).toBe(text);
-  expect(readPacked(text.replaceAll('\n', '\r\n').replaceAll('\r\n', '\n')).inputs).toBe(packed.inputs);
+  expect(readPacked(from(text))).toEqual({ ...packed, uses: { ...packed.uses, './chunk-A.js': [], unused: [] } });
+  const reversed = { ...packed, modules: Object.fromEntries(Object.entries(packed.modules).reverse()) };
+  expect(packTexts(reversed)).toEqual({ [PATH]: text });
+  expect(readPacked(from(text.replaceAll('\n', '\r\n').replaceAll('\r\n', '\n')))?.inputs).toBe(packed.inputs);
+  expect(readPacked(() => undefined)).toBeUndefined();
+});
+
+test('what is too long for one script becomes several, none of which may be missing or changed', () => {
+  const long = {
+    ...packed,
+    modules: { ...packed.modules, long: `export const long='${'\u{1f600}\n'.repeat(400_000)}';` },
+  };
+  const texts = packTexts(long);
+  expect(Object.keys(texts)).toEqual([PATH, 'scripts/packages/npm-2.js', 'scripts/packages/npm-3.js']);
+  for (const one of Object.values(texts)) expect(one.length).toBeLessThan(500_000);
+  for (const one of Object.values(texts)) expect(one.isWellFormed()).toBe(true);
+  expect(readPacked((path) => texts[path])?.modules).toEqual(long.modules);
+  expect(() => readPacked((path) => (path.endsWith('-3.js') ? undefined : texts[path]))).toThrow(
+    'not as Sluice packed',
+  );
+  expect(() => readPacked((path) => texts[path]?.replace('\u{1f600}', 'x'))).toThrow('not as Sluice packed');
 });
 
 test.each([
@@ -37,7 +57,7 @@ test.each([
   ['a head of other things', `${text.slice(0, text.indexOf('{'))}{"hash":"${'0'.repeat(64)}"}\n`],
   ['nothing', ''],
 ])('%s is refused', (_, broken) => {
-  expect(() => readPacked(broken)).toThrow(expect.objectContaining({ code: 'package.not_packed' }));
+  expect(() => readPacked(from(broken))).toThrow(expect.objectContaining({ code: 'package.not_packed' }));
 });
 
 test('a script gets the modules that it imports, with what they share, and no others', async () => {

@@ -5,7 +5,7 @@ import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import { Item } from '#shared/workflow/tree.ts';
 import type { ScriptResult } from '../../engine/ports/sandbox.ts';
 import { scriptImports } from '../../sandbox/imports.ts';
-import { PACKED_PATH, packagesFor } from '../../sandbox/packages.ts';
+import { packagesFor } from '../../sandbox/packages.ts';
 import { wheelsFor } from '../../sandbox/wheels.ts';
 import { failedItem, PassedOn } from '../fields.ts';
 import { type Call, defineStepType } from '../stepType.ts';
@@ -153,7 +153,7 @@ function filesFor(call: Call, script: string | undefined, source: string, langua
   const texts = [source, ...Object.values(files)];
   if (language === 'python') return { ...files, ...wheelsFor(texts, read) };
   // The body of a function has no place for an import.
-  return script === undefined ? files : { ...files, ...packagesFor(texts, () => read(PACKED_PATH)) };
+  return script === undefined ? files : { ...files, ...packagesFor(texts, read) };
 }
 
 function readIfThere(call: Call, path: string): string | undefined {
