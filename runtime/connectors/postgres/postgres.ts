@@ -16,6 +16,7 @@ import {
   updateStatement,
   WhenNone,
   WhereField,
+  whereWritten,
 } from '../sqlite/statements.ts';
 import { defineStepType } from '../stepType.ts';
 import { postgres } from './connector.ts';
@@ -138,8 +139,13 @@ export const update = defineStepType({
     once: Once,
   }),
   output: z.looseObject({ changed: z.int(), rows: Rows.optional() }),
-  async run({ item, config: { table, where, set, all, returning, ...how }, sql }) {
-    const statement = updateStatement(POSTGRES, table, { where, set: set as JsonObject, all, returning });
+  async run({ item, config: { table, where, set, all, returning, ...how }, sql, written }) {
+    const statement = updateStatement(POSTGRES, table, {
+      where: whereWritten(written, where),
+      set: set as JsonObject,
+      all,
+      returning,
+    });
     const [result] = await sql.run({ access: 'write', statements: [statement], ...how });
     return {
       ...item.json,
@@ -156,8 +162,8 @@ export const remove = defineStepType({
   description: 'Deletes the rows of a PostgreSQL table that match; changed says how many.',
   config: z.strictObject({ table: TableName, where: WhereField, all: AllField, timeoutMs: Timeout, once: Once }),
   output: z.looseObject({ changed: z.int() }),
-  async run({ item, config: { table, where, all, ...how }, sql }) {
-    const statement = deleteStatement(POSTGRES, table, { where, all });
+  async run({ item, config: { table, where, all, ...how }, sql, written }) {
+    const statement = deleteStatement(POSTGRES, table, { where: whereWritten(written, where), all });
     const [result] = await sql.run({ access: 'write', statements: [statement], ...how });
     return { ...item.json, changed: result?.changed ?? 0 };
   },

@@ -155,6 +155,27 @@ test('data never becomes a condition of its own, and nothing never becomes every
   expect(jsonOf((await run(remove, { table: 't', all: true }, itemsOf({}))).main)).toEqual([{ changed: 2 }]);
 });
 
+test.each([
+  ['sqlite.delete', {}],
+  ['sqlite.update', { set: { name: 'x' } }],
+])('%s never leaves out a condition whose value is missing', async (uses, more) => {
+  await world.run(insert, { table: 't', rows: [{ id: 1, name: 'a' }] }, itemsOf({}));
+  const where = { name: 'a', id: '=$json.id' };
+  const tree = sketchTree({
+    steps: { start: { uses: 'trigger.manual' }, act: { uses, config: { table: 't', where, ...more } } },
+    edges: ['start -> act'],
+  });
+  const sql = createSqlitePort(files);
+  const missing = await runTree(tree, { sql, items: [{ other: 1 }] });
+  expect(missing.outcome).toMatchObject({
+    status: 'failed',
+    error: { code: 'config.invalid', message: expect.stringContaining('empty at id') },
+  });
+  expect(await all()).toEqual([{ id: 1, name: 'a' }]);
+  const there = await runTree(tree, { sql, items: [{ id: 1 }] });
+  expect(there.left('act')).toMatchObject([{ changed: 1 }]);
+});
+
 test('the text of a statement is never an expression, its parameters are', async () => {
   const sql = createSqlitePort(files);
   const sketch = (config: JsonObject) =>

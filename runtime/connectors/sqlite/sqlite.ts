@@ -17,6 +17,7 @@ import {
   updateStatement,
   WhenNone,
   WhereField,
+  whereWritten,
 } from './statements.ts';
 
 const common = { version: 1, category: 'storage', icon: 'database', mode: 'each' } as const;
@@ -114,8 +115,12 @@ export const update = defineStepType({
     all: AllField,
   }),
   output: z.looseObject({ changed: z.int() }),
-  async run({ item, config: { file, table, where, set, all }, sql }) {
-    const statement = updateStatement(SQLITE, table, { where, set: set as JsonObject, all });
+  async run({ item, config: { file, table, where, set, all }, sql, written }) {
+    const statement = updateStatement(SQLITE, table, {
+      where: whereWritten(written, where),
+      set: set as JsonObject,
+      all,
+    });
     const [result] = await sql.run({ file, access: 'write', statements: [statement] });
     return { ...item.json, changed: result?.changed ?? 0 };
   },
@@ -129,8 +134,8 @@ export const remove = defineStepType({
   effect: 'keyed',
   config: z.strictObject({ file: File, table: TableName, where: WhereField, all: AllField }),
   output: z.looseObject({ changed: z.int() }),
-  async run({ item, config: { file, table, where, all }, sql }) {
-    const statement = deleteStatement(SQLITE, table, { where, all });
+  async run({ item, config: { file, table, where, all }, sql, written }) {
+    const statement = deleteStatement(SQLITE, table, { where: whereWritten(written, where), all });
     const [result] = await sql.run({ file, access: 'write', statements: [statement] });
     return { ...item.json, changed: result?.changed ?? 0 };
   },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
-import type { Json, JsonObject } from '#shared/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import type { SqlResult, SqlStatement } from '../../engine/ports/sql.ts';
 import { AnyJson, kindOf } from '../fields.ts';
 
@@ -169,6 +169,18 @@ export function paramsOf(given: Json | undefined, field = 'params'): Json[] {
     advice: 'Write a list, also for a single value: ["={{ $json.id }}"].',
     details: { field },
   });
+}
+
+/**
+ * The condition with every column that its author wrote: one whose expression gave nothing is not in the resolved config,
+ * and without it more rows would match.
+ */
+export function whereWritten(
+  { where: authored }: JsonObject,
+  where: Record<string, Json | undefined>,
+): Record<string, Json | undefined> {
+  if (!isJsonObject(authored)) return where;
+  return { ...Object.fromEntries(Object.keys(authored).map((column) => [column, undefined])), ...where };
 }
 
 /**
