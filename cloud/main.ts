@@ -128,6 +128,7 @@ async function createPlatform(
     write: perMinute,
     sign_in: { points: config.signInsPerMinute, seconds: 60 },
     sign_up: { ...RATE_LIMITS.sign_up, points: config.signUpsPerHour },
+    reset: { ...RATE_LIMITS.reset, points: config.resetsPerHour },
   });
   return {
     ...urls,

@@ -95,6 +95,7 @@ const CODES = {
   'service.draining': { status: 503, retry: 'yes' },
   'service.unavailable': { status: 503, retry: 'yes' },
   'session.expired': { status: 401, retry: 'no' },
+  'session.not_found': { status: 404, retry: 'no' },
   'sign_in.failed': { status: 401, retry: 'no' },
   'step.not_found': { status: 404, retry: 'no' },
   'step.output_too_large': { status: 422, retry: 'no' },

@@ -91,6 +91,7 @@ const MEANS: Record<ErrorCode, string> = {
   'service.draining': 'The process is stopping; others take over.',
   'service.unavailable': 'The service cannot answer now.',
   'session.expired': 'Sign in again.',
+  'session.not_found': 'There is no such sign-in, or it has ended.',
   'sign_in.failed': 'E-mail address or password are not right.',
   'step.not_found': 'There is no such step.',
   'step.output_too_large': 'A step gave more than it may; split the work into batches.',

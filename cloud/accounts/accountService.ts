@@ -13,6 +13,7 @@ import { insertWorkspace, listWorkspaces } from '../workspaces/workspaceStore.ts
 import * as store from './accountStore.ts';
 import type { FailedSignIns } from './failedSignIns.ts';
 import { existingLetter, verificationLetter } from './letters.ts';
+import { createPasswordService } from './passwordService.ts';
 import { hashPassword, passwordMatches, requireUncommon } from './passwords.ts';
 import type { SessionService } from './sessionService.ts';
 import { revokeAllOf } from './sessionStore.ts';
@@ -71,8 +72,20 @@ export function createAccountService(deps: AccountDeps): AccountService {
     throw new SluiceError('sign_in.failed', 'E-mail and password do not match.', { advice, details: { triesLeft } });
   }
 
+  /** Asks somebody who is signed in for the password again. Not 401, which would say that the sign-in has ended. */
+  async function confirmPassword(caller: Required<Pick<Caller, 'session'>> & Caller, password: string): Promise<void> {
+    try {
+      await checkPassword(caller.session.email, password, caller);
+    } catch (thrown) {
+      const { code, advice, details } = SluiceError.from(thrown);
+      if (code !== 'sign_in.failed') throw thrown;
+      throw new SluiceError('access.denied', 'This is not your password.', { advice, details });
+    }
+  }
+
   return {
     checkPassword,
+    ...createPasswordService({ ...deps, confirmPassword }),
 
     async register({ email, password, name }, caller) {
       requireUncommon(password, email);

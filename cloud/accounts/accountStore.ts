@@ -28,7 +28,7 @@ export async function replaceUnverified(
 
 export async function insertVerification(
   tx: Tx,
-  token: { userId: string; tokenHash: string; expiresAt: Date },
+  token: { userId: string; tokenHash: string; expiresAt: Date; kind?: 'email' | 'password_reset' },
 ): Promise<void> {
   await tx.verificationToken.create({ data: { id: uuidv7(), kind: 'email', ...token } });
 }
@@ -36,15 +36,46 @@ export async function insertVerification(
 /** Uses the token up and confirms its address. @returns the user's id, undefined where the token is unknown, used or too old */
 export function confirmEmail(db: Database, tokenHash: string, now: Date): Promise<string | undefined> {
   return db.withoutTenant(async (tx) => {
-    const { count } = await tx.verificationToken.updateMany({
-      where: { tokenHash, kind: 'email', usedAt: null, expiresAt: { gt: now } },
-      data: { usedAt: now },
-    });
-    if (count === 0) return undefined;
-    const { userId } = await tx.verificationToken.findUniqueOrThrow({ where: { tokenHash } });
-    await tx.user.updateMany({ where: { id: userId, emailVerifiedAt: null }, data: { emailVerifiedAt: now } });
+    const userId = await useToken(tx, 'email', tokenHash, now);
+    if (userId !== undefined) await markConfirmed(tx, userId, now);
     return userId;
   });
+}
+
+/** Uses a token of a letter up. @returns whose it is, undefined where it is unknown, used or too old */
+export async function useToken(
+  tx: Tx,
+  kind: 'email' | 'password_reset',
+  tokenHash: string,
+  now: Date,
+): Promise<string | undefined> {
+  const { count } = await tx.verificationToken.updateMany({
+    where: { tokenHash, kind, usedAt: null, expiresAt: { gt: now }, user: { deletedAt: null } },
+    data: { usedAt: now },
+  });
+  if (count === 0) return undefined;
+  return (await tx.verificationToken.findUniqueOrThrow({ where: { tokenHash } })).userId;
+}
+
+/** Whose link this is to set a password, while it is good. */
+export async function findTokenOwner(tx: Tx, tokenHash: string, now: Date) {
+  const token = await tx.verificationToken.findUnique({ where: { tokenHash }, include: { user: true } });
+  const good = token?.kind === 'password_reset' && !token.usedAt && token.expiresAt > now && !token.user.deletedAt;
+  return good ? token.user : undefined;
+}
+
+/** Whoever has the letter reads mail at its address. */
+export async function markConfirmed(tx: Tx, userId: string, now: Date): Promise<void> {
+  await tx.user.updateMany({ where: { id: userId, emailVerifiedAt: null }, data: { emailVerifiedAt: now } });
+}
+
+/** Sets a password, and makes links to set another one worthless. @returns the person */
+export async function replacePassword(tx: Tx, userId: string, passwordHash: string, now: Date) {
+  await tx.verificationToken.updateMany({
+    where: { userId, kind: 'password_reset', usedAt: null },
+    data: { usedAt: now },
+  });
+  return tx.user.update({ where: { id: userId }, data: { passwordHash } });
 }
 
 export async function markSignedIn(tx: Tx, userId: string, now: Date): Promise<void> {

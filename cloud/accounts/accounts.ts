@@ -4,6 +4,7 @@ import { mount } from '../server/mount.ts';
 import type { Platform } from '../server/platform.ts';
 import { createAccountService } from './accountService.ts';
 import { createFailedSignIns } from './failedSignIns.ts';
+import { createOwnSessions } from './ownSessions.ts';
 import { pageRouter } from './pages/pageRouter.ts';
 import { createSessionService } from './sessionService.ts';
 
@@ -13,6 +14,7 @@ export function createAccounts(platform: Platform): Capability {
   return {
     routers: [
       mount('auth', cloudApi.auth, service, platform),
+      mount('sessions', cloudApi.sessions, createOwnSessions(platform), platform),
       pageRouter({ ...platform, sessions, accounts: service }),
     ],
   };

@@ -1,17 +1,52 @@
 import type { Letter } from '../platform/mail.ts';
 
+/** A name cannot add lines of its own to a letter. */
+const oneLine = (name: string) => name.replace(/[\r\n]+/g, ' ');
+
 export function verificationLetter({ to, name, url }: { to: string; name: string; url: string }): Letter {
   return {
     to,
     subject: 'Confirm your e-mail address for Sluice',
     text: [
-      `Hello ${name.replace(/[\r\n]+/g, ' ')},`,
+      `Hello ${oneLine(name)},`,
       '',
       'somebody signed up for Sluice with this address. If that was you, confirm it here:',
       '',
       url,
       '',
       'The link is good for one day and once. If it was not you, leave it: nothing happens without it.',
+    ].join('\n'),
+  };
+}
+
+export function resetLetter({ to, name, url }: { to: string; name: string; url: string }): Letter {
+  return {
+    to,
+    subject: 'Set a new password for Sluice',
+    text: [
+      `Hello ${oneLine(name)},`,
+      '',
+      'somebody asked for a new password for the Sluice account with this address. If that was you, set it here:',
+      '',
+      url,
+      '',
+      'The link is good for one day and once. It signs you out everywhere. If it was not you, leave it: your password stays',
+      'as it is.',
+    ].join('\n'),
+  };
+}
+
+export function passwordChangedLetter({ to, name, url }: { to: string; name: string; url: string }): Letter {
+  return {
+    to,
+    subject: 'Your Sluice password was changed',
+    text: [
+      `Hello ${oneLine(name)},`,
+      '',
+      'the password of your Sluice account was changed, and other devices were signed out. If that was you, there is nothing',
+      'to do. If it was not, set another one at once:',
+      '',
+      url,
     ].join('\n'),
   };
 }

@@ -83,6 +83,7 @@ export function createSessionService({ db, clock }: SessionDeps) {
 
     end: ({ userId, family }: SignedIn, caller: Caller): Promise<void> =>
       db.withUser(userId, async (tx) => {
+        await store.lockSessions(tx, userId);
         await store.revokeFamily(tx, family, clock.now());
         await recordAccountEvent(tx, userId, { action: 'auth.logout', ...from(caller) }, clock.now());
       }),
@@ -110,6 +111,7 @@ export function createSessionService({ db, clock }: SessionDeps) {
       if (!code) throw refused();
       const family = randomUUID();
       const tokens = await db.withUser(code.userId, async (tx) => {
+        await store.lockSessions(tx, code.userId);
         if (!(await store.useCode(tx, code.id, family, now))) {
           const used = await store.findCode(tx, code.codeHash);
           if (used?.family) await store.revokeFamily(tx, used.family, now);
@@ -143,6 +145,7 @@ export function createSessionService({ db, clock }: SessionDeps) {
       if (found.revokedAt || found.expiresAt <= now) throw ended();
       const fresh = newTokens();
       const tokens = await db.withUser(found.userId, async (tx) => {
+        await store.lockSessions(tx, found.userId);
         const accessUntil = new Date(Math.min(found.accessExpiresAt.getTime(), now.getTime() + GRACE_MS));
         if (await store.markRotated(tx, found.id, sealFor(refreshToken, fresh), now, accessUntil)) {
           const { userId, deviceId, family } = found;

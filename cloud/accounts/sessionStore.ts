@@ -84,12 +84,50 @@ export function countLaterRotations(tx: Tx, family: string, after: Date): Promis
   return tx.session.count({ where: { family, rotatedAt: { gt: after } } });
 }
 
+/**
+ * Keeps everything else from renewing or ending sign-ins of this person until the transaction is over: a successor that is
+ * made in the moment in which its family ends would outlive it.
+ */
+export async function lockSessions(tx: Tx, userId: string): Promise<void> {
+  await tx.$queryRaw`select pg_advisory_xact_lock(hashtextextended('sessions:' || ${userId}::text, 0))::text as locked`;
+}
+
 export async function revokeFamily(tx: Tx, family: string, now: Date): Promise<void> {
   await tx.session.updateMany({ where: { family, revokedAt: null }, data: { revokedAt: now } });
 }
 
-export async function revokeAllOf(tx: Tx, userId: string, now: Date): Promise<void> {
-  await tx.session.updateMany({ where: { userId, revokedAt: null }, data: { revokedAt: now } });
+/**
+ * Ends every sign-in of a person, and those that were on their way: codes that wait to be traded for tokens.
+ *
+ * @param except the family that stays
+ * @returns how many held until now
+ */
+export async function revokeAllOf(tx: Tx, userId: string, now: Date, except?: string): Promise<number> {
+  await lockSessions(tx, userId);
+  const others = { userId, revokedAt: null, ...(except === undefined ? {} : { family: { not: except } }) };
+  const ended = await tx.session.count({ where: { ...others, rotatedAt: null, expiresAt: { gt: now } } });
+  await tx.session.updateMany({ where: others, data: { revokedAt: now } });
+  await tx.authorizationCode.updateMany({ where: { userId, usedAt: null }, data: { usedAt: now } });
+  return ended;
+}
+
+/** The sign-ins of a person that hold, newest first: of each family the one row that was not traded for another. */
+export function listLive(tx: Tx, userId: string, now: Date) {
+  return tx.session.findMany({
+    where: { userId, revokedAt: null, rotatedAt: null, expiresAt: { gt: now } },
+    include: { device: true },
+    orderBy: { createdAt: 'desc' },
+  });
+}
+
+/** @returns false where this person has no such sign-in that holds */
+export async function revokeOwnFamily(tx: Tx, userId: string, family: string, now: Date): Promise<boolean> {
+  await lockSessions(tx, userId);
+  const { count } = await tx.session.updateMany({
+    where: { userId, family, revokedAt: null, expiresAt: { gt: now } },
+    data: { revokedAt: now },
+  });
+  return count > 0;
 }
 
 export async function insertCode(

@@ -57,9 +57,10 @@ const Environment = z.object({
   CONTAINER_RUNTIME: z.string().optional(),
   /** `host:port` entries a workflow may reach although their address is private. */
   EGRESS_ALLOW_PRIVATE: List.default([]),
-  /** Per address, as is the next one. */
+  /** Per address, as are the next two. */
   SIGN_INS_PER_MINUTE: z.coerce.number().int().min(1).default(20),
   SIGN_UPS_PER_HOUR: z.coerce.number().int().min(1).default(3),
+  RESETS_PER_HOUR: z.coerce.number().int().min(1).default(3),
   /** Per user and kind of request. */
   REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).default(100),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -89,6 +90,7 @@ export type Config = {
   egressAllowPrivate: string[];
   signInsPerMinute: number;
   signUpsPerHour: number;
+  resetsPerHour: number;
   requestsPerMinute: number;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Whether /metrics answers others than this computer. */
@@ -134,6 +136,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     egressAllowPrivate: values.EGRESS_ALLOW_PRIVATE,
     signInsPerMinute: values.SIGN_INS_PER_MINUTE,
     signUpsPerHour: values.SIGN_UPS_PER_HOUR,
+    resetsPerHour: values.RESETS_PER_HOUR,
     requestsPerMinute: values.REQUESTS_PER_MINUTE,
     logLevel: values.LOG_LEVEL,
     metricsPublic: values.METRICS_PUBLIC,

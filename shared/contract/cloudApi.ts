@@ -8,12 +8,14 @@ import { environments } from './cloud/environments.ts';
 import { events } from './cloud/events.ts';
 import { projects } from './cloud/projects.ts';
 import { runs } from './cloud/runs.ts';
+import { sessions } from './cloud/sessions.ts';
 import { versions } from './cloud/versions.ts';
 import { workspaces } from './cloud/workspaces.ts';
 
 /** Everything a desktop, a command line or a program may ask of the control plane. */
 export const cloudApi = {
   auth,
+  sessions,
   workspaces,
   projects,
   versions,

@@ -93,6 +93,34 @@ export function pageRouter(deps: PageDeps): Router {
     await orAgain(attempt, res, (problem) => views.verifyPage(token, problem));
   });
 
+  add('GET', '/forgot', 'forgot', 'read', (_req, res) => send(res, views.forgotPage('')));
+
+  add('POST', '/forgot', 'sendLink', 'sign_in', async (req, res, caller) => {
+    const { email } = formOf(req);
+    const attempt = async () => {
+      const input = parse(cloudApi.auth.forgotPassword.input, { email }, 'What you entered');
+      await limits.take('reset', caller.ip);
+      await accounts.forgotPassword(input, caller);
+      send(res, views.linkSentPage(input.email));
+    };
+    await orAgain(attempt, res, (problem) => views.forgotPage(email ?? '', problem));
+  });
+
+  add('GET', '/reset', 'reset', 'read', (req, res) => {
+    send(res, views.resetPage(typeof req.query.token === 'string' ? req.query.token : ''));
+  });
+
+  add('POST', '/reset', 'setPassword', 'sign_in', async (req, res, caller) => {
+    const { token = '', password } = formOf(req);
+    const attempt = async () => {
+      const input = parse(cloudApi.auth.resetPassword.input, { token, password }, 'What you entered');
+      await accounts.resetPassword(input, caller);
+      res.clearCookie(cookieName, cookieOptions);
+      send(res, views.passwordSetPage());
+    };
+    await orAgain(attempt, res, (problem) => views.resetPage(token, problem));
+  });
+
   add('GET', '/authorize', 'authorize', 'read', async (req, res) => {
     const authorization = readAuthorization(req.query);
     const session = await signedIn(req);

@@ -59,7 +59,7 @@ export function signInPage({ email, next, problem, device }: SignInView): Page {
 ${problemNote(problem)}
 <button type="submit">${device ? 'Sign in and connect this device' : 'Sign in'}</button>
 </form>`,
-    below: html`<span>No account? <a href="/sign-up?next=${encodeURIComponent(next)}">Create one</a></span><span>Building and running on your own machine needs no account.</span>`,
+    below: html`<span><a href="/forgot">Forgot the password?</a></span><span>No account? <a href="/sign-up?next=${encodeURIComponent(next)}">Create one</a></span><span>Building and running on your own machine needs no account.</span>`,
   };
 }
 
@@ -104,6 +104,48 @@ export function verifiedPage(): Page {
   return {
     title: 'Your address is confirmed',
     body: html`<p>You may publish now. Go back to the app, or sign in here.</p><a class="button" href="/sign-in">Sign in</a>`,
+  };
+}
+
+export function forgotPage(email: string, problem?: Problem): Page {
+  return {
+    title: 'Set a new password',
+    lead: 'by a link that we send you',
+    body: html`<form method="post" action="/forgot">
+<div class="field"><label for="email">E-mail</label><input id="email" name="email" type="email" autocomplete="username" required maxlength="254" value="${email}" autofocus></div>
+${problemNote(problem)}
+<button type="submit">Send the link</button>
+</form>`,
+    below: html`<span>You know it? <a href="/sign-in">Sign in</a></span>`,
+  };
+}
+
+export function linkSentPage(email: string): Page {
+  return {
+    title: 'Look into your mail',
+    body: html`<p>If <strong>${email}</strong> has an account, a letter with a link is on its way to it. The link is good for one day.</p>
+<a class="button quiet" href="/sign-in">To the sign-in page</a>`,
+  };
+}
+
+export function resetPage(token: string, problem?: Problem): Page {
+  return {
+    title: 'Set a new password',
+    lead: 'It signs you out everywhere.',
+    body: html`<form method="post" action="/reset">
+<input type="hidden" name="token" value="${token}">
+<div class="field"><label for="password">New password</label><input id="password" name="password" type="password" autocomplete="new-password" required minlength="8" maxlength="200" aria-describedby="hint" autofocus><span id="hint" class="hint">At least 8 characters, and not one that everybody tries.</span></div>
+${problemNote(problem)}
+<button type="submit">Set the password</button>
+</form>`,
+    below: html`<span><a href="/forgot">Ask for another link</a></span>`,
+  };
+}
+
+export function passwordSetPage(): Page {
+  return {
+    title: 'Your password is set',
+    body: html`<p>You were signed out everywhere.</p><a class="button" href="/sign-in">Sign in</a>`,
   };
 }
 

@@ -57,6 +57,30 @@ export const auth = {
     ]),
     output: Tokens,
   },
+  /** Sends a link to the address, where it has an account; the answer is the same where it has none. */
+  forgotPassword: {
+    route: 'POST /v1/auth/forgot-password',
+    access: 'public',
+    rate: 'reset',
+    input: z.strictObject({ email: Email }),
+    output: Done,
+  },
+  /** Sets a new password with the token of such a link, and ends every sign-in of the account. */
+  resetPassword: {
+    route: 'POST /v1/auth/reset-password',
+    access: 'public',
+    rate: 'sign_in',
+    input: z.strictObject({ token: z.string().max(200), password: Password }),
+    output: Done,
+  },
+  /** Every other sign-in of the account ends. */
+  changePassword: {
+    route: 'POST /v1/auth/change-password',
+    access: 'session',
+    rate: 'sign_in',
+    input: z.strictObject({ currentPassword: z.string().max(200), newPassword: Password }),
+    output: Done,
+  },
   signOut: { route: 'POST /v1/auth/sign-out', access: 'session', rate: 'write', input: Empty, output: Done },
   whoami: {
     route: 'GET /v1/auth/whoami',
