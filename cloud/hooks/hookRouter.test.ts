@@ -13,6 +13,7 @@ import { createRoutes } from '../server/routes.ts';
 import { hookRouter } from './hookRouter.ts';
 import { createHookService } from './hookService.ts';
 import { createHookTargets } from './hookTargets.ts';
+import { createInbox } from './inbox.ts';
 
 let control: Control;
 let server: Server;
@@ -23,7 +24,8 @@ beforeAll(async () => {
   control = await createControlBench();
   const deps = { ...control, database: control.db };
   const targets = createHookTargets(deps);
-  const hooks = createHookService({ ...deps, targets, answerMs: ANSWER_MS });
+  const inbox = createInbox({ ...deps, answerMs: ANSWER_MS });
+  const hooks = createHookService({ ...deps, targets, inbox });
   const http = {
     routes: createRoutes(),
     limits: createRateLimits(),
@@ -34,7 +36,7 @@ beforeAll(async () => {
     logger: control.logger,
   };
   const app = express();
-  app.use(hookRouter({ targets, hooks, blobs: control.blobs, isDraining: () => draining }, http));
+  app.use(hookRouter({ targets, hooks, inbox, blobs: control.blobs, isDraining: () => draining }, http));
   server = createServer(app);
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
 });

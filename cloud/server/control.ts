@@ -10,6 +10,7 @@ import { environmentRouter } from '../environments/environmentRouter.ts';
 import { hookRouter } from '../hooks/hookRouter.ts';
 import { createHookService } from '../hooks/hookService.ts';
 import { createHookTargets } from '../hooks/hookTargets.ts';
+import { createInbox } from '../hooks/inbox.ts';
 import { openChannel } from '../platform/channel.ts';
 import { projectRouter } from '../projects/projectRouter.ts';
 import { createTreeCache } from '../projects/treeCache.ts';
@@ -74,7 +75,8 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
     resumeUrl: (workspaceId, runId) =>
       resumeUrl(publicUrl, workspaceId, runId, resumeToken(hookSecret(workspaceId), runId)),
   });
-  const hooks = createHookService({ ...common, targets, blobs });
+  const inbox = createInbox({ ...common, blobs });
+  const hooks = createHookService({ targets, inbox, clock });
   let worker: Worker | undefined;
 
   return {
@@ -87,7 +89,7 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
       runRouter({ ...common, blobs }, platform),
       eventRouter(common, platform),
       resumeRouter({ ...common, hookSecret }, platform),
-      hookRouter({ targets, hooks, blobs, isDraining }, platform),
+      hookRouter({ targets, hooks, inbox, blobs, isDraining }, platform),
     ],
     agentRouters: [agentRouter({ agents, blobs, database, stopping: stopping.signal }, platform)],
     upgrades: [{ path: '/v1/feed', handle: feed.handle }],
