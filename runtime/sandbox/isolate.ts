@@ -228,9 +228,15 @@ function adviceOn({ name, message }: Thrown): string | undefined {
   if (message === 'Not supported' || /^require /.test(message))
     return 'Import at the top of a script, and only other scripts of the project.';
   if (name !== 'ReferenceError') return undefined;
-  if (/^(process|fetch|XMLHttpRequest|global|Buffer) /.test(message)) {
+  if (/^(process|fetch|XMLHttpRequest|global) /.test(message)) {
     return 'Code has no network and no files. Use a step such as http.request, and pass its items on.';
   }
+  if (
+    /^(Buffer|URL|URLSearchParams|TextEncoder|TextDecoder|atob|btoa|crypto|document|window|structuredClone) /.test(
+      message,
+    )
+  )
+    return 'Code has the objects of JavaScript itself, and none of browsers or of Node. Look for a package that needs no more.';
   return /^set(Timeout|Interval|Immediate) /.test(message) ? 'Use a flow.wait step to wait.' : undefined;
 }
 

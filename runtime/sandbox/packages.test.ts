@@ -17,6 +17,7 @@ const packed: Packed = {
     '@me/tools/text': "import{two}from'./chunk-A.js';export const mark=t=>t+'!'.repeat(two);",
     './chunk-A.js': 'export const two=2;\n',
     unused: "throw new Error('never loaded');",
+    web: "export const a=new URL('https://example.com');",
   },
   uses: { tiny: ['./chunk-A.js'], '@me/tools/text': ['./chunk-A.js'] },
 };
@@ -26,7 +27,10 @@ const from = (given: string) => (path: string) => (path === PATH ? given : undef
 const filesFor = (source: string) => ({ files: packagesFor([source], from(text)) });
 
 test('what was packed is read as it was, also where Git changed its line ends and back', () => {
-  expect(readPacked(from(text))).toEqual({ ...packed, uses: { ...packed.uses, './chunk-A.js': [], unused: [] } });
+  expect(readPacked(from(text))).toEqual({
+    ...packed,
+    uses: { ...packed.uses, './chunk-A.js': [], unused: [], web: [] },
+  });
   const reversed = { ...packed, modules: Object.fromEntries(Object.entries(packed.modules).reverse()) };
   expect(packTexts(reversed)).toEqual({ [PATH]: text });
   expect(readPacked(from(text.replaceAll('\n', '\r\n').replaceAll('\r\n', '\n')))?.inputs).toBe(packed.inputs);
@@ -84,6 +88,15 @@ test.each([
   const error = await failure(source, filesFor(`${source}\nimport 'tiny'`));
   expect(error).toMatchObject({ code: 'code.syntax', message: expect.stringContaining(why) });
   expect(error.advice).toBeTruthy();
+});
+
+test('a package that needs a browser says so, with its name', async () => {
+  const source = "import { a } from 'web';\nexport default () => ({ a });";
+  expect(await failure(source, filesFor(source))).toMatchObject({
+    code: 'code.failed',
+    message: 'ReferenceError: URL is not defined (while the package web was loaded)',
+    advice: expect.stringContaining('none of browsers'),
+  });
 });
 
 test('the package of an import is found by its name', () => {

@@ -111,10 +111,17 @@ function targetOf(specifier: string, from: string, main: string, files: Record<s
   );
 }
 
+/** Where it happened while packages were loaded, and no script had begun. */
+function packageText(stack: string): string {
+  const name = /\bpackage:([@\w][\w@./~-]*):\d/.exec(stack)?.[1];
+  if (name !== undefined) return ` (while the package ${name} was loaded)`;
+  return /\bpackage:\.\//.test(stack) ? ' (while a package was loaded)' : '';
+}
+
 /** The place of a failure in the person's own files, as `(path:line:column)`, or nothing. */
 export function placeText(stack: string, { files }: Program): string {
   const place = placeIn(stack, [...files.keys()]);
-  if (!place) return '';
+  if (!place) return packageText(stack);
   const { line, column } = files.get(place.path)?.toOriginal(place) ?? place;
   return line < 1 ? '' : ` (${place.path}:${line}:${column})`;
 }
