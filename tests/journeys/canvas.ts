@@ -20,11 +20,26 @@ export async function run(page: Page): Promise<void> {
   await page.getByRole('banner').getByRole('button', { name: 'Run', exact: true }).click();
 }
 
-/** Drags from a step's output port and lets go over an empty place, right of and below the port by so many pixels. */
+/** Longer than the canvas glides, also where frames are rare. */
+const GLIDES_MS = 500;
+
+/** Where something is once it has come to rest. */
+async function restingBox(page: Page, thing: Locator) {
+  for (let before = await thing.boundingBox(); ; ) {
+    await page.waitForTimeout(GLIDES_MS);
+    const box = await thing.boundingBox();
+    if (box && box.x === before?.x && box.y === before.y) return box;
+    before = box;
+  }
+}
+
+/**
+ * Drags from a step's output port and lets go over an empty place, right of and below the port by so many pixels. The whole
+ * drawing is brought into view before: held near the edge, a drag moves the canvas, and the further the slower the computer.
+ */
 export async function dragFromPort(page: Page, step: string, port: string, by: [number, number]): Promise<void> {
-  const dot = card(page, step).locator(`.source[data-handleid="${port}"]`);
-  const box = await dot.boundingBox();
-  if (!box) throw new Error(`${step} has no port ${port} in view.`);
+  await page.getByRole('toolbar', { name: 'Canvas' }).getByRole('button', { name: 'Fit' }).click();
+  const box = await restingBox(page, card(page, step).locator(`.source[data-handleid="${port}"]`));
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
   await page.mouse.move(x, y);
   await page.mouse.down();
