@@ -1,6 +1,9 @@
 import { v7 as newId } from 'uuid';
+import { formsOf } from '#runtime/agent/servedForms.ts';
+import { routesOf } from '#runtime/agent/servedRoutes.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
 import { listConnections } from '../connections/connectionStore.ts';
 import { findEnvironment } from '../environments/environmentStore.ts';
 import { hookKey, hookKeyHash } from '../hooks/hookKey.ts';
@@ -19,7 +22,7 @@ import {
   moveDeployment,
   upsertHooks,
 } from './deploymentStore.ts';
-import { stepsOfType } from './triggers.ts';
+import { calledTriggers } from './triggers.ts';
 
 export type DeployDeps = {
   database: Database;
@@ -96,6 +99,8 @@ async function validate(deps: DeployDeps, sql: Sql, row: DeploymentRow): Promise
   const { workspaceId } = row;
   const { tree } = await deps.versionTrees.read(sql, workspaceId, row.versionId);
   const connections = await listConnections(sql, workspaceId);
+  const unserved = await whyNotServed(tree);
+  if (unserved !== undefined) return unserved;
   return whyNotDeployable({
     tree,
     environment: row.environment,
@@ -104,6 +109,18 @@ async function validate(deps: DeployDeps, sql: Sql, row: DeploymentRow): Promise
     plan: await deps.allowances.planOf(sql, workspaceId),
     deployedElsewhere: await findDeployedElsewhere(sql, workspaceId, row.environmentId),
   });
+}
+
+/** Why the version's routes and forms could not be called, such as two at one address; undefined where they can. */
+async function whyNotServed(tree: Tree): Promise<string | undefined> {
+  try {
+    await routesOf(tree);
+    formsOf(tree);
+    return undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof SluiceError)) throw thrown;
+    return [thrown.message, thrown.advice].filter((one) => one !== undefined).join(' ');
+  }
 }
 
 /** Takes the environment's traffic over, in one moment: addresses, schedules. @returns the deployment it replaced */
@@ -131,7 +148,7 @@ async function activate(
     throw new SluiceError('project.changed', 'The deployment was stopped before it was active.');
   }
   const secret = hookSecret(workspaceId);
-  const hooks = stepsOfType(tree, 'trigger.webhook').map(({ workflowId, stepId }) => ({
+  const hooks = calledTriggers(tree).map(({ workflowId, stepId }) => ({
     id: newId(),
     workflowId,
     stepId,

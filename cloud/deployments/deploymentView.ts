@@ -1,10 +1,10 @@
 import type { Deployment } from '#shared/contract/cloud/common.ts';
-import { hookKey, hookUrl } from '../hooks/hookKey.ts';
+import { addressOf } from '../hooks/hookKey.ts';
 import type { Sql } from '../platform/database.ts';
 import { listSchedules } from '../schedules/scheduleStore.ts';
 import type { VersionTrees } from '../versions/versionTrees.ts';
 import type { DeploymentRow } from './deploymentStore.ts';
-import { stepsOfType } from './triggers.ts';
+import { calledTriggers } from './triggers.ts';
 
 export type HookPlaces = {
   publicUrl: string;
@@ -31,7 +31,7 @@ export async function viewDeployments(
   for (const row of rows) {
     const { workspaceId, environmentId } = row;
     const tree = row.status === 'active' ? (await versionTrees.read(sql, workspaceId, row.versionId)).tree : undefined;
-    const hooks = tree ? stepsOfType(tree, 'trigger.webhook') : [];
+    const hooks = tree ? calledTriggers(tree) : [];
     views.push({
       id: row.id,
       projectId: row.projectId,
@@ -47,9 +47,9 @@ export async function viewDeployments(
       createdAt: row.createdAt.toISOString(),
       startedAt: row.startedAt?.toISOString(),
       finishedAt: row.finishedAt?.toISOString(),
-      hooks: hooks.map(({ workflowId, stepId }) => {
-        const key = hookKey(hookSecret(workspaceId), { environmentId, workflowId, stepId });
-        return { workflowId, stepId, url: hookUrl(publicUrl, workspaceId, workflowId, key) };
+      hooks: hooks.map(({ workflowId, stepId, step }) => {
+        const place = { workspaceId, environmentId, workflowId, stepId };
+        return { workflowId, stepId, url: addressOf(publicUrl, place, step, hookSecret(workspaceId)) };
       }),
       schedules: schedules
         .filter(({ deploymentId }) => deploymentId === row.id)

@@ -13,6 +13,14 @@ export function stepsOfType(tree: Tree, uses: string): TriggerStep[] {
   );
 }
 
+/** The types of triggers that are called from outside, each at an address. */
+const CALLED = ['trigger.webhook', 'trigger.route', 'trigger.form'];
+
+/** The enabled triggers of a whole version that are called from outside. */
+export function calledTriggers(tree: Tree): TriggerStep[] {
+  return CALLED.flatMap((uses) => stepsOfType(tree, uses));
+}
+
 /** The trigger a person or a program starts: the one named, else the manual one, else the only one. */
 export function startingStep(workflow: Workflow, stepId?: string): string | undefined {
   const triggers = Object.entries(workflow.steps).filter(

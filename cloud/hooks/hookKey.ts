@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import type { JsonObject } from '#shared/json.ts';
 
 export type HookPlace = { environmentId: string; workflowId: string; stepId: string };
 
@@ -17,4 +18,21 @@ export function hookKeyHash(key: string): string {
 
 export function hookUrl(publicUrl: string, workspaceId: string, workflowId: string, key: string): string {
   return `${publicUrl.replace(/\/+$/, '')}/v1/hooks/${workspaceId}/${workflowId}/${key}`;
+}
+
+/**
+ * Where a trigger is called: a webhook at an address of its own, which nobody guesses; routes and forms below the address of
+ * their environment, which is no secret.
+ */
+export function addressOf(
+  publicUrl: string,
+  { workspaceId, environmentId, workflowId, stepId }: HookPlace & { workspaceId: string },
+  { uses, config }: { uses: string; config: JsonObject },
+  secret: Uint8Array,
+): string {
+  if (uses === 'trigger.webhook')
+    return hookUrl(publicUrl, workspaceId, workflowId, hookKey(secret, { environmentId, workflowId, stepId }));
+  const path = String(config.path).replace(/^\//, '');
+  const what = uses === 'trigger.form' ? 'forms' : 'api';
+  return `${publicUrl.replace(/\/+$/, '')}/v1/${what}/${workspaceId}/${environmentId}/${path}`;
 }

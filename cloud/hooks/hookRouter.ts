@@ -4,6 +4,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Blobs } from '../platform/blobs.ts';
 import type { MountDeps } from '../server/mount.ts';
 import { rawRoute } from '../server/rawRoute.ts';
+import { createDoor } from './door.ts';
 import type { HookService } from './hookService.ts';
 import type { HookTargets } from './hookTargets.ts';
 import type { Inbox } from './inbox.ts';
@@ -18,20 +19,13 @@ export type HookRouterDeps = {
 };
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-/** Deliveries that are being stored at once; above it senders come again. */
-const MOST_AT_ONCE = 300;
 /** Where the world calls workflows: `/v1/hooks/:workspaceId/:workflowId/:key`. */
 export function hookRouter({ targets, hooks, inbox, blobs, isDraining }: HookRouterDeps, http: MountDeps): Router {
   const router = Router();
-  let storing = 0;
+  const door = createDoor(isDraining);
 
   async function handle(req: Request, res: Response): Promise<void> {
-    if (isDraining() || storing >= MOST_AT_ONCE) {
-      throw new SluiceError('hook.unavailable', 'The webhook cannot be taken right now.', {
-        details: { retryAfterSeconds: isDraining() ? 5 : 1 },
-        advice: 'Send it again in a moment.',
-      });
-    }
+    door.check();
     const address = {
       workspaceId: String(req.params.workspaceId),
       workflowId: String(req.params.workflowId),
@@ -39,7 +33,6 @@ export function hookRouter({ targets, hooks, inbox, blobs, isDraining }: HookRou
     };
     const hook = await targets.resolve(address);
     if (!(hook.config.methods as string[]).includes(req.method)) {
-      res.setHeader('Allow', hook.config.methods.join(', '));
       throw new SluiceError('hook.method_not_allowed', `This webhook does not take ${req.method}.`, {
         details: { methods: hook.config.methods },
         advice: `Use ${hook.config.methods.join(' or ')}.`,
@@ -49,10 +42,9 @@ export function hookRouter({ targets, hooks, inbox, blobs, isDraining }: HookRou
     const query = req.url.includes('?') ? req.url.slice(req.url.indexOf('?') + 1) : '';
     const gone = new AbortController();
     res.once('close', () => gone.abort());
-    storing++;
-    const accepted = await hooks
-      .accept(address, hook, { method: req.method, query, headers: req.headers, rawBody })
-      .finally(() => storing--);
+    const accepted = await door.through(() =>
+      hooks.accept(address, hook, { method: req.method, query, headers: req.headers, rawBody }),
+    );
     const answer = await inbox.answer(hook.workspaceId, accepted, gone.signal);
     if (accepted.repeated) res.setHeader('Sluice-Repeated', 'true');
     await sendAnswer(res, answer, { blobs, workspaceId: hook.workspaceId });

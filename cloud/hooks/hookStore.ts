@@ -47,6 +47,19 @@ export async function findTarget(
   );
 }
 
+/** The ids of an environment's addresses by `<workflow id>:<step id>`. */
+export async function listAddresses(
+  sql: Sql,
+  workspaceId: string,
+  environmentId: string,
+): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await sql.query<{ id: string; workflow_id: string; step_id: string }>(
+    'select id, workflow_id, step_id from hook_address where workspace_id = $1 and environment_id = $2 and enabled',
+    [workspaceId, environmentId],
+  );
+  return new Map(rows.map((row) => [`${row.workflow_id}:${row.step_id}`, row.id]));
+}
+
 export type Delivery = { workspaceId: string; hookId: string; deliveryId: string };
 
 /**

@@ -129,7 +129,7 @@ async function store(
   if (ended && run.trigger !== 'error' && (ended.status === 'failed' || ended.status === 'timed_out')) {
     await tellOfFailure(sql, lease, ended, { allowances, versionTrees });
   }
-  if (run.trigger !== 'webhook') return;
+  if (run.trigger !== 'webhook' && run.trigger !== 'route') return;
   if (answer) await answerHook(sql, workspaceId, runId, answer);
   if (ended) await answerHook(sql, workspaceId, runId, answerOfEnd(runId, ended.status));
 }

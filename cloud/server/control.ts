@@ -7,6 +7,9 @@ import { deploymentRouter } from '../deployments/deploymentRouter.ts';
 import { findDeployment } from '../deployments/deploymentStore.ts';
 import { viewDeployments } from '../deployments/deploymentView.ts';
 import { environmentRouter } from '../environments/environmentRouter.ts';
+import { apiRouter } from '../hooks/apiRouter.ts';
+import { createApiTargets } from '../hooks/apiTargets.ts';
+import { formRouter } from '../hooks/formRouter.ts';
 import { hookRouter } from '../hooks/hookRouter.ts';
 import { createHookService } from '../hooks/hookService.ts';
 import { createHookTargets } from '../hooks/hookTargets.ts';
@@ -75,6 +78,7 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
     resumeUrl: (workspaceId, runId) =>
       resumeUrl(publicUrl, workspaceId, runId, resumeToken(hookSecret(workspaceId), runId)),
   });
+  const apiTargets = createApiTargets(common);
   const inbox = createInbox({ ...common, blobs });
   const hooks = createHookService({ targets, inbox, clock });
   let worker: Worker | undefined;
@@ -90,6 +94,8 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
       eventRouter(common, platform),
       resumeRouter({ ...common, hookSecret }, platform),
       hookRouter({ targets, hooks, inbox, blobs, isDraining }, platform),
+      apiRouter({ ...common, targets: apiTargets, inbox, blobs, isDraining }, platform),
+      formRouter({ ...common, targets: apiTargets, inbox, isDraining, publicUrl, hookSecret }, platform),
     ],
     agentRouters: [agentRouter({ agents, blobs, database, stopping: stopping.signal }, platform)],
     upgrades: [{ path: '/v1/feed', handle: feed.handle }],

@@ -21,7 +21,10 @@ export function sendProblem(res: Response, thrown: unknown, requestId: string, l
   const wait = error.details?.retryAfterSeconds;
   if (typeof wait === 'number') res.setHeader('Retry-After', String(Math.max(1, Math.ceil(wait))));
   else if (error.status === 503 || error.status === 429) res.setHeader('Retry-After', '5');
-  if (error.status === 401) res.setHeader('WWW-Authenticate', 'Bearer');
+  const challenge = error.details?.challenge;
+  if (error.status === 401) res.setHeader('WWW-Authenticate', typeof challenge === 'string' ? challenge : 'Bearer');
+  const methods = error.details?.methods;
+  if (error.status === 405 && Array.isArray(methods)) res.setHeader('Allow', methods.join(', '));
   res.setHeader('Cache-Control', 'no-store');
   res
     .status(error.status)

@@ -88,20 +88,24 @@ function connectionChecks({ tree, environment, bindings, connections }: CheckInp
   return failed.length > 0 ? failed : [{ title, status: 'ok' }];
 }
 
+/** Triggers that are called from outside, each at an address. */
+const CALLED = new Set(['trigger.webhook', 'trigger.route', 'trigger.form']);
+
 function hookCheck({ tree, active }: CheckInput): Check {
   const triggers = Object.values(tree.workflows).flatMap(({ steps }) =>
-    Object.values(steps).filter(({ uses, disabled }) => uses === 'trigger.webhook' && !disabled),
+    Object.values(steps).filter(({ uses, disabled }) => CALLED.has(uses) && !disabled),
   );
+  const word = triggers.every(({ uses }) => uses === 'trigger.webhook') ? 'webhook address' : 'address';
   // Before the first publish there is no address that could stay.
   const title =
     (active?.hooks.length ?? 0) > 0
-      ? 'Webhook addresses stay the same'
+      ? `${capital(word)}es stay the same`
       : triggers.length > 0
-        ? `${triggers.length === 1 ? 'A webhook address is' : `${triggers.length} webhook addresses are`} made`
+        ? `${triggers.length === 1 ? `${word === 'address' ? 'An' : 'A'} ${word} is` : `${triggers.length} ${word}es are`} made`
         : 'No webhook addresses';
   const lost = (active?.hooks ?? []).filter(({ workflowId, stepId }) => {
     const step = tree.workflows[workflowId]?.steps[stepId];
-    return step?.uses !== 'trigger.webhook' || step.disabled;
+    return !step || !CALLED.has(step.uses) || step.disabled;
   });
   if (lost.length === 0) return { title, status: 'ok' };
   const named = lost.map(({ stepId }) => stepId).join(', ');
@@ -112,6 +116,8 @@ function hookCheck({ tree, active }: CheckInput): Check {
     advice: 'Tell them, or keep the trigger.',
   };
 }
+
+const capital = (word: string) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
 
 function mailCheck(user: User | undefined): Check {
   if (user?.emailVerified) return { title: 'Your e-mail address is confirmed', status: 'ok' };

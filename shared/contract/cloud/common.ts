@@ -86,7 +86,7 @@ export const Deployment = z.strictObject({
   createdAt: Time,
   startedAt: Time.optional(),
   finishedAt: Time.optional(),
-  /** Where its webhooks are called. */
+  /** Where its webhooks and routes are called, and its forms shown. A route's has the parts `:name` of its path. */
   hooks: z.array(z.strictObject({ workflowId: Uuid, stepId: StepId, url: z.url() })),
   schedules: z.array(
     z.strictObject({
