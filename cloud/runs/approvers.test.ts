@@ -22,7 +22,7 @@ async function asking(assignees: string[] | undefined, reason = 'approval') {
   const [run] = (await agent.next(1)).runs;
   if (!run) throw new Error('there was no run to take');
   const details = { message: 'Go?', ...(assignees ? { assignees } : {}) };
-  const waiting = { type: 'run.waiting', stepId: 'ask', reason, details };
+  const waiting = { type: 'run.waiting' as const, stepId: 'ask', reason, details };
   await agent.report(run, eventsOf(run, { type: 'run.started' }, waiting), true);
   const { runId } = run;
 

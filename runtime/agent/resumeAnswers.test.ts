@@ -60,7 +60,7 @@ test('the page of an approval shows the question, and only a sent form answers i
 });
 
 test('what an approval wants filled in is checked, and what was typed stays', async () => {
-  const fields = [
+  const fields: JsonObject[] = [
     { name: 'reason', title: 'Reason', required: true },
     { name: 'amount', type: 'number' },
     { name: 'loud', type: 'boolean' },

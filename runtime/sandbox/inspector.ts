@@ -8,62 +8,93 @@ export type Inspector = {
   tell(message: string | undefined): void;
   /** Before a script runs: the first one after a debugger came is paused at its first line. */
   atFirst(head: Pick<ScriptHead, 'kind' | 'path'>): void;
+  /** After a script ran. */
+  atEnd(): void;
   close(): void;
 };
 
 /** Ids of our own requests, far from those that debuggers count up from 1. */
 const OURS = 2_000_000_000;
+/** A message that comes in the moment in which code is being paused is only seen with the next one: so we send another. */
+const POKE_MS = 50;
+/** True once in each world, so that only the first item is paused. */
+const ONCE = '((own, name) => own[name] !== true && (own[name] = true))(globalThis, Symbol.for("sluice:paused"))';
 
 /** The door between a debugger and an isolate, which is made when the debugger says its first word. */
 export function createInspector({ root, send }: InspectorDeps, isolateFor: () => Isolate): Inspector {
   let session: InspectorSession | undefined;
+  let attached = false;
   let first = true;
   let breakpoint: string | undefined;
   let asked = OURS;
+  let unanswered = 0;
+  let poking: NodeJS.Timeout | undefined;
 
   function open(): InspectorSession {
     const opened = isolateFor().createInspectorSession();
     opened.onNotification = (message) => {
-      send(message);
-      if (breakpoint !== undefined && message.startsWith('{"method":"Debugger.paused"')) removeBreakpoint();
+      if (attached) send(message);
     };
     opened.onResponse = (id, message) => {
-      if (id < OURS) return send(message);
+      unanswered = Math.max(0, unanswered - 1);
+      if (id < OURS) return void (attached && send(message));
       const { result } = JSON.parse(message) as { result?: { breakpointId?: string } };
       breakpoint = result?.breakpointId ?? breakpoint;
     };
-    first = true;
     return opened;
   }
 
-  const ask = (method: string, params: object) =>
-    session?.dispatchProtocolMessage(JSON.stringify({ id: ++asked, method, params }));
-
-  function removeBreakpoint(): void {
-    const breakpointId = breakpoint;
-    breakpoint = undefined;
-    ask('Debugger.removeBreakpoint', { breakpointId });
+  function dispatch(message: string): void {
+    if (!session) return;
+    unanswered += 1;
+    session.dispatchProtocolMessage(message);
+    poking ??= setInterval(poke, POKE_MS);
   }
 
-  function close(): void {
-    session?.dispose();
-    session = undefined;
-    breakpoint = undefined;
+  function poke(): void {
+    if (unanswered > 0 && session) {
+      unanswered += 1;
+      return session.dispatchProtocolMessage(JSON.stringify({ id: ++asked, method: 'Runtime.getIsolateId' }));
+    }
+    clearInterval(poking);
+    poking = undefined;
   }
+
+  const ask = (method: string, params: object = {}) => dispatch(JSON.stringify({ id: ++asked, method, params }));
 
   return {
     tell(message) {
-      if (message === undefined) return close();
-      session ??= open();
-      session.dispatchProtocolMessage(message);
+      if (message !== undefined) {
+        session ??= open();
+        if (!attached) first = true;
+        attached = true;
+        return dispatch(message);
+      }
+      // The session stays: to take it away while code is paused ends the process now and then.
+      attached = false;
+      breakpoint = undefined;
+      for (const domain of ['Debugger', 'Profiler', 'HeapProfiler', 'Runtime']) ask(`${domain}.disable`);
     },
     atFirst({ kind, path }) {
-      if (!session || !first) return;
+      if (!attached || !first) return;
       first = false;
       // The first line of an inline body is ours.
       const lineNumber = kind === 'body' ? 1 : 0;
-      ask('Debugger.setBreakpointByUrl', { url: addressOf({ kind }, path, root), lineNumber, columnNumber: 0 });
+      const url = addressOf({ kind }, path, root);
+      ask('Debugger.setBreakpointByUrl', { url, lineNumber, columnNumber: 0, condition: ONCE });
     },
-    close,
+    atEnd() {
+      // To remove it while code is paused there makes the debugger miss the other breakpoints.
+      if (breakpoint !== undefined) ask('Debugger.removeBreakpoint', { breakpointId: breakpoint });
+      breakpoint = undefined;
+    },
+    close() {
+      clearInterval(poking);
+      poking = undefined;
+      session?.dispose();
+      session = undefined;
+      breakpoint = undefined;
+      unanswered = 0;
+    },
   };
 }

@@ -153,6 +153,7 @@ export function createIsolateHost(inspect?: InspectorDeps): ScriptHost {
     } finally {
       clearInterval(watch);
       clearTimeout(wall);
+      inspector?.atEnd();
       // A reference that is left to our garbage collector keeps the whole context alive until then.
       if (!isolate.isDisposed) for (const held of [fn, world?.prepare, world?.run, world?.context]) held?.release();
       busy = false;
