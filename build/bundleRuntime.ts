@@ -1,12 +1,32 @@
 import { createHash } from 'node:crypto';
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 import { stepTypes } from '#runtime/connectors/registry.ts';
 import { flatHash } from '#shared/workflow/hash.ts';
 import { out, root } from './paths.ts';
 
 type Lock = { packages: Record<string, { version?: string; integrity?: string }> };
+
+/** How the runtime becomes one program. Small syntax leaves out what does nothing, the failpoints among it. */
+export const runtimeBundle = {
+  entryPoints: { main: join(root, 'runtime/main.ts') },
+  absWorkingDir: root,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  external: ['isolated-vm'],
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  logLevel: 'error',
+  // Bundled CommonJS packages ask for Node's own modules with require.
+  banner: {
+    js: "import { createRequire as nodeRequire } from 'node:module';\nconst require = nodeRequire(import.meta.url);",
+  },
+} as const satisfies BuildOptions;
 
 /**
  * Makes the runtime package: one folder that the desktop's runner and every container execute, and its manifest with the
@@ -16,25 +36,7 @@ export async function bundleRuntime(): Promise<string> {
   const dir = join(out, 'runtime');
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  await build({
-    entryPoints: { main: join(root, 'runtime/main.ts') },
-    outdir: dir,
-    absWorkingDir: root,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    external: ['isolated-vm'],
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'none',
-    logLevel: 'error',
-    // Bundled CommonJS packages ask for Node's own modules with require.
-    banner: {
-      js: "import { createRequire as nodeRequire } from 'node:module';\nconst require = nodeRequire(import.meta.url);",
-    },
-  });
+  await build({ ...runtimeBundle, outdir: dir });
   writeFileSync(join(dir, 'package.json'), '{ "type": "module" }\n');
   copyNative(dir, 'isolated-vm', ['package.json', 'isolated-vm.js', 'LICENSE', 'prebuilds/**']);
   copyNative(dir, 'node-gyp-build', ['package.json', '*.js', 'LICENSE']);

@@ -8,6 +8,7 @@ import { executeRun, type RunJob } from '../engine/executeRun.ts';
 import { createJournal } from '../engine/journal.ts';
 import { compilePlan, type Plan } from '../engine/plan.ts';
 import { DEFAULT_LIMITS, type RunLimits, type RunPorts } from '../engine/ports/ports.ts';
+import { failpoint } from '../failpoint.ts';
 import { createSlotMap } from '../slotMap.ts';
 import { createReporter } from './reporter.ts';
 
@@ -142,6 +143,7 @@ export function startAgent(deps: AgentDeps): Agent {
       batch: deps.batch,
     });
     try {
+      failpoint('assignment.taken');
       const version = trees.keep(assignment);
       const ports = { ...deps.portsFor(assignment), control: controlOf(assignment, deps.client) };
       const settings = version.tree.workflows[assignment.workflowId]?.settings;
@@ -170,7 +172,9 @@ export function startAgent(deps: AgentDeps): Agent {
         signal: controller.signal,
         planOf: (_tree, workflowId) => version.plan(workflowId),
       });
+      failpoint('release.before');
       await reporter.done();
+      failpoint('release.after');
     } catch (thrown) {
       const error = SluiceError.from(thrown);
       if (error.code === 'service.draining') await reporter.done();

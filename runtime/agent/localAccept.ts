@@ -2,6 +2,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { EventOf } from '#shared/run/events.ts';
 import { toTime } from '#shared/time.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
+import { failpoint } from '../failpoint.ts';
 import type { RunStore, StoredRun } from '../journal/runStore.ts';
 import type { createGroupCommit } from './groupCommit.ts';
 import type { createLiveRuns } from './liveRuns.ts';
@@ -108,12 +109,14 @@ export function createLocalAccept(deps: LocalAcceptDeps) {
       // Where somebody waits for work it is stored as his already.
       const row = offer ? { ...queued, fence: 1, leaseUntil: now() + leaseMs } : queued;
       let before: string | undefined;
+      failpoint('start.before');
       await commit(() => {
         if (dedupe) before = store.delivered(dedupe.hook, dedupe.deliveryId);
         if (before !== undefined) return;
         storedRuns.insert(row, tree);
         if (dedupe) store.recordDelivery(dedupe.hook, dedupe.deliveryId, runId);
       });
+      failpoint('start.after');
       if (before !== undefined) return { runId: before, repeated: true };
       feed.changed(runId, row);
       if (offer) claims.offer(projectId, { ...offer, onTaken: undefined });

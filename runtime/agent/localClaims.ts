@@ -2,6 +2,7 @@ import type { Assignment, BoundConnection } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { RunEvent } from '#shared/run/events.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
+import { failpoint } from '../failpoint.ts';
 import type { RunStore, StoredRun } from '../journal/runStore.ts';
 import type { createLocalJournal } from './localJournal.ts';
 
@@ -112,6 +113,7 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
   function claim(projectId: string, desk: Desk, free: number, have: readonly string[]): Assignment[] {
     const ended: [StoredRun, RunEvent][] = [];
     deps.onLook();
+    failpoint('claim.before');
     const claimed = store.transaction(() => {
       const taken: Assignment[] = [];
       let lookAgain = false;
@@ -129,6 +131,7 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
           const tree = treeOf(run);
           taken.push(handOut({ assignment: assignmentOf(run, tree, store.events(run.runId)), tree }, have));
           store.updateRun(run.runId, { fence: run.fence, leaseUntil: now() + leaseMs });
+          failpoint('claim.before_commit');
         } catch (thrown) {
           if (!(thrown instanceof SluiceError)) throw thrown;
           lookAgain = true;
@@ -144,6 +147,7 @@ export function createLocalClaims(deps: LocalClaimsDeps) {
       return taken;
     });
     for (const one of ended) deps.onEnded(...one);
+    if (claimed.length > 0) failpoint('claim.after');
     return claimed;
   }
 

@@ -5,6 +5,7 @@ import { parse } from '#shared/parse.ts';
 import { Decision, type EventOf, type RunEvent } from '#shared/run/events.ts';
 import { hasEnded } from '#shared/run/projectEvents.ts';
 import { toTime } from '#shared/time.ts';
+import { failpoint } from '../failpoint.ts';
 import type { RunStore, StoredRun } from '../journal/runStore.ts';
 import type { createLocalJournal } from './localJournal.ts';
 
@@ -67,6 +68,7 @@ export function createLocalResume({ store, journal, now, onResumed }: LocalResum
     store.appendEvents([event]);
     const change = { ...journal.changeBy(run, [event], true), fence, dueAt: undefined };
     store.updateRun(run.runId, change);
+    failpoint('resume.before_commit');
     return { run: { ...run, ...change }, event };
   }
 
@@ -106,6 +108,7 @@ export function createLocalResume({ store, journal, now, onResumed }: LocalResum
      */
     resume(request: ResumeRequest): void {
       const { by } = request;
+      failpoint('resume.before');
       const done = store.transaction(() => {
         const run = find(request.runId);
         const events = store.events(run.runId);
@@ -124,6 +127,7 @@ export function createLocalResume({ store, journal, now, onResumed }: LocalResum
         }
         return write(run, wait, { by, input });
       });
+      failpoint('resume.after');
       if (done) onResumed(done.run, done.event);
     },
     /** What came by the run's own address. Too early, it is kept until a step waits for it. @throws as `resume` */

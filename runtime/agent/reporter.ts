@@ -5,6 +5,7 @@ import type { Json } from '#shared/json.ts';
 import type { Payload, RunEvent, RunLogLine } from '#shared/run/events.ts';
 import type { JournalSink } from '../engine/journal.ts';
 import { payloadBytes, roughBytes } from '../engine/payload.ts';
+import { failpoint } from '../failpoint.ts';
 
 /** Events, log lines and bytes of one report at most; more wait for the next. One event always goes. */
 const BATCH = 500;
@@ -141,7 +142,9 @@ export function createReporter(
     for (let tries = 0, broken = 0; !lost; tries++) {
       const sentAt = Date.now();
       try {
+        failpoint('report.before');
         const answer = await deps.client.report(report);
+        failpoint('report.after');
         heldSince = sentAt;
         released ||= letsGo;
         acknowledge(answer.ack);

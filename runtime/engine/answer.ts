@@ -1,4 +1,5 @@
 import type { Answer, RunEvent } from '#shared/run/events.ts';
+import { failpoint } from '../failpoint.ts';
 import type { RunDeps } from './executeRun.ts';
 import { roughBytes } from './payload.ts';
 
@@ -27,7 +28,9 @@ export function createAnswer(events: readonly RunEvent[], { journal, limits, por
       answered = false;
       throw thrown;
     });
+    failpoint('answer.before');
     journal.append({ type: 'run.answered', stepId, ...sent });
     if (first) await journal.durable();
+    failpoint('answer.after');
   };
 }

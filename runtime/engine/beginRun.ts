@@ -2,6 +2,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { RunEvent } from '#shared/run/events.ts';
 import { fromTime } from '#shared/time.ts';
 import type { Settings } from '#shared/workflow/tree.ts';
+import { failpoint } from '../failpoint.ts';
 import { toPayload } from './payload.ts';
 import type { NewEvent } from './ports/ports.ts';
 import type { RunDeps, RunJob } from './runJob.ts';
@@ -24,6 +25,7 @@ export async function beginRun(
     return { ...begun, events: [...job.events, ...recorded.slice(taken).map(takeOver)] };
   }
   const input = await toPayload(job.input, limits, ports.blobs);
+  failpoint('run.before_start');
   const started = journal.append({
     type: 'run.started',
     workflowId: job.workflowId,
@@ -39,6 +41,7 @@ export async function beginRun(
     seed: job.seed,
     ...(job.retryOf === undefined ? {} : { retryOf: job.retryOf }),
   });
+  failpoint('run.after_start');
   const events = recorded.length > 0 ? [started, ...recorded.map(takeOver)] : job.events;
   return { seed: job.seed, at: started.at, events };
 

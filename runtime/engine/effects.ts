@@ -2,6 +2,7 @@ import { errorClass, isErrorCode, SluiceError } from '#shared/error.ts';
 import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import { Decision, type EffectKind, type EventOf, type RunEvent, type StepError } from '#shared/run/events.ts';
 import type { Effect } from '../connectors/stepType.ts';
+import { failpoint } from '../failpoint.ts';
 import { canonicalText } from './canonicalText.ts';
 import { roughBytes } from './payload.ts';
 import type { Guide } from './ports/guide.ts';
@@ -157,6 +158,7 @@ export async function doEffect<T extends Json>(
   const key = effectKey(where, request.no, hashing);
   if (request.effect === 'keyed' || request.effect === 'unsafe') {
     // What is sent again by decision is announced again: cut off once more, it is asked about once more.
+    failpoint('effect.before_intent');
     if (!before || before.settled || before.decided) {
       memory.remember(
         journal.append({
@@ -170,13 +172,16 @@ export async function doEffect<T extends Json>(
       );
     }
     await journal.durable();
+    failpoint('effect.after_intent');
   } else if (request.kind === 'http') {
     await journal.durable();
   }
   try {
     const result = guide ? ((await guide.effect(where, request.no, requestHash)) as T) : await request.perform(key);
     checkSize(result, 'answer', place.stepId);
+    failpoint('effect.before_record');
     memory.remember(journal.append({ ...record, result }));
+    failpoint('effect.after_record');
     return result;
   } catch (thrown) {
     // Cut off because the run was let go, it may have happened: it stays open for whoever goes on with the run.

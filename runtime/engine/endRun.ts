@@ -1,5 +1,6 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Payload } from '#shared/run/events.ts';
+import { failpoint } from '../failpoint.ts';
 import type { GraphResult } from './executeGraph.ts';
 import { toPayload } from './payload.ts';
 import type { RunDeps, RunOutcome } from './runJob.ts';
@@ -8,6 +9,7 @@ import type { RunDeps, RunOutcome } from './runJob.ts';
 export async function endRun(result: GraphResult, { journal, limits, ports }: RunDeps): Promise<RunOutcome> {
   if (result.status === 'waiting') {
     await journal.durable();
+    failpoint('wait.after');
     return { status: 'waiting' };
   }
   if (result.status === 'failed') {
@@ -18,8 +20,10 @@ export async function endRun(result: GraphResult, { journal, limits, ports }: Ru
   const output: Record<string, Payload> = {};
   for (const [stepId, items] of Object.entries(result.output))
     output[stepId] = await toPayload(items, limits, ports.blobs);
+  failpoint('end.before');
   journal.append({ type: 'run.ended', status: 'succeeded', output });
   await journal.durable();
+  failpoint('end.after');
   return { status: 'succeeded' };
 }
 

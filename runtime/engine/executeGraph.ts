@@ -1,6 +1,7 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Payload, StepError } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Execution, Outputs } from './attempt.ts';
 import { checkTrigger } from './checkTrigger.ts';
 import { afterFailure, executeStep, failRun, recordAttempt, type StepResult } from './executeStep.ts';
@@ -229,7 +230,9 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       if (payloads) {
         const fields = stepFields(run, Math.max(run.attempts, 1), execution.path);
         const pinned = start.given?.[run.stepId] ? { pinned: true as const } : undefined;
+        failpoint('success.before');
         journal.append({ ...fields, type: 'step.succeeded', outputs: payloads, ...pinned });
+        failpoint('success.after');
       }
       active.delete(run);
       graph.takeOutputs(run, outputs);

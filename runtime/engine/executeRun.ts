@@ -2,6 +2,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import { fromTime } from '#shared/time.ts';
 import type { Item } from '#shared/workflow/tree.ts';
+import { failpoint } from '../failpoint.ts';
 import { activeMs } from './activeTime.ts';
 import { createAnswer } from './answer.ts';
 import { type Execution, Suspension } from './attempt.ts';
@@ -163,7 +164,10 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   }
 
   const result = await execute(job, [], job.input, deps.signal);
-  if (result.status === 'waiting') recordWaits(result.waits, waits, journal);
+  if (result.status === 'waiting') {
+    failpoint('wait.before');
+    recordWaits(result.waits, waits, journal);
+  }
   return result;
 }
 

@@ -1,6 +1,7 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Delivery, StepError } from '#shared/run/events.ts';
 import { toTime } from '#shared/time.ts';
+import { failpoint } from '../failpoint.ts';
 import { attemptOnce, type Execution, failAll, type Outputs, type StepJob, Suspension } from './attempt.ts';
 import { type AttemptSignal, createAttemptSignal } from './attemptSignal.ts';
 import { NeedsAttention } from './effects.ts';
@@ -55,7 +56,9 @@ export function recordAttempt(run: StepRun, attempt: number, execution: Executio
   const from: Delivery[] = [];
   for (const input of run.inputs) from.push(input.ref);
   const fields = stepFields(run, attempt, execution.path);
+  failpoint('attempt.before');
   execution.journal.append({ ...fields, type: 'step.attempted', from }, at);
+  failpoint('attempt.after');
 }
 
 /** The attempt, ended at its time limit. A step that never waits has no timer and no signal. */
@@ -124,7 +127,9 @@ export function afterFailure(thrown: unknown, job: StepJob, execution: Execution
   if (verdict.next !== 'again') return giveUp(error, job, execution);
   run.failures++;
   const retryAt = toTime(execution.ports.clock.now() + verdict.delayMs);
+  failpoint('retry.before');
   execution.journal.append({ ...stepFields(run, attempt, execution.path), type: 'step.failed', error: wire, retryAt });
+  failpoint('retry.after');
   return execution.ports.clock
     .sleep(verdict.delayMs, signal)
     .then(() => tryAttempt({ ...job, attempt: attempt + 1 }, execution));

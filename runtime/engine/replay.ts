@@ -1,5 +1,6 @@
 import type { Delivery, StepError } from '#shared/run/events.ts';
 import { fromTime } from '#shared/time.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Execution } from './attempt.ts';
 import type { Graph, RecordedEvent } from './graph.ts';
 import { nextBatch, openLoop } from './loop.ts';
@@ -83,7 +84,9 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
     waiting.delete(run);
     if (waits.close(wait, { by: 'timer' })) {
       const { stepId, iteration } = run;
+      failpoint('timer.before');
       journal.append({ type: 'run.resumed', stepId, iteration, by: 'timer', ...pathField(execution.path) });
+      failpoint('timer.after');
     }
     return true;
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { SluiceError } from '#shared/error.ts';
 import type { Blobs } from '../engine/ports/ports.ts';
+import { failpoint } from '../failpoint.ts';
 
 /** Blobs as files, `<first two of hash>/<hash>`; written whole or not at all. */
 export function folderBlobs(dir: string): Blobs {
@@ -22,7 +23,9 @@ export function folderBlobs(dir: string): Blobs {
       } finally {
         await file.close();
       }
+      failpoint('blob.before_rename');
       await rename(temporary, place);
+      failpoint('blob.after_rename');
       await syncFolder(join(dir, hash.slice(0, 2)));
       return hash;
     },

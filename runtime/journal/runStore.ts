@@ -3,6 +3,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Json } from '#shared/json.ts';
 import type { Answer, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
+import { failpoint } from '../failpoint.ts';
 import { createGateStore, GATE_SCHEMA } from './gateStore.ts';
 
 /** A run as the local control plane keeps it. `input` and what else a runtime needs stand in `assignment`. */
@@ -103,7 +104,9 @@ export function openRunStore(file: string) {
       sql('BEGIN IMMEDIATE').run();
       try {
         const result = work();
+        failpoint('journal.before_commit');
         sql('COMMIT').run();
+        failpoint('journal.after_commit');
         return result;
       } catch (thrown) {
         if (db.isTransaction) sql('ROLLBACK').run();

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '#shared/error.ts';
 import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
+import { failpoint } from '../../failpoint.ts';
 import { canonicalText } from '../canonicalText.ts';
 import type { ProjectStore } from './ports.ts';
 import { columnName, OWN_COLUMNS, orderClause, tableName, whereClause } from './where.ts';
@@ -80,7 +81,9 @@ export function openProjectStore(file: string, { maxBytes, now = Date.now }: Pro
         const known = sql.effect.get(effectKey) as { result: string } | undefined;
         const result = known ? (JSON.parse(known.result) as T) : work();
         if (!known) sql.addEffect.run(effectKey, JSON.stringify(result), now());
+        failpoint('store.before_commit');
         db.exec('COMMIT');
+        failpoint('store.after_commit');
         return result;
       } catch (thrown) {
         // SQLite has taken some failures back by itself, a full disk among them.
