@@ -77,7 +77,8 @@ export async function readProjectFolder(dir: string): Promise<{ files: ProjectFi
       if (++entries > MAX_ENTRIES) throw tooBig(dir, `more than ${MAX_ENTRIES} entries`);
       const path = `${folder}/${entry.name}`;
       if (entry.isDirectory()) {
-        if (depth < MAX_DEPTH && !entry.name.startsWith('.') && entry.name !== 'node_modules') await walk(path, depth + 1);
+        if (depth < MAX_DEPTH && !entry.name.startsWith('.') && entry.name !== 'node_modules')
+          await walk(path, depth + 1);
       } else if (isProjectPath(path)) await take(path);
     }
   }

@@ -94,7 +94,11 @@ const BOMBS: [name: string, code: RegExp, source: string][] = [
   ['recursion', /failed|timed_out/, 'const f = (n) => f(n + 1) + 1; return f(0)'],
   ['recursion through built-in functions', /failed|timed_out/, 'const f = () => [1].map(f); return f()'],
   ['recursion through getters', /failed|timed_out/, 'const o = { get x() { return this.x } }; return o.x'],
-  ['deep JSON', /failed|memory|output_exceeded|timed_out/, 'return JSON.parse("[".repeat(1_000_000) + "]".repeat(1_000_000))'],
+  [
+    'deep JSON',
+    /failed|memory|output_exceeded|timed_out/,
+    'return JSON.parse("[".repeat(1_000_000) + "]".repeat(1_000_000))',
+  ],
   [
     'a deep regular expression',
     /failed|timed_out/,

@@ -37,7 +37,10 @@ export function createInspector({ root, send }: InspectorDeps, isolateFor: () =>
     };
     opened.onResponse = (id, message) => {
       unanswered = Math.max(0, unanswered - 1);
-      if (id < OURS) return void (attached && send(message));
+      if (id < OURS) {
+        if (attached) send(message);
+        return;
+      }
       const { result } = JSON.parse(message) as { result?: { breakpointId?: string } };
       breakpoint = result?.breakpointId ?? breakpoint;
     };
@@ -54,10 +57,11 @@ export function createInspector({ root, send }: InspectorDeps, isolateFor: () =>
   function poke(): void {
     if (unanswered > 0 && session) {
       unanswered += 1;
-      return session.dispatchProtocolMessage(JSON.stringify({ id: ++asked, method: 'Runtime.getIsolateId' }));
+      session.dispatchProtocolMessage(JSON.stringify({ id: ++asked, method: 'Runtime.getIsolateId' }));
+    } else {
+      clearInterval(poking);
+      poking = undefined;
     }
-    clearInterval(poking);
-    poking = undefined;
   }
 
   const ask = (method: string, params: object = {}) => dispatch(JSON.stringify({ id: ++asked, method, params }));

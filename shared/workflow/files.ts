@@ -19,7 +19,10 @@ export type WriteOptions = {
 /** One file as it should be: YAML data, or text as it is. */
 type WantedFile = { key: string; data: JsonObject; shape: FileShape } | { key: string; text: string };
 
-const FIXED: ProjectFiles = { '.gitattributes': 'workflows/*.yaml merge=sluice\n', '.gitignore': '.sluice/\nnode_modules/\n' };
+const FIXED: ProjectFiles = {
+  '.gitattributes': 'workflows/*.yaml merge=sluice\n',
+  '.gitignore': '.sluice/\nnode_modules/\n',
+};
 
 /** All files of a project, written fresh. */
 export function writeProject(tree: Tree, options: WriteOptions = {}): ProjectFiles {
