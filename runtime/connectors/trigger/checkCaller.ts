@@ -67,7 +67,7 @@ function checkKey({ secrets, headers }: Call): JsonObject {
 async function checkToken({ secrets, headers, nowMs }: Call): Promise<JsonObject> {
   const { authorization } = headers;
   const token = typeof authorization === 'string' ? /^bearer +([A-Za-z0-9_.-]+)$/i.exec(authorization)?.[1] : undefined;
-  const verify = await verifierOf(secrets);
+  const verify = await keptVerifier(secrets);
   const advice = 'Send a token that holds in the header Authorization, after Bearer.';
   if (token === undefined) throw refused('there is no bearer token', 'Bearer', { advice });
   const { issuer, audience, algorithm } = secrets;
@@ -86,6 +86,21 @@ async function checkToken({ secrets, headers, nowMs }: Call): Promise<JsonObject
     const why = cause instanceof errors.JWTExpired ? 'the token has expired' : 'the token does not hold';
     throw refused(why, 'Bearer error="invalid_token"', { advice, cause });
   }
+}
+
+/** Keys that were read, since reading one takes longer than checking a token with it. */
+const verifiers = new Map<string, Promise<Verifier>>();
+const MOST_VERIFIERS = 500;
+
+function keptVerifier(secrets: RouteSecrets): Promise<Verifier> {
+  const name = sha256(`${secrets.algorithm}\n${secrets.tokenKey ?? ''}`).toString('base64');
+  const known = verifiers.get(name);
+  if (known) return known;
+  if (verifiers.size >= MOST_VERIFIERS) verifiers.clear();
+  const made = verifierOf(secrets);
+  verifiers.set(name, made);
+  made.catch(() => verifiers.delete(name));
+  return made;
 }
 
 type Verifier = (token: string, options: JWTVerifyOptions) => Promise<JWTPayload>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-/** The largest file that a form may take. */
-const MOST_FILE = 52_428_800;
+/** The most that all files of a form may have together: they are held in memory until they are checked. */
+const MOST_FILES = 52_428_800;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
 export const FormField = z
@@ -46,7 +46,7 @@ export const FormField = z
     maxBytes: z
       .int()
       .min(1)
-      .max(MOST_FILE)
+      .max(MOST_FILES)
       .default(5_242_880)
       .meta({ title: 'Largest size of the file, in bytes', showWhen: { type: 'file' } }),
   })
@@ -106,8 +106,14 @@ export const FormConfig = z
   .refine(({ fields }) => new Set(fields.map(({ name }) => name)).size === fields.length, {
     message: 'must name each field once',
     path: ['fields'],
+  })
+  .refine(({ fields }) => filesOf(fields).reduce((sum, { maxBytes }) => sum + maxBytes, 0) <= MOST_FILES, {
+    message: `must take files of at most ${MOST_FILES} bytes together`,
+    path: ['fields'],
   });
 export type FormConfig = z.infer<typeof FormConfig>;
+
+const filesOf = (fields: FormField[]) => fields.filter(({ type }) => type === 'file');
 
 /** An address outside, or a path here; never one that only looks like a path (`//elsewhere`). */
 function isTarget(text: string): boolean {

@@ -3,8 +3,8 @@ import { JsonObject } from '#shared/json.ts';
 import { Cors } from './cors.ts';
 import { PATH_GRAMMAR } from './pathPattern.ts';
 
-/** The largest file that a request may bring. */
-const MOST_FILE = 52_428_800;
+/** The most that all files of a request may have together: they are held in memory until they are checked. */
+const MOST_FILES = 52_428_800;
 
 const schema = (title: string, help: string, order: number) =>
   JsonObject.optional().meta({
@@ -28,7 +28,7 @@ export const RouteFile = z.strictObject({
     .max(20)
     .optional()
     .meta({ title: 'Types', help: 'As the sender says it: it is not looked into.' }),
-  maxBytes: z.int().min(1).max(MOST_FILE).default(5_242_880).meta({ title: 'Largest size, in bytes' }),
+  maxBytes: z.int().min(1).max(MOST_FILES).default(5_242_880).meta({ title: 'Largest size, in bytes' }),
 });
 export type RouteFile = z.infer<typeof RouteFile>;
 
@@ -120,6 +120,10 @@ export const RouteConfig = z
   })
   .refine(({ files }) => new Set(files.map(({ name }) => name)).size === files.length, {
     message: 'must name each file once',
+    path: ['files'],
+  })
+  .refine(({ files }) => files.reduce((sum, { maxBytes }) => sum + maxBytes, 0) <= MOST_FILES, {
+    message: `must take at most ${MOST_FILES} bytes together`,
     path: ['files'],
   })
   .refine(({ files, accepts }) => files.length === 0 || accepts.includes('multipart'), {
