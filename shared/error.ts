@@ -97,6 +97,7 @@ const CODES = {
   'session.expired': { status: 401, retry: 'no' },
   'session.not_found': { status: 404, retry: 'no' },
   'sign_in.failed': { status: 401, retry: 'no' },
+  'sign_in.second_factor': { status: 401, retry: 'no' },
   'step.not_found': { status: 404, retry: 'no' },
   'step.output_too_large': { status: 422, retry: 'no' },
   'step.stopped': { status: 422, retry: 'no' },

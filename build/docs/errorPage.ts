@@ -93,6 +93,7 @@ const MEANS: Record<ErrorCode, string> = {
   'session.expired': 'Sign in again.',
   'session.not_found': 'There is no such sign-in, or it has ended.',
   'sign_in.failed': 'E-mail address or password are not right.',
+  'sign_in.second_factor': 'The password is right; the account also asks for a code of its second factor.',
   'step.not_found': 'There is no such step.',
   'step.output_too_large': 'A step gave more than it may; split the work into batches.',
   'step.stopped': 'A stop step ended the run as failed.',

@@ -7,14 +7,14 @@ import { type Database, isTaken } from '../platform/database.ts';
 import type { Mail } from '../platform/mail.ts';
 import type { Secrets } from '../platform/secrets.ts';
 import { hashToken, newToken } from '../platform/tokens.ts';
-import type { Caller } from '../server/actor.ts';
 import type { MountedService } from '../server/mount.ts';
 import { insertWorkspace, listWorkspaces } from '../workspaces/workspaceStore.ts';
 import * as store from './accountStore.ts';
-import type { FailedSignIns } from './failedSignIns.ts';
 import { existingLetter, verificationLetter } from './letters.ts';
+import type { PasswordCheck } from './passwordCheck.ts';
 import { createPasswordService } from './passwordService.ts';
-import { hashPassword, passwordMatches, requireUncommon } from './passwords.ts';
+import { hashPassword, requireUncommon } from './passwords.ts';
+import type { SecondFactor } from './secondFactor.ts';
 import type { SessionService } from './sessionService.ts';
 import { revokeAllOf } from './sessionStore.ts';
 
@@ -26,20 +26,17 @@ export type AccountDeps = {
   logger: Logger;
   publicUrl: string;
   sessions: SessionService;
-  failed: FailedSignIns;
-};
+  factor: SecondFactor;
+} & PasswordCheck;
 
-export type AccountService = MountedService<typeof cloudApi.auth> & {
-  /** @throws SluiceError sign_in.failed with details `{ triesLeft }`, rate.exceeded while this address may not try this account */
-  checkPassword(email: string, password: string, caller: Caller): Promise<string>;
-};
+export type AccountService = MountedService<typeof cloudApi.auth> & Pick<PasswordCheck, 'checkPassword'>;
 
 const VERIFICATION_MS = 24 * 3_600_000;
 const DONE = { done: true } as const;
 
 /** Accounts. What it answers, and how much work that is, does not tell whether an address has an account. */
 export function createAccountService(deps: AccountDeps): AccountService {
-  const { db, clock, mail, secrets, logger, publicUrl, sessions, failed } = deps;
+  const { db, clock, mail, secrets, publicUrl, sessions, factor, checkPassword } = deps;
 
   async function newVerification(): Promise<{ row: { tokenHash: string; expiresAt: Date }; url: string }> {
     const token = newToken('slv');
@@ -47,45 +44,9 @@ export function createAccountService(deps: AccountDeps): AccountService {
     return { row: { tokenHash: hashToken(token), expiresAt }, url: `${publicUrl}/verify?token=${token}` };
   }
 
-  async function checkPassword(email: string, password: string, caller: Caller): Promise<string> {
-    await failed.check(email, caller.ip);
-    const user = await store.findUserByEmail(db, email);
-    if ((await passwordMatches(user?.passwordHash, password)) && user) {
-      await failed.clear(email, caller.ip);
-      return user.id;
-    }
-    const triesLeft = await failed.count(email, caller.ip);
-    if (user) {
-      const record = {
-        action: 'auth.login_failed',
-        outcome: 'failed' as const,
-        ip: caller.ip,
-        userAgent: caller.userAgent,
-      };
-      // Beside the answer, so that the answer takes as long for an address that nobody has.
-      db.withUser(user.id, (tx) => store.recordAccountEvent(tx, user.id, record, clock.now())).catch((error: unknown) =>
-        logger.error('A failed sign-in could not be recorded.', { error: String(error) }),
-      );
-    }
-    const advice =
-      triesLeft > 0 ? `${triesLeft} ${triesLeft === 1 ? 'try' : 'tries'} left.` : 'Wait 15 minutes and try again.';
-    throw new SluiceError('sign_in.failed', 'E-mail and password do not match.', { advice, details: { triesLeft } });
-  }
-
-  /** Asks somebody who is signed in for the password again. Not 401, which would say that the sign-in has ended. */
-  async function confirmPassword(caller: Required<Pick<Caller, 'session'>> & Caller, password: string): Promise<void> {
-    try {
-      await checkPassword(caller.session.email, password, caller);
-    } catch (thrown) {
-      const { code, advice, details } = SluiceError.from(thrown);
-      if (code !== 'sign_in.failed') throw thrown;
-      throw new SluiceError('access.denied', 'This is not your password.', { advice, details });
-    }
-  }
-
   return {
     checkPassword,
-    ...createPasswordService({ ...deps, confirmPassword }),
+    ...createPasswordService(deps),
 
     async register({ email, password, name }, caller) {
       requireUncommon(password, email);
@@ -134,8 +95,10 @@ export function createAccountService(deps: AccountDeps): AccountService {
       return DONE;
     },
 
-    async signIn({ email, password, deviceName }, caller) {
-      return sessions.signInDevice(await checkPassword(email, password, caller), deviceName, caller);
+    async signIn({ email, password, code, deviceName }, caller) {
+      const userId = await checkPassword(email, password, caller);
+      await factor.pass(userId, code, caller);
+      return sessions.signInDevice(userId, deviceName, caller);
     },
 
     token: (input, caller) =>

@@ -7,6 +7,10 @@ export function findUserByEmail(db: Database, email: string) {
   return db.withoutTenant((tx) => tx.user.findFirst({ where: { email, deletedAt: null } }));
 }
 
+export function findUser(db: Database, id: string) {
+  return db.withoutTenant((tx) => tx.user.findFirst({ where: { id, deletedAt: null } }));
+}
+
 export async function insertUser(
   tx: Tx,
   user: { id: string; email: string; name: string; passwordHash: string },

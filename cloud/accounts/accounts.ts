@@ -6,16 +6,23 @@ import { createAccountService } from './accountService.ts';
 import { createFailedSignIns } from './failedSignIns.ts';
 import { createOwnSessions } from './ownSessions.ts';
 import { pageRouter } from './pages/pageRouter.ts';
+import { createPasswordCheck } from './passwordCheck.ts';
+import { createSecondFactor } from './secondFactor.ts';
 import { createSessionService } from './sessionService.ts';
 
 export function createAccounts(platform: Platform): Capability {
   const sessions = createSessionService(platform);
-  const service = createAccountService({ ...platform, sessions, failed: createFailedSignIns() });
+  const passwords = createPasswordCheck({ ...platform, failed: createFailedSignIns() });
+  const factor = createSecondFactor({ ...platform, ...passwords });
+  const service = createAccountService({ ...platform, ...passwords, sessions, factor });
   return {
     routers: [
-      mount('auth', cloudApi.auth, service, platform),
+      mount('auth', cloudApi.auth, service, platform, { secret: ['changePassword'] }),
       mount('sessions', cloudApi.sessions, createOwnSessions(platform), platform),
-      pageRouter({ ...platform, sessions, accounts: service }),
+      mount('secondFactor', cloudApi.secondFactor, factor, platform, {
+        secret: ['enrol', 'confirm', 'renewCodes', 'disable'],
+      }),
+      pageRouter({ ...platform, sessions, accounts: service, factor }),
     ],
   };
 }

@@ -51,6 +51,19 @@ export function passwordChangedLetter({ to, name, url }: { to: string; name: str
   };
 }
 
+export function secondFactorLetter({ to, name, what }: { to: string; name: string; what: string }): Letter {
+  return {
+    to,
+    subject: 'The second factor of your Sluice account',
+    text: [
+      `Hello ${oneLine(name)},`,
+      '',
+      `${what} If that was you, there is nothing to do. If it was not, set another password at once and look through the list`,
+      'of your sign-ins.',
+    ].join('\n'),
+  };
+}
+
 export function existingLetter({ to, url }: { to: string; url: string }): Letter {
   return {
     to,

@@ -40,6 +40,8 @@ export type MountDeps = {
 export type MountOptions<G extends HttpGroup> = {
   /** Largest body, for the calls where it is not 1 MB. */
   bodyBytes?: Partial<Record<keyof G, number>>;
+  /** Calls that take or give a secret: nothing of it is kept under an Idempotency-Key, which then only says "done". */
+  secret?: (keyof G)[];
 };
 
 const BODY_BYTES = 1_048_576;
@@ -56,7 +58,7 @@ export function mount<G extends HttpGroup>(
   group: G,
   service: MountedService<G>,
   deps: MountDeps,
-  { bodyBytes = {} }: MountOptions<G> = {},
+  { bodyBytes = {}, secret = [] }: MountOptions<G> = {},
 ): Router {
   const router = Router();
   for (const [verb, call] of Object.entries(group)) {
@@ -69,7 +71,7 @@ export function mount<G extends HttpGroup>(
         express.json({ limit: bodyBytes[verb] ?? BODY_BYTES, verify: (_req, _res, bytes) => checkDepth(bytes) }),
       );
     }
-    handlers.push(answerCall(`${name}.${verb}`, call, answer, deps));
+    handlers.push(answerCall(`${name}.${verb}`, call, answer, deps, secret.includes(verb)));
     router[method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete'](path, ...handlers);
   }
   return router;
@@ -80,6 +82,7 @@ function answerCall(
   call: HttpCall,
   answer: (input: unknown, asker: Caller | Actor) => unknown,
   deps: MountDeps,
+  secret: boolean,
 ): RequestHandler {
   return async (req, res) => {
     res.locals.route = name;
@@ -93,7 +96,8 @@ function answerCall(
       const key = req.method === 'POST' ? req.get('idempotency-key') : undefined;
       const body =
         key !== undefined && userId !== undefined
-          ? await deps.idempotency(
+          ? await once(
+              deps.idempotency,
               {
                 userId,
                 key,
@@ -101,6 +105,7 @@ function answerCall(
                 input: input as Json,
               },
               work,
+              secret,
             )
           : await work();
       send(res, body);
@@ -108,6 +113,25 @@ function answerCall(
       sendProblem(res, thrown, String(res.locals.requestId), deps.logger);
     }
   };
+}
+
+/** The answer of the first request with this key; where it holds a secret, only its first caller gets it. */
+async function once(
+  idempotency: Idempotency,
+  request: Parameters<Idempotency>[0],
+  work: () => Promise<Json>,
+  secret: boolean,
+): Promise<Json> {
+  if (!secret) return idempotency(request, work);
+  let answer: Json | undefined;
+  await idempotency({ ...request, input: null }, async () => {
+    answer = await work();
+    return { answered: true };
+  });
+  if (answer !== undefined) return answer;
+  throw new SluiceError('request.key_reused', 'The request with this Idempotency-Key was answered already.', {
+    advice: 'Its answer is not kept, because it may hold a secret. What it made can be replaced by another.',
+  });
 }
 
 function send(res: Response, body: Json): void {

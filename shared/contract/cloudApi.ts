@@ -8,6 +8,7 @@ import { environments } from './cloud/environments.ts';
 import { events } from './cloud/events.ts';
 import { projects } from './cloud/projects.ts';
 import { runs } from './cloud/runs.ts';
+import { secondFactor } from './cloud/secondFactor.ts';
 import { sessions } from './cloud/sessions.ts';
 import { versions } from './cloud/versions.ts';
 import { workspaces } from './cloud/workspaces.ts';
@@ -16,6 +17,7 @@ import { workspaces } from './cloud/workspaces.ts';
 export const cloudApi = {
   auth,
   sessions,
+  secondFactor,
   workspaces,
   projects,
   versions,

@@ -57,17 +57,28 @@ export function redirectBack(
 
 const LOCAL = 'http://local.invalid';
 
+/** Pages of ours that somebody may be sent to sign in for, with the one thing that their address may carry. */
+const PAGES: Record<string, string | undefined> = {
+  '/second-factor': undefined,
+};
+
 /** Where a form goes on to: only ever a page of ours. The request is set where that page is `/authorize`. */
 export function readNext(value: unknown): { next: string; authorization?: Authorization } {
-  const url =
-    typeof value === 'string' && value.startsWith('/authorize?') && URL.canParse(value, LOCAL)
-      ? new URL(value, LOCAL)
-      : undefined;
-  if (!url || url.origin !== LOCAL || url.pathname !== '/authorize') return { next: '/signed-in' };
+  const home = { next: '/signed-in' };
+  if (typeof value !== 'string' || !value.startsWith('/') || !URL.canParse(value, LOCAL)) return home;
+  const url = new URL(value, LOCAL);
+  if (url.origin !== LOCAL) return home;
+  if (Object.hasOwn(PAGES, url.pathname)) {
+    const name = PAGES[url.pathname];
+    const carried = name === undefined ? null : url.searchParams.get(name);
+    const kept = name !== undefined && carried !== null && /^[\w-]{1,200}$/.test(carried);
+    return { next: kept ? `${url.pathname}?${name}=${carried}` : url.pathname };
+  }
+  if (url.pathname !== '/authorize') return home;
   try {
     const authorization = readAuthorization(Object.fromEntries(url.searchParams));
     return { next: `/authorize?${authorizationQuery(authorization)}`, authorization };
   } catch {
-    return { next: '/signed-in' };
+    return home;
   }
 }

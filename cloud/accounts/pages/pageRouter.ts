@@ -1,40 +1,37 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import express, { type Request, type Response, Router } from 'express';
+import { type Response, Router } from 'express';
 import { cloudApi } from '#shared/contract/cloudApi.ts';
-import type { RateClass } from '#shared/contract/contract.ts';
-import { SluiceError } from '#shared/error.ts';
 import { parse } from '#shared/parse.ts';
-import type { Caller, SignedIn } from '../../server/actor.ts';
-import type { MountDeps } from '../../server/mount.ts';
+import type { Caller } from '../../server/actor.ts';
 import type { AccountService } from '../accountService.ts';
 import { requireUncommon } from '../passwords.ts';
-import { BROWSER_MS, type SessionService } from '../sessionService.ts';
+import type { SecondFactor } from '../secondFactor.ts';
+import { BROWSER_MS } from '../sessionService.ts';
 import { type Authorization, authorizationQuery, readAuthorization, readNext, redirectBack } from './authorization.ts';
+import { createPages, type PageDeps as FrameDeps, formOf, orAgain, send } from './pages.ts';
+import { secondFactorPages } from './secondFactorPages.ts';
 import { STYLESHEET } from './stylesheet.ts';
 import * as views from './views.ts';
 
-export type PageDeps = MountDeps & { publicUrl: string; sessions: SessionService; accounts: AccountService };
-
-type Handler = (req: Request, res: Response, caller: Caller) => Promise<void> | void;
+export type PageDeps = FrameDeps & { accounts: AccountService; factor: SecondFactor };
 
 /** The few pages of the control plane, made here, without a script: sign up, sign in, confirm, connect a device. */
 export function pageRouter(deps: PageDeps): Router {
-  const { accounts, sessions, publicUrl, limits } = deps;
+  const { accounts, factor, sessions, publicUrl, limits } = deps;
   const router = Router();
-  const https = publicUrl.startsWith('https:');
-  // Browsers take a `__Host-` cookie over https only; on loopback there is none.
-  const cookieName = https ? '__Host-sluice' : 'sluice';
-  const cookieOptions = { httpOnly: true, sameSite: 'lax', secure: https, path: '/' } as const;
-  const add = (method: 'GET' | 'POST', path: string, name: string, rate: RateClass, handler: Handler) =>
-    addPage(router, deps, { method, path, name: `pages.${name}`, rate }, handler);
-  const signedIn = (req: Request): Promise<SignedIn | undefined> => {
-    const cookie = readCookie(req, cookieName);
-    return cookie === undefined ? Promise.resolve(undefined) : sessions.browserSession(cookie);
-  };
+  const pages = createPages(router, deps);
+  const { add, signedIn, cookieName, cookieOptions } = pages;
   const sendBack = async (res: Response, userId: string, authorization: Authorization) => {
     const code = await sessions.issueCode(userId, authorization);
     res.redirect(303, redirectBack(authorization, publicUrl, { code }));
+  };
+  /** After the password, and the code where one is asked for. */
+  const enter = async (res: Response, userId: string, next: ReturnType<typeof readNext>, caller: Caller) => {
+    res.cookie(cookieName, await sessions.signInBrowser(userId, caller), { ...cookieOptions, maxAge: BROWSER_MS });
+    // The button said "and connect this device", below the name of the device.
+    if (next.authorization) await sendBack(res, userId, next.authorization);
+    else res.redirect(303, next.next);
   };
   const deviceOf = (authorization: Authorization | undefined) =>
     authorization && views.deviceCard(authorization.device, authorization.redirectUri);
@@ -69,14 +66,23 @@ export function pageRouter(deps: PageDeps): Router {
     const attempt = async () => {
       const input = parse(cloudApi.auth.signIn.input, { email, password }, 'What you entered');
       const userId = await accounts.checkPassword(input.email, input.password, caller);
-      res.cookie(cookieName, await sessions.signInBrowser(userId, caller), { ...cookieOptions, maxAge: BROWSER_MS });
-      // The button said "and connect this device", below the name of the device.
-      if (authorization) await sendBack(res, userId, authorization);
-      else res.redirect(303, next);
+      if (await factor.isOn(userId)) send(res, views.codePage(await factor.challenge(userId), next));
+      else await enter(res, userId, { next, authorization }, caller);
     };
     await orAgain(attempt, res, (problem) =>
       views.signInPage({ email: email ?? '', next, problem, device: deviceOf(authorization) }),
     );
+  });
+
+  add('POST', '/sign-in/code', 'passFactor', 'sign_in', async (req, res, caller) => {
+    const { challenge = '', code = '', next: wanted } = formOf(req);
+    const next = readNext(wanted);
+    const userId = await factor.openChallenge(challenge);
+    const attempt = async () => {
+      await factor.pass(userId, code, caller);
+      await enter(res, userId, next, caller);
+    };
+    await orAgain(attempt, res, (problem) => views.codePage(challenge, next.next, problem));
   });
 
   add('GET', '/verify', 'verify', 'read', (req, res) => {
@@ -158,6 +164,8 @@ export function pageRouter(deps: PageDeps): Router {
     res.clearCookie(cookieName, cookieOptions).redirect(303, '/sign-in');
   });
 
+  secondFactorPages(pages, deps);
+
   const font = readFileSync(
     createRequire(import.meta.url).resolve('@fontsource-variable/inter/files/inter-latin-wght-normal.woff2'),
   );
@@ -169,84 +177,4 @@ export function pageRouter(deps: PageDeps): Router {
   asset('/assets/pages.css', 'stylesheet', 'text/css', STYLESHEET);
   asset('/assets/inter.woff2', 'font', 'font/woff2', font);
   return router;
-}
-
-type PageRoute = { method: 'GET' | 'POST'; path: string; name: string; rate: RateClass };
-
-/** A route whose failures are pages too. What changes something is taken from our own pages only. */
-function addPage(router: Router, deps: PageDeps, route: PageRoute, handler: Handler): void {
-  deps.routes.add({ ...route, access: 'public' });
-  const origin = new URL(deps.publicUrl).origin;
-  const handle = async (req: Request, res: Response) => {
-    res.locals.route = route.name;
-    try {
-      const caller = (await deps.authenticate(req, res, 'public')) as Caller;
-      await deps.limits.take(route.rate, caller.ip);
-      if (route.method === 'POST' && req.get('origin') !== origin) {
-        throw new SluiceError('access.denied', 'This form was not sent from a page of ours.', {
-          advice: `Open ${deps.publicUrl} and try again.`,
-        });
-      }
-      await handler(req, res, caller);
-    } catch (thrown) {
-      const error = SluiceError.from(thrown);
-      if (error.code === 'internal')
-        deps.logger.error('A page failed because of a bug.', { route: route.name, error: String(error.cause) });
-      send(res, views.problemPage(problemOf(error)), error.status);
-    }
-  };
-  if (route.method === 'GET') router.get(route.path, handle);
-  else router.post(route.path, express.urlencoded({ extended: false, limit: '20kb', parameterLimit: 20 }), handle);
-}
-
-/** Shows the form again, with what went wrong. A bug is not for the person to mend, and goes on. */
-async function orAgain(
-  attempt: () => Promise<void>,
-  res: Response,
-  form: (problem: views.Problem) => views.Page,
-): Promise<void> {
-  try {
-    await attempt();
-  } catch (thrown) {
-    const error = SluiceError.from(thrown);
-    if (error.code === 'internal') throw thrown;
-    send(res, form(problemOf(error)), error.status);
-  }
-}
-
-const FIELDS: Record<string, string> = {
-  email: 'The e-mail address',
-  password: 'The password',
-  name: 'The name',
-  token: 'The link',
-};
-
-function problemOf({ message, advice, details, code }: SluiceError): views.Problem {
-  const issue = code === 'request.invalid' && Array.isArray(details?.issues) ? details.issues[0] : undefined;
-  if (!issue || typeof issue !== 'object' || Array.isArray(issue) || advice !== undefined) return { message, advice };
-  const field = FIELDS[String(issue.path)];
-  return field
-    ? { message: `${field} ${field === FIELDS.password ? String(issue.message) : 'is missing or not as it must be'}.` }
-    : { message };
-}
-
-function send(res: Response, page: views.Page, status = 200): void {
-  if (status === 429) res.setHeader('Retry-After', '60');
-  res.setHeader('Cache-Control', 'no-store');
-  res.status(status).type('html').send(views.document(page));
-}
-
-function formOf(req: Request): Record<string, string | undefined> {
-  const body: Record<string, unknown> = typeof req.body === 'object' && req.body !== null ? req.body : {};
-  return Object.fromEntries(
-    Object.entries(body).map(([name, value]) => [name, typeof value === 'string' ? value : undefined]),
-  );
-}
-
-function readCookie(req: Request, name: string): string | undefined {
-  for (const part of (req.get('cookie') ?? '').split(';')) {
-    const [key, value] = part.trim().split('=');
-    if (key === name && value && value.length < 200) return value;
-  }
-  return undefined;
 }

@@ -62,5 +62,7 @@ input:focus-visible,button:focus-visible,a:focus-visible{outline:2px solid trans
 .device div{display:grid;min-width:0;overflow-wrap:anywhere}
 .device strong{font-weight:600}
 .device span{font-size:12px;line-height:16px;color:var(--ink-3)}
+code,pre{margin:0;font:13px/20px ui-monospace,monospace;color:var(--ink);overflow-wrap:anywhere}
+pre{padding:10px 12px;border-radius:8px;background:var(--app);box-shadow:inset 0 0 0 1px var(--line)}
 .below{display:grid;gap:6px;justify-items:center;text-align:center;font-size:12px;line-height:16px;color:var(--ink-3)}
 `;

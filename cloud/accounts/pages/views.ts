@@ -63,6 +63,77 @@ ${problemNote(problem)}
   };
 }
 
+const CODE_FIELD = html`<div class="field"><label for="code">Code</label><input id="code" name="code" autocomplete="one-time-code" autocapitalize="none" spellcheck="false" required maxlength="40" aria-describedby="hint" autofocus><span id="hint" class="hint">Six digits from your authenticator app, or a recovery code.</span></div>`;
+
+export function codePage(challenge: string, next: string, problem?: Problem): Page {
+  return {
+    title: 'Enter your code',
+    lead: 'Your account asks for a second factor.',
+    body: html`<form method="post" action="/sign-in/code">
+<input type="hidden" name="challenge" value="${challenge}">
+<input type="hidden" name="next" value="${next}">
+${CODE_FIELD}
+${problemNote(problem)}
+<button type="submit">Sign in</button>
+</form>`,
+    below: html`<span>Somebody else? <a href="/sign-in?next=${encodeURIComponent(next)}">Sign in again</a></span>`,
+  };
+}
+
+const PASSWORD_FIELD = html`<div class="field"><label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required maxlength="200"></div>`;
+
+export function factorOffPage(problem?: Problem): Page {
+  return {
+    title: 'Second factor',
+    lead: 'It is off: your password alone signs you in.',
+    body: html`<p>With it, signing in also asks for a code that an app on your phone shows. You need such an authenticator app.</p>
+<form method="post" action="/second-factor/enrol">
+${PASSWORD_FIELD}
+${problemNote(problem)}
+<button type="submit">Set it up</button>
+</form>`,
+  };
+}
+
+export function factorEnrolPage(secret: string, uri: string, problem?: Problem): Page {
+  return {
+    title: 'Connect your app',
+    body: html`<p>Add this key to your authenticator app, or <a href="${uri}">open it in an app on this device</a>:</p>
+<p><code>${secret.replace(/(.{4})(?=.)/g, '$1 ')}</code></p>
+<form method="post" action="/second-factor/confirm">
+<input type="hidden" name="secret" value="${secret}">
+<input type="hidden" name="uri" value="${uri}">
+<div class="field"><label for="code">The code that it shows</label><input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="40" autofocus></div>
+${problemNote(problem)}
+<button type="submit">Turn it on</button>
+</form>`,
+  };
+}
+
+export function factorOnPage(left: number, problem?: Problem): Page {
+  return {
+    title: 'Second factor',
+    lead: `It is on. ${left} ${left === 1 ? 'recovery code is' : 'recovery codes are'} left.`,
+    body: html`<form method="post" action="/second-factor/change">
+${PASSWORD_FIELD}
+${CODE_FIELD}
+${problemNote(problem)}
+<button type="submit" name="decision" value="renew">Make new recovery codes</button>
+<button type="submit" name="decision" value="off" class="quiet">Turn it off</button>
+</form>`,
+  };
+}
+
+export function recoveryCodesPage(codes: string[]): Page {
+  return {
+    title: 'Keep these codes',
+    lead: 'They are shown this once.',
+    body: html`<p>Each signs you in once when you do not have your phone. Keep them where you keep passwords.</p>
+<pre>${codes.join('\n')}</pre>
+<a class="button" href="/signed-in">I have kept them</a>`,
+  };
+}
+
 type SignUpView = { name: string; email: string; next: string; problem?: Problem };
 
 export function signUpPage({ name, email, next, problem }: SignUpView): Page {
@@ -170,6 +241,7 @@ export function signedInPage(name: string, email: string): Page {
     title: `Hello, ${name}`,
     lead: `signed in as ${email}`,
     body: html`<p>You can close this page and go back to the app.</p>
+<a class="button quiet" href="/second-factor">Second factor</a>
 <form method="post" action="/sign-out"><button type="submit" class="quiet">Sign out here</button></form>`,
   };
 }

@@ -36,6 +36,8 @@ export const auth = {
     input: z.strictObject({
       email: Email,
       password: z.string().max(200),
+      /** Of the second factor, or a recovery code, where the account asks for one (`sign_in.second_factor`). */
+      code: z.string().max(40).optional(),
       deviceName: z.string().max(120).default('API'),
     }),
     output: Tokens,

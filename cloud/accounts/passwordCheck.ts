@@ -1,0 +1,60 @@
+import { SluiceError } from '#shared/error.ts';
+import type { Logger } from '#shared/log.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Database } from '../platform/database.ts';
+import type { Caller } from '../server/actor.ts';
+import * as store from './accountStore.ts';
+import type { FailedSignIns } from './failedSignIns.ts';
+import { passwordMatches } from './passwords.ts';
+
+export type PasswordCheck = {
+  /**
+   * @returns the id of the person
+   * @throws SluiceError sign_in.failed with details `{ triesLeft }`, rate.exceeded while this address may not try this account
+   */
+  checkPassword(email: string, password: string, caller: Caller): Promise<string>;
+  /** Asks somebody who is signed in for the password again. @throws SluiceError access.denied, rate.exceeded */
+  confirmPassword(caller: Required<Pick<Caller, 'session'>> & Caller, password: string): Promise<void>;
+};
+
+type PasswordCheckDeps = { db: Database; clock: Clock; logger: Logger; failed: FailedSignIns };
+
+export function createPasswordCheck({ db, clock, logger, failed }: PasswordCheckDeps): PasswordCheck {
+  async function checkPassword(email: string, password: string, caller: Caller): Promise<string> {
+    await failed.check(email, caller.ip);
+    const user = await store.findUserByEmail(db, email);
+    if ((await passwordMatches(user?.passwordHash, password)) && user) {
+      await failed.clear(email, caller.ip);
+      return user.id;
+    }
+    const triesLeft = await failed.count(email, caller.ip);
+    if (user) {
+      const record = {
+        action: 'auth.login_failed',
+        outcome: 'failed' as const,
+        ip: caller.ip,
+        userAgent: caller.userAgent,
+      };
+      // Beside the answer, so that the answer takes as long for an address that nobody has.
+      db.withUser(user.id, (tx) => store.recordAccountEvent(tx, user.id, record, clock.now())).catch((error: unknown) =>
+        logger.error('A failed sign-in could not be recorded.', { error: String(error) }),
+      );
+    }
+    const advice =
+      triesLeft > 0 ? `${triesLeft} ${triesLeft === 1 ? 'try' : 'tries'} left.` : 'Wait 15 minutes and try again.';
+    throw new SluiceError('sign_in.failed', 'E-mail and password do not match.', { advice, details: { triesLeft } });
+  }
+
+  /** Not 401, which would say that the sign-in has ended. */
+  async function confirmPassword(caller: Required<Pick<Caller, 'session'>> & Caller, password: string): Promise<void> {
+    try {
+      await checkPassword(caller.session.email, password, caller);
+    } catch (thrown) {
+      const { code, advice, details } = SluiceError.from(thrown);
+      if (code !== 'sign_in.failed') throw thrown;
+      throw new SluiceError('access.denied', 'This is not your password.', { advice, details });
+    }
+  }
+
+  return { checkPassword, confirmPassword };
+}
