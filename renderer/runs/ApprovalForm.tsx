@@ -5,8 +5,9 @@ import { Button } from '../look/Button.tsx';
 import { Field, Input, TextArea } from '../look/Input.tsx';
 import { Kbd } from '../look/Kbd.tsx';
 import { Switch } from '../look/Switch.tsx';
+import { useEditor } from '../state/store.ts';
 import type { Answer } from './WaitCard.tsx';
-import { type ApprovalField, approvalAnswer, fieldFaults, type Typed, waitDetails } from './waitAnswer.ts';
+import { type ApprovalField, approvalAnswer, fieldFaults, isAsked, type Typed, waitDetails } from './waitAnswer.ts';
 
 type ApprovalFormProps = { details: JsonObject | undefined; hosted: boolean; answer: Answer };
 
@@ -17,10 +18,12 @@ export function ApprovalForm({ details, hosted, answer }: ApprovalFormProps) {
   const [typed, setTyped] = useState<Typed>({});
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState<'approve' | 'reject'>();
+  const member = useMember(hosted);
+  const blocked = member && !isAsked(assignees, member) && 'Others are asked, and you are none of them.';
   const faults = tried ? fieldFaults(fields, typed) : {};
 
   async function decide(approved: boolean) {
-    if (busy) return;
+    if (busy || blocked) return;
     // Who rejects need not fill in what only an approval uses.
     if (approved && Object.keys(fieldFaults(fields, typed)).length > 0) return setTried(true);
     const usable = approved ? fields : fields.filter(({ name }) => !(name in fieldFaults(fields, typed)));
@@ -75,6 +78,7 @@ export function ApprovalForm({ details, hosted, answer }: ApprovalFormProps) {
           <Button
             look="primary"
             icon={<Check className="icon-s" />}
+            blocked={blocked}
             busy={busy === 'approve' && 'Approving'}
             onClick={() => void decide(true)}
           >
@@ -83,6 +87,7 @@ export function ApprovalForm({ details, hosted, answer }: ApprovalFormProps) {
           <Button
             look="danger"
             icon={<X className="icon-s" />}
+            blocked={blocked}
             busy={busy === 'reject' && 'Rejecting'}
             onClick={() => void decide(false)}
           >
@@ -95,6 +100,15 @@ export function ApprovalForm({ details, hosted, answer }: ApprovalFormProps) {
       </div>
     </>
   );
+}
+
+/** The person as the bound workspace knows them; nobody where the run is local, as there everybody decides. */
+function useMember(hosted: boolean) {
+  const account = useEditor((state) => state.account);
+  const workspaceId = useEditor((state) => state.doc?.info.sync.workspaceId);
+  if (!hosted || !account?.user) return undefined;
+  const { email, emailVerified } = account.user;
+  return { email, emailVerified, role: account.workspaces.find(({ id }) => id === workspaceId)?.role };
 }
 
 function whoDecides(hosted: boolean, someAreAsked: boolean): string {

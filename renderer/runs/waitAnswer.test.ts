@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { approvalAnswer, decisionOf, fieldFaults, readJson, waitDetails } from './waitAnswer.ts';
+import { approvalAnswer, decisionOf, fieldFaults, isAsked, readJson, waitDetails } from './waitAnswer.ts';
 
 const fields = waitDetails({
   fields: [
@@ -43,4 +43,13 @@ test('what came of an effect is JSON or nothing', () => {
 test('a reply may be any JSON', () => {
   expect(readJson('"yes"')).toEqual({ value: 'yes' });
   expect(readJson('null')).toEqual({ value: null });
+});
+
+test('asked are the named roles and proven addresses, or everybody where nobody is named', () => {
+  const mira = { email: 'Mira@example.com', emailVerified: true, role: 'editor' };
+  expect(isAsked([], {})).toBe(true);
+  expect(isAsked(['mira@EXAMPLE.com'], mira)).toBe(true);
+  expect(isAsked(['admin', 'Editor'], mira)).toBe(true);
+  expect(isAsked(['mira@example.com'], { ...mira, emailVerified: false })).toBe(false);
+  expect(isAsked(['admin'], mira)).toBe(false);
 });

@@ -22,6 +22,16 @@ export function waitDetails(details: JsonObject | undefined): z.infer<typeof Det
   return Details.parse(details ?? {});
 }
 
+/** Whether somebody is among those whom an approval asks, by proven e-mail address or by role; nobody named is everybody. */
+export function isAsked(
+  assignees: readonly string[],
+  member: { email?: string; emailVerified?: boolean; role?: string },
+): boolean {
+  const asked = assignees.map((one) => one.toLowerCase());
+  if (asked.length === 0 || asked.includes(member.role ?? '')) return true;
+  return member.emailVerified === true && asked.includes(member.email?.toLowerCase() ?? '');
+}
+
 /** What was typed into the fields of an approval, by name. */
 export type Typed = Record<string, string | boolean>;
 
