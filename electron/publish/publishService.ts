@@ -4,6 +4,7 @@ import type { HostApi, PublishPreview, SyncState } from '#shared/contract/hostAp
 import { SluiceError } from '#shared/error.ts';
 import { PLANS } from '#shared/plan.ts';
 import { contentHash, execHash } from '#shared/workflow/hash.ts';
+import { type Authored, listChanges } from '#shared/workflow/listChanges.ts';
 import type { Problem } from '#shared/workflow/problem.ts';
 import type { AccountService } from '../account/accountService.ts';
 import type { CloudClient } from '../account/cloudClient.ts';
@@ -13,7 +14,6 @@ import { packProject } from '../packages/packProject.ts';
 import { notBound, type SyncService } from '../sync/syncService.ts';
 import { publishChecks } from './checks.ts';
 import { followDeployment } from './followDeployment.ts';
-import { type Authored, listChanges } from './listChanges.ts';
 
 export type PublishDeps = {
   host: () => HostForCloud;

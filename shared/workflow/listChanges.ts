@@ -1,8 +1,8 @@
-import type { Change } from '#shared/contract/hostApi.ts';
-import { isJsonObject, type Json } from '#shared/json.ts';
-import { diffTrees, type Op } from '#shared/merge/ops.ts';
-import { getIn } from '#shared/workflow/plainData.ts';
-import { parseEdge, type Tree } from '#shared/workflow/tree.ts';
+import type { Change } from '../contract/hostApi.ts';
+import { isJsonObject, type Json } from '../json.ts';
+import { diffTrees, type Op } from '../merge/ops.ts';
+import { getIn } from './plainData.ts';
+import { parseEdge, type Tree } from './tree.ts';
 
 /** What somebody sent since the version that is out there. */
 export type Authored = { authorName: string; ops: readonly Op[] };
