@@ -15,6 +15,7 @@ import { createRunQueue } from './platform/queue.ts';
 import { reachDatabase } from './platform/reachDatabase.ts';
 import { createSecrets, loadMasterKey, type MasterKey } from './platform/secrets.ts';
 import { createAuthenticator } from './server/authenticate.ts';
+import { createCalls } from './server/calls.ts';
 import { allCapabilities, type MakeCapabilities } from './server/capabilities.ts';
 import { createIdempotency } from './server/idempotency.ts';
 import { listen, startServer } from './server/main.ts';
@@ -145,6 +146,7 @@ async function createPlatform(
     metrics: createMetrics(),
     connection: as('sluice_app'),
     routes: createRoutes(),
+    calls: createCalls(),
     authenticate: createAuthenticator(createIdentities({ db, clock })),
     idempotency: createIdempotency({ db, clock }),
   };

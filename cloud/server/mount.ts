@@ -9,6 +9,7 @@ import type { Permission } from '#shared/permission.ts';
 import type { Actor, Caller } from './actor.ts';
 import type { Authenticator } from './authenticate.ts';
 import { checkDepth } from './bodyDepth.ts';
+import type { Calls } from './calls.ts';
 import type { Idempotency } from './idempotency.ts';
 import { sendProblem } from './problem.ts';
 import type { RateLimits } from './rateLimits.ts';
@@ -35,6 +36,8 @@ export type MountDeps = {
   authenticate: Authenticator;
   idempotency: Idempotency;
   logger: Logger;
+  /** Where each call is also kept for those inside this process. */
+  calls?: Calls;
 };
 
 export type MountOptions<G extends HttpGroup> = {
@@ -65,6 +68,7 @@ export function mount<G extends HttpGroup>(
     const [method = '', path = ''] = call.route.split(' ');
     deps.routes.add({ name: `${name}.${verb}`, method, path, access: call.access, rate: call.rate });
     const answer = service[verb] as (input: unknown, asker: Caller | Actor) => unknown;
+    deps.calls?.add(`${name}.${verb}`, { call, answer });
     const handlers: RequestHandler[] = [];
     if (method !== 'GET' && method !== 'DELETE') {
       handlers.push(

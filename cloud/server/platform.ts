@@ -7,10 +7,12 @@ import type { Mail } from '../platform/mail.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { RunQueue } from '../platform/queue.ts';
 import type { MasterKey, Secrets } from '../platform/secrets.ts';
+import type { Calls } from './calls.ts';
 import type { MountDeps } from './mount.ts';
 
 /** What a capability may ask for. It takes what it uses and hands that on to its own parts. */
 export type Platform = MountDeps & {
+  calls: Calls;
   config: Config;
   db: Database;
   clock: Clock;
