@@ -3,8 +3,8 @@ import type { Deployment } from '#shared/contract/cloud/common.ts';
 import { diffTrees } from '#shared/merge/ops.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
 import { listChanges } from '#shared/workflow/listChanges.ts';
+import { type CheckInput, publishChecks } from '#shared/workflow/publishChecks.ts';
 import { DEFAULT_SETTINGS, type Step, type Tree } from '#shared/workflow/tree.ts';
-import { type CheckInput, publishChecks } from './checks.ts';
 
 const workflowId = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
 const step = (name: string, uses = 'items.set', more: Partial<Step> = {}): Step => {

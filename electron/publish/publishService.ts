@@ -1,18 +1,15 @@
-import type { Deployment, EnvironmentRecord, Version, Workspace } from '#shared/contract/cloud/common.ts';
+import type { Deployment, Workspace } from '#shared/contract/cloud/common.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import type { HostApi, PublishPreview, SyncState } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
-import { PLANS } from '#shared/plan.ts';
-import { contentHash, execHash } from '#shared/workflow/hash.ts';
-import { type Authored, listChanges } from '#shared/workflow/listChanges.ts';
 import type { Problem } from '#shared/workflow/problem.ts';
+import { environmentNamed, previewPublish } from '#shared/workflow/publishPreview.ts';
 import type { AccountService } from '../account/accountService.ts';
 import type { CloudClient } from '../account/cloudClient.ts';
 import type { HostForCloud } from '../host/cloudServices.ts';
 import type { OpenProject } from '../host/projectHost.ts';
 import { packProject } from '../packages/packProject.ts';
 import { notBound, type SyncService } from '../sync/syncService.ts';
-import { publishChecks } from './checks.ts';
 import { followDeployment } from './followDeployment.ts';
 
 export type PublishDeps = {
@@ -30,9 +27,6 @@ export type PublishService = {
   settled(deployment: Deployment): Promise<Deployment>;
   close(): void;
 };
-
-const PAGE = 100;
-const MAX_PAGES = 10;
 
 /** From the project here to a version that runs in the cloud. */
 export function createPublishService(deps: PublishDeps): PublishService {
@@ -92,44 +86,17 @@ export function createPublishService(deps: PublishDeps): PublishService {
     const project = await deps.host().project(projectId);
     const packing = await pack(project).catch(shownPacking);
     const state = await syncShown(sync);
-    const tree = project.tree();
-    const [active, versions, environments, connections, usage, workspace] = await Promise.all([
-      activeIn(cloud, projectId, environment),
-      allVersions(cloud, projectId),
-      cloud.environments.list({ projectId }),
-      cloud.connections.list({}),
-      cloud.billing.usage({}),
-      workspaceOf(workspaceId),
-    ]);
-    const current = versions.find((version) => version.id === active?.versionId);
-    const before = active && (await cloud.versions.tree({ projectId, versionId: active.versionId }));
-    const authored = await authorsSince(cloud, projectId, current?.revision ?? 0);
-
-    const runsOtherwise = !current || current.execHash !== execHash(tree);
-    const content = contentHash(tree);
-    const same = versions.find((version) => version.contentHash === content);
-    const newest = Math.max(0, ...versions.map((version) => version.number));
-    return {
-      workspace,
+    return previewPublish({
+      cloud,
+      projectId,
       environment,
-      ...(active ? { currentVersion: active.versionNumber } : {}),
-      ...(runsOtherwise ? { nextVersion: same?.number ?? newest + 1 } : {}),
-      changes: listChanges(before, tree, authored),
-      layoutOnly: !runsOtherwise && current?.contentHash !== content,
-      usage: usage.meters,
-      planPrice: PLANS[usage.plan].priceMonthly,
-      checks: publishChecks({
-        tree,
-        environment,
-        bindings: environments.find((one) => one.name === environment)?.bindings ?? {},
-        problems: project.problems(),
-        packing,
-        connections,
-        active,
-        user: account.state().user,
-        sync: state,
-      }),
-    };
+      workspace: await workspaceOf(workspaceId),
+      tree: project.tree(),
+      problems: project.problems(),
+      packing,
+      user: account.state().user,
+      sync: state,
+    });
   }
 
   async function workspaceOf(workspaceId: string): Promise<Workspace> {
@@ -199,38 +166,4 @@ function refuseUnready(state: SyncState, problems: Problem[]): void {
   throw new SluiceError('project.invalid', `${first.file}:${first.line}: ${first.message}${others}`, {
     advice: first.advice,
   });
-}
-
-/** The hosted environment, made where it is missing. */
-async function environmentNamed(cloud: CloudClient, projectId: string, name: string): Promise<EnvironmentRecord> {
-  const found = (await cloud.environments.list({ projectId })).find((one) => one.name === name);
-  return found ?? cloud.environments.set({ projectId, name, vars: {}, bindings: {} });
-}
-
-async function activeIn(cloud: CloudClient, projectId: string, environment: string): Promise<Deployment | undefined> {
-  let cursor: string | undefined;
-  for (let pages = 0; pages < MAX_PAGES; pages++) {
-    const page = await cloud.deployments.list({ projectId, limit: PAGE, cursor });
-    const active = page.data.find((one) => one.environment === environment && one.status === 'active');
-    if (active || page.nextCursor === undefined) return active;
-    cursor = page.nextCursor;
-  }
-  return undefined;
-}
-
-async function allVersions(cloud: CloudClient, projectId: string): Promise<Version[]> {
-  const all: Version[] = [];
-  let cursor: string | undefined;
-  for (let pages = 0; pages < MAX_PAGES; pages++) {
-    const page = await cloud.versions.list({ projectId, limit: PAGE, cursor });
-    all.push(...page.data);
-    if (page.nextCursor === undefined) break;
-    cursor = page.nextCursor;
-  }
-  return all;
-}
-
-async function authorsSince(cloud: CloudClient, projectId: string, revision: number): Promise<Authored[]> {
-  const { commits } = await cloud.projects.commits({ projectId, since: revision });
-  return commits.map(({ authorName, commit }) => ({ authorName, ops: commit.ops }));
 }

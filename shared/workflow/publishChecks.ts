@@ -1,8 +1,8 @@
-import type { ConnectionRecord, Deployment, User } from '#shared/contract/cloud/common.ts';
-import type { PublishPreview, SyncState } from '#shared/contract/hostApi.ts';
-import type { SluiceError } from '#shared/error.ts';
-import type { Problem } from '#shared/workflow/problem.ts';
-import type { Tree } from '#shared/workflow/tree.ts';
+import type { ConnectionRecord, Deployment, User } from '../contract/cloud/common.ts';
+import type { PublishPreview, SyncState } from '../contract/hostApi.ts';
+import type { SluiceError } from '../error.ts';
+import type { Problem } from './problem.ts';
+import type { Tree } from './tree.ts';
 
 type Check = PublishPreview['checks'][number];
 
