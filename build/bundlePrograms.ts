@@ -35,6 +35,7 @@ export async function bundleCloud(): Promise<void> {
     splitting: true,
   });
   copyBeside('cloud/accounts/pages', dir, 'pages');
+  copyBeside('cloud/server/apiPage', dir, 'apiPage');
   copyBeside('prisma/migrations', dir, 'migrations');
 }
 

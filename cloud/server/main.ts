@@ -3,6 +3,7 @@ import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '#shared/error.ts';
+import { apiPageRouter } from './apiPage.ts';
 import { createApp } from './app.ts';
 import type { Capability } from './capabilities.ts';
 import { healthRouter } from './health.ts';
@@ -70,7 +71,8 @@ export async function startServer(
     isDraining,
   };
   const health = healthRouter({ ...platform, db, metrics, metricsPublic: config.metricsPublic, isDraining });
-  const routers = [health, ...capabilities.flatMap((capability) => capability.routers ?? [])];
+  const docs = apiPageRouter({ ...platform });
+  const routers = [health, docs, ...capabilities.flatMap((capability) => capability.routers ?? [])];
   const agentRouters = capabilities.flatMap((capability) => capability.agentRouters ?? []);
 
   serve(open.server, createApp({ ...common, routers, unmetered: ['/v1/hooks/', '/livez', '/readyz'] }));
