@@ -7,7 +7,7 @@ import { recordAudit } from '../audit/recordAudit.ts';
 import { noEnvironment, resolveEnvironment } from '../environments/environmentService.ts';
 import { findEnvironment } from '../environments/environmentStore.ts';
 import type { Database, Sql } from '../platform/database.ts';
-import { noProject } from '../projects/projectService.ts';
+import { noProject } from '../projects/head.ts';
 import { findProject } from '../projects/projectStore.ts';
 import type { Signals } from '../runs/signals.ts';
 import { stopSchedules } from '../schedules/scheduleStore.ts';

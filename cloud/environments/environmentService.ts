@@ -8,7 +8,7 @@ import type { JsonObject } from '#shared/json.ts';
 import { parse } from '#shared/parse.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { Database, Sql } from '../platform/database.ts';
-import { noProject } from '../projects/projectService.ts';
+import { noProject } from '../projects/head.ts';
 import { findProject } from '../projects/projectStore.ts';
 import type { Actor } from '../server/actor.ts';
 import { findEnvironment, insertEnvironment, listEnvironments, updateEnvironment } from './environmentStore.ts';

@@ -1,6 +1,7 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Op } from '#shared/merge/ops.ts';
 import type { Permission } from '#shared/permission.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
 
 /** What a part of the tree asks for besides `sync:write`. */
 const NEEDED: Record<string, Permission> = { scripts: 'script:write' };
@@ -19,11 +20,23 @@ export function ensureMayPush(permissions: ReadonlySet<Permission>, ops: readonl
   });
 }
 
+/** @throws SluiceError project.locked */
+export function ensureUnlocked({ lockedBy }: { lockedBy: string | null }): void {
+  if (lockedBy === null) return;
+  throw new SluiceError(
+    'project.locked',
+    `${lockedBy || 'Somebody'} has locked the project, so nobody can change it.`,
+    {
+      advice: 'Your work is kept on this device and sent once an owner or admin unlocks the project.',
+    },
+  );
+}
+
 export const TREE_BYTES = 20 * 1024 * 1024;
 export const WORKFLOW_BYTES = 1024 * 1024;
 
 /** @throws SluiceError request.too_large */
-export function ensureFits(treeText: string, workflows: { id: string; name: string; text: string }[]): void {
+export function ensureFits(treeText: string, tree: Tree, ops: readonly Op[]): void {
   const bytes = Buffer.byteLength(treeText);
   if (bytes > TREE_BYTES) {
     throw new SluiceError('request.too_large', `The project would take ${bytes} bytes; ${TREE_BYTES} is the most.`, {
@@ -31,12 +44,14 @@ export function ensureFits(treeText: string, workflows: { id: string; name: stri
       advice: 'Move large data out of scripts and test cases, or split the project.',
     });
   }
-  for (const { id, name, text } of workflows) {
-    const size = Buffer.byteLength(text);
-    if (size <= WORKFLOW_BYTES) continue;
+  const touched = new Set(ops.flatMap(({ path }) => (path[0] === 'workflows' ? [path[1] ?? ''] : [])));
+  for (const id of touched) {
+    const workflow = tree.workflows[id];
+    const size = workflow ? Buffer.byteLength(JSON.stringify(workflow)) : 0;
+    if (!workflow || size <= WORKFLOW_BYTES) continue;
     throw new SluiceError(
       'request.too_large',
-      `The workflow ${name} would take ${size} bytes; ${WORKFLOW_BYTES} is the most.`,
+      `The workflow ${workflow.name} would take ${size} bytes; ${WORKFLOW_BYTES} is the most.`,
       {
         details: { workflowId: id, bytes: size, limit: WORKFLOW_BYTES },
         advice: 'Move large texts into scripts, or split the workflow.',

@@ -42,7 +42,7 @@ function withConfig(tree: Tree, stepId: string, config: Record<string, number>):
 test('a commit moves the head by one, and everybody can fetch it whole', async () => {
   const { actor, projectId, tree, revision } = await projectOfTwo();
   const commit = commitOf(tree, withConfig(tree, 'one', { n: 7 }), about(revision));
-  const answer = await control.projects.push({ projectId, commit }, actor);
+  const answer = await control.projects.push({ projectId, commit, conflicts: [] }, actor);
   expect(answer).toEqual({ revision: revision + 1, hash: commit.resultHash, rebased: false });
   const since = await control.projects.commits({ projectId, since: revision }, actor);
   expect(since.commits.map((one) => one.commit)).toEqual([commit]);
@@ -52,8 +52,8 @@ test('a commit moves the head by one, and everybody can fetch it whole', async (
 test('the same commit again gets its first answer and moves nothing', async () => {
   const { actor, projectId, tree, revision } = await projectOfTwo();
   const commit = commitOf(tree, withConfig(tree, 'one', { n: 7 }), about(revision));
-  const first = await control.projects.push({ projectId, commit }, actor);
-  const second = await control.projects.push({ projectId, commit }, actor);
+  const first = await control.projects.push({ projectId, commit, conflicts: [] }, actor);
+  const second = await control.projects.push({ projectId, commit, conflicts: [] }, actor);
   expect(second).toEqual(first);
   expect((await control.projects.head({ projectId }, actor)).revision).toBe(revision + 1);
 });
@@ -62,8 +62,8 @@ test('a commit on an old base is rebased when nobody touched the same things', a
   const { actor, projectId, tree, revision } = await projectOfTwo();
   const mine = commitOf(tree, withConfig(tree, 'one', { n: 7 }), about(revision));
   const theirs = commitOf(tree, withConfig(tree, 'two', { n: 8 }), about(revision));
-  await control.projects.push({ projectId, commit: theirs }, actor);
-  const answer = await control.projects.push({ projectId, commit: mine }, actor);
+  await control.projects.push({ projectId, commit: theirs, conflicts: [] }, actor);
+  const answer = await control.projects.push({ projectId, commit: mine, conflicts: [] }, actor);
   expect(answer).toMatchObject({ revision: revision + 2, rebased: true });
   const { tree: both, hash } = await control.projects.head({ projectId }, actor);
   const steps = both.workflows[workflowIdOf(projectId)]?.steps;
@@ -75,8 +75,8 @@ test('a commit that clashes is refused with the paths, and changes nothing', asy
   const { actor, projectId, tree, revision } = await projectOfTwo();
   const mine = commitOf(tree, withConfig(tree, 'one', { n: 7 }), about(revision));
   const theirs = commitOf(tree, withConfig(tree, 'one', { n: 8 }), about(revision));
-  await control.projects.push({ projectId, commit: theirs }, actor);
-  await expect(control.projects.push({ projectId, commit: mine }, actor)).rejects.toMatchObject({
+  await control.projects.push({ projectId, commit: theirs, conflicts: [] }, actor);
+  await expect(control.projects.push({ projectId, commit: mine, conflicts: [] }, actor)).rejects.toMatchObject({
     code: 'project.rebase_required',
     details: { paths: [['workflows', workflowIdOf(projectId), 'steps', 'one', 'config', 'fields', 'n']] },
   });
@@ -92,7 +92,9 @@ test('many writers at once all get in, each with a revision of its own', async (
     const steps = { ...workflow.steps, [`extra_${i}`]: step('items.limit', { count: i + 1 }) };
     return commitOf(tree, { ...tree, workflows: { [workflowId]: { ...workflow, steps } } }, about(revision));
   });
-  const answers = await Promise.all(commits.map((commit) => control.projects.push({ projectId, commit }, actor)));
+  const answers = await Promise.all(
+    commits.map((commit) => control.projects.push({ projectId, commit, conflicts: [] }, actor)),
+  );
   expect(answers.map((answer) => answer.revision).sort((a, b) => a - b)).toEqual(
     commits.map((_, i) => revision + 1 + i),
   );
@@ -107,7 +109,7 @@ test("another workspace's project answers exactly as one that does not exist", a
   const calls = (id: string) => [
     () => control.projects.head({ projectId: id }, stranger),
     () => control.projects.commits({ projectId: id, since: 0 }, stranger),
-    () => control.projects.push({ projectId: id, commit }, stranger),
+    () => control.projects.push({ projectId: id, commit, conflicts: [] }, stranger),
     () => control.versions.create({ projectId: id, expectedRevision: 1, note: '' }, stranger),
     () => control.versions.list({ projectId: id, limit: 20 }, stranger),
     () => control.environments.list({ projectId: id }, stranger),
@@ -144,7 +146,7 @@ test('a viewer may not push, and is told which paths', async () => {
   const { workspaceId, userId, projectId, tree, revision } = await projectOfTwo();
   const viewer = control.actorOf(workspaceId, userId, 'viewer');
   const commit = commitOf(tree, withConfig(tree, 'one', { n: 7 }), about(revision));
-  await expect(control.projects.push({ projectId, commit }, viewer)).rejects.toMatchObject({
+  await expect(control.projects.push({ projectId, commit, conflicts: [] }, viewer)).rejects.toMatchObject({
     code: 'access.denied',
     details: { paths: commit.ops.map(({ path }) => path) },
   });
@@ -157,7 +159,7 @@ test('a workflow above its size is refused', async () => {
   if (!workflow) throw new Error('no workflow');
   const steps = { ...workflow.steps, big: step('items.set', { fields: { text: 'x'.repeat(1_100_000) } }) };
   const commit = commitOf(tree, { ...tree, workflows: { [workflowId]: { ...workflow, steps } } }, about(revision));
-  await expect(control.projects.push({ projectId, commit }, actor)).rejects.toMatchObject({
+  await expect(control.projects.push({ projectId, commit, conflicts: [] }, actor)).rejects.toMatchObject({
     code: 'request.too_large',
     details: { workflowId },
   });
@@ -167,7 +169,10 @@ test('the stored tree keeps the order of fields as it was written', async () => 
   const { actor, projectId } = await projectOfTwo();
   const { tree, revision } = await control.projects.head({ projectId }, actor);
   const next = { ...(tree as Tree), scripts: { 'z.ts': 'export {};\n', 'a.ts': 'export {};\n' } };
-  await control.projects.push({ projectId, commit: commitOf(tree as Tree, next, about(revision)) }, actor);
+  await control.projects.push(
+    { projectId, commit: commitOf(tree as Tree, next, about(revision)), conflicts: [] },
+    actor,
+  );
   // Past the cache, from the table itself.
   const [row] = await control.ownerSql<{ tree: Tree }>('select tree from project_head where project_id = $1', [
     projectId,

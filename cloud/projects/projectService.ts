@@ -2,51 +2,27 @@ import type { cloudApi } from '#shared/contract/cloudApi.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
 import { slugOf } from '#shared/ids.ts';
-import { applyCommit } from '#shared/merge/ops.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
 import { TREE_FORMAT, type Tree } from '#shared/workflow/tree.ts';
-import { type Database, isTaken, type Sql } from '../platform/database.ts';
+import { recordAudit } from '../audit/recordAudit.ts';
+import { type Database, isTaken } from '../platform/database.ts';
 import type { Signals } from '../runs/signals.ts';
 import type { Actor } from '../server/actor.ts';
 import { idCursor, toPage } from '../server/paging.ts';
-import { ensureFits, ensureMayPush } from './projectPolicy.ts';
+import { noProject, readHead } from './head.ts';
 import {
-  appendCommit,
   findCommitAnswer,
   findHeadMark,
   findProject,
-  type HeadMark,
   insertProject,
   listCommits,
   listProjects,
-  readHeadTree,
+  setLock,
 } from './projectStore.ts';
+import { takeCommit } from './takeCommit.ts';
 import type { TreeCache } from './treeCache.ts';
 
 export type ProjectDeps = { database: Database; signals: Signals; trees: TreeCache };
-
-export const noProject = () =>
-  new SluiceError('project.not_found', 'There is no such project in this workspace.', {
-    advice: 'Check the project and the workspace you are in.',
-  });
-
-/** The head with its tree, from the cache where this process has seen it. @throws SluiceError project.not_found */
-export async function readHead(
-  sql: Sql,
-  { workspaceId, projectId, lock }: { workspaceId: string; projectId: string; lock?: boolean },
-  trees: TreeCache,
-): Promise<HeadMark & { tree: Tree }> {
-  const mark = await findHeadMark(sql, workspaceId, projectId, lock);
-  if (!mark) throw noProject();
-  const key = `head:${workspaceId}:${projectId}:${mark.revision}:${mark.hash}`;
-  let tree = trees.get(key);
-  if (!tree) {
-    tree = await readHeadTree(sql, workspaceId, projectId);
-    // Without the lock the head may have moved between the two reads.
-    if (lock || (await findHeadMark(sql, workspaceId, projectId))?.revision === mark.revision) trees.set(key, tree);
-  }
-  return { ...mark, tree };
-}
 
 function emptyTree(id: string, name: string): Tree {
   return {
@@ -67,6 +43,21 @@ export function createProjectService({
   signals,
   trees,
 }: ProjectDeps): Service<typeof cloudApi.projects, Actor> {
+  const lock = (projectId: string, actor: Actor, locked: boolean) =>
+    database.withWorkspaceSql(actor, async (sql) => {
+      const { workspaceId } = actor;
+      // Behind the head's lock, so that a push before it is in and one after it is not.
+      if (!(await findHeadMark(sql, workspaceId, projectId, true))) throw noProject();
+      const changed = await setLock(sql, { workspaceId, projectId }, locked ? actor.userId : undefined);
+      const project = await findProject(sql, workspaceId, projectId);
+      if (!project) throw noProject();
+      if (changed) {
+        const action = locked ? 'project.lock' : 'project.unlock';
+        await recordAudit(sql, actor, { action, resource: 'project', resourceId: projectId });
+      }
+      return project;
+    });
+
   return {
     list: ({ limit, cursor }, actor) =>
       database.withWorkspaceSql(actor, async (sql) =>
@@ -105,57 +96,41 @@ export function createProjectService({
       }
     },
 
-    async head({ projectId }, actor) {
-      return database.withWorkspaceSql(actor, async (sql) => {
-        // The lock keeps the mark and the tree one; it is held for this read only.
-        const { revision, hash, tree } = await readHead(sql, { ...actor, projectId, lock: true }, trees);
+    head: ({ projectId }, actor) =>
+      database.withWorkspaceSql(actor, async (sql) => {
+        const { revision, hash, tree } = await readHead(sql, { ...actor, projectId }, trees);
         return { revision, hash, tree };
-      });
-    },
+      }),
 
     async commits({ projectId, since }, actor) {
       return database.withWorkspaceSql(actor, async (sql) => {
         const mark = await findHeadMark(sql, actor.workspaceId, projectId);
         if (!mark) throw noProject();
-        const all = await listCommits(sql, actor.workspaceId, projectId, since, MAX_COMMITS);
+        const all = await listCommits(sql, actor.workspaceId, projectId, { since, limit: MAX_COMMITS });
         // A commit that came between the two reads is left for the next call.
         const commits = all.filter(({ revision }) => revision <= mark.revision);
         return { revision: mark.revision, hash: mark.hash, commits };
       });
     },
 
-    async push({ projectId, commit }, actor) {
-      const { workspaceId, userId } = actor;
-      const answer = await database.withWorkspaceSql(actor, async (sql) => {
-        const head = await readHead(sql, { workspaceId, projectId, lock: true }, trees);
+    async push({ projectId, commit, conflicts }, actor) {
+      const { workspaceId } = actor;
+      const place = { workspaceId, projectId };
+      const { fresh, ...answer } = await database.withWorkspaceSql(actor, async (sql) => {
+        const head = await readHead(sql, { ...place, lock: true }, trees);
         const known = await findCommitAnswer(sql, workspaceId, projectId, commit.commitId);
         if (known) return { ...known, fresh: false };
-        ensureMayPush(actor.permissions, commit.ops);
-        const { tree, rebased } = applyCommit(head, commit);
-        const treeText = JSON.stringify(tree);
-        const touched = new Set(commit.ops.flatMap(({ path }) => (path[0] === 'workflows' ? [path[1] ?? ''] : [])));
-        ensureFits(
-          treeText,
-          [...touched].flatMap((id) => {
-            const workflow = tree.workflows[id];
-            return workflow ? [{ id, name: workflow.name, text: JSON.stringify(workflow) }] : [];
-          }),
-        );
-        const next = { revision: head.revision + 1, hash: merkleHash(tree), rebased };
-        const { name } = tree.project;
-        await appendCommit(sql, { workspaceId, projectId, authorId: userId }, commit, {
-          ...next,
-          treeText,
-          name,
-          slug: slugOf(name),
-        });
-        trees.set(`head:${workspaceId}:${projectId}:${next.revision}:${next.hash}`, tree);
-        return { ...next, fresh: true };
+        const sender = { ...place, userId: actor.userId, permissions: actor.permissions };
+        const { revision, hash, rebased } = await takeCommit(sql, sender, head, commit, { conflicts, trees });
+        return { revision, hash, rebased, fresh: true };
       });
-      const { fresh, ...told } = answer;
-      if (fresh) signals.publish({ kind: 'commit', workspaceId, projectId, revision: told.revision });
-      return told;
+      if (fresh) signals.publish({ kind: 'commit', ...place, revision: answer.revision });
+      if (fresh && conflicts.length > 0) signals.publish({ kind: 'conflicts', ...place });
+      return answer;
     },
+
+    lock: ({ projectId }, actor) => lock(projectId, actor, true),
+    unlock: ({ projectId }, actor) => lock(projectId, actor, false),
   };
 }
 

@@ -8,7 +8,7 @@ import { type DeploymentRow, findActive } from '../deployments/deploymentStore.t
 import { startingStep } from '../deployments/triggers.ts';
 import type { Blobs } from '../platform/blobs.ts';
 import type { Database } from '../platform/database.ts';
-import { noProject } from '../projects/projectService.ts';
+import { noProject } from '../projects/head.ts';
 import { findProject } from '../projects/projectStore.ts';
 import type { Actor } from '../server/actor.ts';
 import { idCursor, toPage } from '../server/paging.ts';

@@ -9,6 +9,8 @@ export type Signal =
   /** The trigger's caller may be answered. */
   | { kind: 'answer'; workspaceId: string; runId: string }
   | { kind: 'commit'; workspaceId: string; projectId: string; revision: number }
+  /** There are conflicts, or some are decided. */
+  | { kind: 'conflicts'; workspaceId: string; projectId: string }
   | { kind: 'deployment'; workspaceId: string; projectId: string; deploymentId: string }
   /** A deployment was asked for. */
   | { kind: 'deploy'; workspaceId: string; deploymentId: string };

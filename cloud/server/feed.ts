@@ -7,6 +7,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
+import { countOpenConflicts } from '../projects/conflictStore.ts';
 import { findProject } from '../projects/projectStore.ts';
 import { readEvents } from '../runs/journalStore.ts';
 import { findRun } from '../runs/runStore.ts';
@@ -116,7 +117,7 @@ export function createFeed(deps: FeedDeps): Feed {
       if (await database.withWorkspaceSql(client, (sql) => findProject(sql, workspaceId, projectId))) {
         client.watchProject(projectId);
       }
-    } else {
+    } else if (request.type === 'watch_run') {
       const run = await runOf(workspaceId, request.runId);
       if (run) client.watchRun(run.id, run.projectId, request.afterSeq);
     }
@@ -160,6 +161,11 @@ export function createFeed(deps: FeedDeps): Feed {
     if (signal.kind === 'commit') {
       const { projectId, revision } = signal;
       for (const one of watching(workspaceId, projectId)) one.send({ type: 'commit', projectId, revision });
+    } else if (signal.kind === 'conflicts') {
+      const { projectId } = signal;
+      if (watching(workspaceId, projectId).length === 0) return;
+      const open = await database.withWorkspaceSql(signal, (sql) => countOpenConflicts(sql, signal));
+      for (const one of watching(workspaceId, projectId)) one.send({ type: 'conflicts.changed', projectId, open });
     } else if (signal.kind === 'deployment') {
       const those = watching(workspaceId, signal.projectId);
       const deployment = those.length > 0 && (await deps.deploymentOf(workspaceId, signal.deploymentId));

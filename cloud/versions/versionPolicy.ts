@@ -11,6 +11,16 @@ export function ensureUnchanged(head: { revision: number }, expectedRevision: nu
   });
 }
 
+/** @throws SluiceError project.conflicts_open */
+export function ensureDecided(openConflicts: number): void {
+  if (openConflicts === 0) return;
+  const some = openConflicts === 1 ? 'A conflict waits' : `${openConflicts} conflicts wait`;
+  throw new SluiceError('project.conflicts_open', `${some} for somebody to decide.`, {
+    details: { open: openConflicts },
+    advice: 'Decide them, then publish again. Nothing was published.',
+  });
+}
+
 /** @throws SluiceError project.invalid with the errors in `details.problems` */
 export function ensureSound(problems: Problem[]): void {
   const errors = problems.filter(({ severity }) => severity === 'error');

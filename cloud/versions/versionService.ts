@@ -7,12 +7,13 @@ import type { Problem } from '#shared/workflow/problem.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { ensureEnvironments } from '../environments/environmentService.ts';
 import type { Database } from '../platform/database.ts';
-import { noProject, readHead } from '../projects/projectService.ts';
+import { countOpenConflicts } from '../projects/conflictStore.ts';
+import { noProject, readHead } from '../projects/head.ts';
 import { findProject } from '../projects/projectStore.ts';
 import type { TreeCache } from '../projects/treeCache.ts';
 import type { Actor } from '../server/actor.ts';
 import { idCursor, toPage } from '../server/paging.ts';
-import { ensureSound, ensureUnchanged } from './versionPolicy.ts';
+import { ensureDecided, ensureSound, ensureUnchanged } from './versionPolicy.ts';
 import { findVersion, findVersionByContent, insertVersion, listVersions } from './versionStore.ts';
 import type { VersionTrees } from './versionTrees.ts';
 
@@ -37,6 +38,7 @@ export function createVersionService(deps: VersionDeps): Service<typeof cloudApi
         const place = { workspaceId: actor.workspaceId, projectId };
         const head = await readHead(sql, { ...place, lock: true }, trees);
         ensureUnchanged(head, expectedRevision);
+        ensureDecided(await countOpenConflicts(sql, place));
         ensureSound(problemsOf(head.tree));
         const content = contentHash(head.tree);
         await ensureEnvironments(sql, place, head.tree);

@@ -1,11 +1,14 @@
+import { apiKeys } from './cloud/apiKeys.ts';
 import { audit } from './cloud/audit.ts';
 import { auth } from './cloud/auth.ts';
 import { billing } from './cloud/billing.ts';
+import { conflicts } from './cloud/conflicts.ts';
 import { connections } from './cloud/connections.ts';
 import { containers } from './cloud/containers.ts';
 import { deployments } from './cloud/deployments.ts';
 import { environments } from './cloud/environments.ts';
 import { events } from './cloud/events.ts';
+import { history } from './cloud/history.ts';
 import { projects } from './cloud/projects.ts';
 import { runs } from './cloud/runs.ts';
 import { secondFactor } from './cloud/secondFactor.ts';
@@ -18,8 +21,11 @@ export const cloudApi = {
   auth,
   sessions,
   secondFactor,
+  apiKeys,
   workspaces,
   projects,
+  conflicts,
+  history,
   versions,
   environments,
   deployments,

@@ -33,6 +33,8 @@ export const Project = z.strictObject({
   revision: z.int(),
   createdAt: Time,
   updatedAt: Time,
+  /** Nobody may change it now. */
+  locked: z.strictObject({ at: Time, byName: z.string() }).optional(),
 });
 export type Project = z.infer<typeof Project>;
 

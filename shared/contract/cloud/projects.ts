@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Hash, Time, Uuid } from '../../ids.ts';
+import { ConflictRecord } from '../../merge/conflict.ts';
 import { Commit } from '../../merge/ops.ts';
 import { Tree } from '../../workflow/tree.ts';
 import type { HttpGroup } from '../contract.ts';
@@ -44,7 +45,27 @@ export const projects = {
     route: 'POST /v1/projects/:projectId/commits',
     access: 'sync:write',
     rate: 'write',
-    input: z.strictObject({ projectId: Uuid, commit: Commit }),
+    input: z.strictObject({
+      projectId: Uuid,
+      commit: Commit,
+      /** What the merge that this commit carries could not decide: kept with it, or not at all. */
+      conflicts: z.array(ConflictRecord).max(500).default([]),
+    }),
     output: z.strictObject({ revision: z.int(), hash: Hash, rebased: z.boolean() }),
+  },
+  /** Nobody changes the project until it is unlocked: pushes are answered with `project.locked`. */
+  lock: {
+    route: 'POST /v1/projects/:projectId/lock',
+    access: 'workspace:write',
+    rate: 'write',
+    input: z.strictObject({ projectId: Uuid }),
+    output: Project,
+  },
+  unlock: {
+    route: 'POST /v1/projects/:projectId/unlock',
+    access: 'workspace:write',
+    rate: 'write',
+    input: z.strictObject({ projectId: Uuid }),
+    output: Project,
   },
 } as const satisfies HttpGroup;
