@@ -4,7 +4,7 @@ import canonicalize from 'canonicalize';
 import { SluiceError } from '../error.ts';
 import { isExpression } from '../expression/source.ts';
 import type { Hash } from '../ids.ts';
-import { isJsonObject, type Json } from '../json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json.ts';
 import { settingExpressions } from './settingExpressions.ts';
 import type { Step, Tree, Workflow } from './tree.ts';
 
@@ -41,6 +41,8 @@ export function flatHash(value: unknown): Hash {
   return sha256Hex(canonicalText(value));
 }
 
+/** Every edge is an empty object of its own. */
+const EMPTY = sha256Hex('{}');
 const merkleCache = new WeakMap<object, Hash>();
 
 /**
@@ -49,16 +51,21 @@ const merkleCache = new WeakMap<object, Hash>();
  * parts costs only what changed.
  */
 export function merkleHash(value: unknown): Hash {
-  if (!isJsonObject(value)) return flatHash(value);
+  if (typeof value !== 'object' || value === null) return flatHash(value);
   const known = merkleCache.get(value);
   if (known !== undefined) return known;
-  const fields = Object.keys(value)
-    .filter((key) => value[key] !== undefined)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${merkleHash(value[key])}`);
-  const hash = sha256Hex(`{${fields.join(',')}}`);
+  const hash = isJsonObject(value) ? hashOfFields(value) : flatHash(value);
   merkleCache.set(value, hash);
   return hash;
+}
+
+function hashOfFields(value: JsonObject): Hash {
+  let fields = '';
+  for (const key of Object.keys(value).sort()) {
+    const child = value[key];
+    if (child !== undefined) fields += `${fields && ','}${JSON.stringify(key)}:${merkleHash(child)}`;
+  }
+  return fields === '' ? EMPTY : sha256Hex(`{${fields}}`);
 }
 
 /** Covers everything in the tree. Two equal hashes are one version. */
