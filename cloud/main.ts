@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 import { createIdentities } from './accounts/identities.ts';
+import { createKeyring } from './apiKeys/keyring.ts';
 import { createBlobs } from './platform/blobs.ts';
 import { systemClock } from './platform/clock.ts';
 import { type Config, loadConfig } from './platform/config.ts';
@@ -147,7 +148,7 @@ async function createPlatform(
     connection: as('sluice_app'),
     routes: createRoutes(),
     calls: createCalls(),
-    authenticate: createAuthenticator(createIdentities({ db, clock })),
+    authenticate: createAuthenticator({ ...createIdentities({ db, clock }), ...createKeyring({ db, clock, logger }) }),
     idempotency: createIdempotency({ db, clock }),
   };
 }

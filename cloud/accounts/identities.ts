@@ -1,4 +1,4 @@
-import { PERMISSIONS, type Permission, permissionsOf } from '#shared/permission.ts';
+import { PERMISSIONS, type Permission, permissionsOf, type Role } from '#shared/permission.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import { hashToken } from '../platform/tokens.ts';
@@ -24,22 +24,23 @@ export function createIdentities({ db, clock }: { db: Database; clock: Clock }):
       memberships(`${workspaceId}/${userId}`, async () => {
         const member = await findMembership(db, userId, workspaceId);
         if (!member) return undefined;
-        return { role: member.role, permissions: withOverrides(permissionsOf(member.role), member.permissions) };
+        return { role: member.role, permissions: memberPermissions(member.role, member.permissions) };
       }),
   };
 }
 
-function withOverrides(granted: ReadonlySet<Permission>, overrides: unknown): ReadonlySet<Permission> {
+/** What a member may do: the role's permissions, and what was given or taken for this one person. */
+export function memberPermissions(role: Role, overrides: unknown): ReadonlySet<Permission> {
   const { add, remove } = (overrides ?? {}) as { add?: unknown; remove?: unknown };
   const named = (list: unknown) => PERMISSIONS.filter((permission) => Array.isArray(list) && list.includes(permission));
-  const result = new Set(granted);
+  const result = new Set(permissionsOf(role));
   for (const permission of named(add)) if (GIVABLE.has(permission)) result.add(permission);
   for (const permission of named(remove)) result.delete(permission);
   return result;
 }
 
 /** Keeps answers for a moment, also while they are being looked up, so that a burst of requests asks once. */
-function remember<T>(clock: Clock): (key: string, find: () => Promise<T>) => Promise<T> {
+export function remember<T>(clock: Clock): (key: string, find: () => Promise<T>) => Promise<T> {
   const kept = new Map<string, { at: number; answer: Promise<T> }>();
   return (key, find) => {
     const now = clock.now().getTime();

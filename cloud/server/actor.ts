@@ -27,4 +27,6 @@ export type Actor = Omit<Caller, 'session' | 'bearer'> &
     workspaceId: string;
     role: Role;
     permissions: ReadonlySet<Permission>;
+    /** Set where a program asks with a key: then the person is the one who answers for it. */
+    apiKey?: { id: string; name: string };
   };

@@ -1,8 +1,9 @@
 import type { Request, Response } from 'express';
 import type { Access } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
+import type { Permission } from '#shared/permission.ts';
 import type { Actor, Caller, SignedIn } from './actor.ts';
-import { ensure, mustHave } from './policy.ts';
+import { deny, ensure, mustHave } from './policy.ts';
 
 /**
  * Who asks: for a permission a member of the workspace in `Sluice-Workspace`, else a caller.
@@ -15,11 +16,18 @@ export type Authenticator = (req: Request, res: Response, access: Access) => Pro
 export type Identities = {
   sessionOf(accessToken: string): Promise<SignedIn | undefined>;
   membershipOf(userId: string, workspaceId: string): Promise<Pick<Actor, 'role' | 'permissions'> | undefined>;
+  /** Who answers for an API key, and what it may do. Absent: no keys are taken. @throws SluiceError rate.exceeded */
+  keyOf?(key: string, ip: string): Promise<KeyHolder | undefined>;
 };
+
+export type KeyHolder = Omit<Actor, keyof Caller> & { apiKey: { id: string; name: string } };
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-export function createAuthenticator({ sessionOf, membershipOf }: Identities): Authenticator {
+/** How an API key begins; a session's token begins otherwise. */
+export const API_KEY = 'slk_';
+
+export function createAuthenticator({ sessionOf, membershipOf, keyOf }: Identities): Authenticator {
   return async (req, res, access) => {
     const caller: Caller = {
       requestId: String(res.locals.requestId),
@@ -32,6 +40,10 @@ export function createAuthenticator({ sessionOf, membershipOf }: Identities): Au
     if (access === 'public') return caller;
 
     if (!token) throw new SluiceError('access.unauthenticated', 'You are not signed in.', { advice: 'Sign in first.' });
+    if (keyOf && token.startsWith(API_KEY)) {
+      const holder = await keyOf(token, caller.ip);
+      return keyActor(holder, caller, req.get('sluice-workspace'), access, res);
+    }
     const session = await sessionOf(token);
     if (!session) {
       throw new SluiceError('access.unauthenticated', 'Your sign-in has ended.', {
@@ -54,4 +66,29 @@ export function createAuthenticator({ sessionOf, membershipOf }: Identities): Au
     ensure(mustHave(actor, access));
     return actor;
   };
+}
+
+/** A key acts in its own workspace alone, and only there where the contract asks for a permission. */
+function keyActor(
+  holder: KeyHolder | undefined,
+  caller: Caller,
+  workspaceId: string | undefined,
+  access: Access,
+  res: Response,
+): Actor {
+  if (!holder) {
+    throw new SluiceError('access.unauthenticated', 'This API key is not known, or it holds no more.', {
+      advice: 'Make another one, or rotate it, in the settings of the workspace.',
+    });
+  }
+  Object.assign(res.locals, { userId: holder.userId, workspaceId: holder.workspaceId });
+  if (workspaceId !== undefined && workspaceId.toLowerCase() !== holder.workspaceId) {
+    throw new SluiceError('workspace.not_found', 'There is no such workspace.');
+  }
+  const permission = access as Permission;
+  if (access === 'session') ensure(deny('An API key may not do this: it takes a person who is signed in.'));
+  else if (!holder.permissions.has(permission)) {
+    ensure(deny(`This API key may not do this: it needs ${permission}.`, 'Make a key that has this scope.'));
+  }
+  return { ...caller, ...holder };
 }

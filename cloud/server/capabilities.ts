@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Router } from 'express';
 import { createAccounts } from '../accounts/accounts.ts';
+import { createApiKeys } from '../apiKeys/apiKeys.ts';
 import { createAudit } from '../audit/audit.ts';
 import { createBilling, createPlatformAllowances } from '../billing/billing.ts';
 import { createContainers } from '../containers/containers.ts';
@@ -31,6 +32,7 @@ export type MakeCapabilities = (platform: Platform) => Promise<Capability[]>;
 /** Who may ask: what everything else stands on. */
 export const identityCapabilities: MakeCapabilities = async (platform) => [
   createAccounts(platform),
+  createApiKeys(platform),
   createWorkspaces(platform),
   createAudit(platform),
 ];

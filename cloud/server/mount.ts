@@ -93,7 +93,8 @@ function answerCall(
     try {
       const asker = await deps.authenticate(req, res, call.access);
       const userId = 'userId' in asker ? asker.userId : asker.session?.userId;
-      await deps.limits.take(call.rate, userId ?? asker.ip);
+      // A key has a limit of its own, by plan (apiKeys/keyring.ts): programs do not use up what their person may ask.
+      if (!('apiKey' in asker && asker.apiKey)) await deps.limits.take(call.rate, userId ?? asker.ip);
       const input = parse(call.input, inputOf(req), 'The request');
       const work = async () =>
         parse(call.output, await answer(input, asker), `The answer of ${name}`, 'internal') as Json;
