@@ -9,7 +9,8 @@ import { type Config, loadConfig } from './platform/config.ts';
 import { openDatabase } from './platform/database.ts';
 import { type ConnectionInfo, startEmbeddedPostgres } from './platform/embeddedPostgres.ts';
 import { createLogger } from './platform/logger.ts';
-import { createMail } from './platform/mail.ts';
+import { createMailTransport } from './platform/mail.ts';
+import { createMail } from './platform/mailOutbox.ts';
 import { createMetrics } from './platform/metrics.ts';
 import { applyMigrations, type LoginRole, setRolePasswords } from './platform/migrate.ts';
 import { createRunQueue } from './platform/queue.ts';
@@ -121,7 +122,8 @@ async function createPlatform(
   const queueOptions = config.redisUrl ? { redisUrl: config.redisUrl } : { owner, connection: as('sluice_queue') };
   const queue = await createRunQueue({ ...queueOptions, onError: onError('The queue') });
   undo.push(() => queue.close());
-  const mail = createMail({ folder: join(config.dataDir, 'mail'), ...config.mail });
+  const transport = createMailTransport({ folder: join(config.dataDir, 'mail'), ...config.mail });
+  const mail = createMail({ db, master, transport, logger });
   undo.push(() => mail.close());
 
   const perMinute = { points: config.requestsPerMinute, seconds: 60 };

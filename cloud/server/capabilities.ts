@@ -6,6 +6,7 @@ import { createApiKeys } from '../apiKeys/apiKeys.ts';
 import { createAudit } from '../audit/audit.ts';
 import { createBilling, createPlatformAllowances } from '../billing/billing.ts';
 import { createContainers } from '../containers/containers.ts';
+import { createMailing } from '../notifications/mailing.ts';
 import { createWorkspaces } from '../workspaces/workspaces.ts';
 import { createControl } from './control.ts';
 import type { Platform } from './platform.ts';
@@ -35,6 +36,7 @@ export const identityCapabilities: MakeCapabilities = async (platform) => [
   createApiKeys(platform),
   createWorkspaces(platform),
   createAudit(platform),
+  createMailing(platform),
 ];
 
 /** All of them. */
