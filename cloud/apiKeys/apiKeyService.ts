@@ -115,7 +115,9 @@ export function createApiKeyService({
         const row = await store.findKey(tx, workspaceId, apiKey.id, now);
         if (!row) throw noKey();
         const { id, name, slug, plan } = await tx.workspace.findUniqueOrThrow({ where: { id: workspaceId } });
-        return { key: store.toRecord(row, now), workspace: { id, name, slug, role, plan } };
+        const { userId, email, emailVerified } = holder;
+        const user = { id: userId, email, name: row.createdBy.name, emailVerified };
+        return { key: store.toRecord(row, now), workspace: { id, name, slug, role, plan }, user };
       });
     },
   };

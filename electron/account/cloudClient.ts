@@ -40,7 +40,7 @@ export function createCloudClient(deps: CloudClientDeps): CloudClient {
 async function send(deps: CloudClientDeps, name: string, input: Record<string, unknown>): Promise<unknown> {
   const call = findCall(cloudApi, name) as HttpCall;
   const request = requestOf(deps.cloudUrl, call.route, input);
-  if (call.access === 'public' || call.access === 'token') return answerOf(deps, await ask(deps, request, undefined));
+  if (call.access === 'public') return answerOf(deps, await ask(deps, request, undefined));
   if (!deps.session) throw notSignedIn();
   const token = await deps.session.access();
   const response = await ask(deps, request, token);

@@ -20,6 +20,7 @@ export const registerAccount: Register = (program, context, action) => {
     .action(
       action(async (options: Json & { open: boolean }) => {
         const { account } = (await context.services()).cloud.parts;
+        if (context.env.SLUICE_API_KEY) await account.signIn();
         if (account.state().vault === 'memory') {
           throw new SluiceError(
             'vault.locked',

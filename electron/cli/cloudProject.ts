@@ -7,6 +7,7 @@ import type { Workspace } from '#shared/contract/cloud/common.ts';
 import type { AccountState } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { CloudClient } from '../account/cloudClient.ts';
+import { keyEnded } from '../account/keyAccount.ts';
 import { type OpenProject, openProject } from '../host/projectHost.ts';
 import type { HostServices } from '../host/services.ts';
 import { notBound } from '../sync/syncService.ts';
@@ -25,6 +26,7 @@ export async function requireAccount(context: CliContext): Promise<{ services: H
     });
   }
   const ended = account.status === 'expired';
+  if (ended && context.env.SLUICE_API_KEY) throw keyEnded();
   throw new SluiceError('access.unauthenticated', ended ? 'Your sign-in has ended.' : 'You are not signed in.', {
     advice: 'Run "sluice login".',
   });

@@ -59,6 +59,7 @@ async function main(args: string[]): Promise<number> {
         places,
         env: process.env,
         cloudUrl: process.env.SLUICE_URL ?? 'http://127.0.0.1:4400',
+        ...(process.env.SLUICE_API_KEY ? { apiKey: process.env.SLUICE_API_KEY.trim() } : {}),
       });
       return services;
     },

@@ -20,11 +20,19 @@ export async function openServices(deps: {
   places: Places;
   cloudUrl: string;
   env: Record<string, string | undefined>;
+  /** A program’s key in place of a person’s sign-in. */
+  apiKey?: string;
   /** What a shell with windows lends of the system's encryption. */
   wrapper?: KeyWrapper;
 }): Promise<HostServices> {
-  const { places, cloudUrl, env, wrapper } = deps;
+  const { places, cloudUrl, env, wrapper, apiKey } = deps;
   const vault = await openVault({ env, dataDir: places.dataDir, ...(wrapper ? { wrapper } : {}) });
-  const cloud = connectCloud({ cloudUrl, dataDir: places.dataDir, vault, version: VERSION });
+  const cloud = connectCloud({
+    cloudUrl,
+    dataDir: places.dataDir,
+    vault,
+    version: VERSION,
+    ...(apiKey ? { apiKey } : {}),
+  });
   return { cloud, secrets: vaultSecrets(vault), vault };
 }

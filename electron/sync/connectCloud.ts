@@ -2,12 +2,14 @@ import { join } from 'node:path';
 import { v7 as uuid } from 'uuid';
 import type { FeedMessage } from '#shared/contract/feed.ts';
 import { SluiceError } from '#shared/error.ts';
-import { type AccountService, createAccountService } from '../account/accountService.ts';
+import { type AccountDeps, type AccountService, createAccountService } from '../account/accountService.ts';
+import { createKeyAccount } from '../account/keyAccount.ts';
 import type { CloudServices, HostForCloud } from '../host/cloudServices.ts';
 import { hostedCalls, hostedConnections } from '../publish/hostedService.ts';
 import { createPublishService, type PublishService } from '../publish/publishService.ts';
 import type { SecretStore } from '../vault/secretStore.ts';
 import { createFeedClient } from './feedClient.ts';
+import { createPresence } from './presence.ts';
 import { createSyncService, type SyncService } from './syncService.ts';
 import { openSyncStates } from './syncStates.ts';
 
@@ -16,6 +18,8 @@ export type ConnectCloudDeps = {
   dataDir: string;
   vault: SecretStore;
   version: string;
+  /** A program’s key in place of a person’s sign-in. */
+  apiKey?: string;
   /** Shorter waits, for tests. */
   settleMs?: number;
   retryMs?: number;
@@ -40,7 +44,7 @@ export function connectCloud(deps: ConnectCloudDeps): ConnectedCloud {
   };
 
   let lastStatus = '';
-  const account = createAccountService({
+  const accountDeps: AccountDeps = {
     cloudUrl,
     dataDir,
     vault,
@@ -54,25 +58,42 @@ export function connectCloud(deps: ConnectCloudDeps): ConnectedCloud {
         if (state.status === 'signed_in') feed.wake();
       }
     },
-  });
+  };
+  const { apiKey } = deps;
+  const account =
+    apiKey === undefined ? createAccountService(accountDeps) : createKeyAccount({ ...accountDeps, apiKey });
   const feed = createFeedClient({
     cloudUrl,
     userAgent: `Sluice/${version} (${process.platform})`,
     session: account.session,
     onMessage: (_workspaceId, message) => receive(message),
     onState: (workspaceId, up) => {
-      if (!up) return;
+      if (!up) {
+        presence.lost(workspaceId);
+        return;
+      }
       account.noteReachable(true);
       sync.reconnected(workspaceId);
     },
+  });
+  const presence = createPresence({
+    say: (workspaceId, request) => feed.say(workspaceId, request),
+    onChanged: (projectId, people) => attached?.emit({ type: 'presence.changed', projectId, people }),
+    now: Date.now,
   });
   const sync = createSyncService({
     host,
     account,
     cloudUrl,
     states: openSyncStates(join(dataDir, 'sync.json')),
-    onBound: (workspaceId, projectId) => feed.watch(workspaceId, projectId),
-    onUnbound: (workspaceId, projectId) => feed.unwatch(workspaceId, projectId),
+    onBound: (workspaceId, projectId) => {
+      feed.watch(workspaceId, projectId);
+      presence.watch(workspaceId, projectId);
+    },
+    onUnbound: (workspaceId, projectId) => {
+      presence.unwatch(projectId);
+      feed.unwatch(workspaceId, projectId);
+    },
     now: Date.now,
     uuid,
     ...(deps.settleMs === undefined ? {} : { settleMs: deps.settleMs }),
@@ -82,7 +103,9 @@ export function connectCloud(deps: ConnectCloudDeps): ConnectedCloud {
   const hosted = { host, account, sync, feed };
 
   function receive(message: FeedMessage): void {
-    if (message.type === 'commit') sync.committed(message.projectId, message.revision);
+    if (message.type === 'commit') sync.committed(message.projectId, message);
+    else if (message.type === 'conflicts.changed') sync.conflictsChanged(message.projectId);
+    else if (message.type === 'presence' || message.type === 'presence.left') presence.receive(message);
     else if (message.type === 'run.event') host().emit({ ...message, where: 'hosted' });
     else if (message.type === 'run.changed') host().emit({ ...message, where: 'hosted' });
     else if (message.type === 'deployment.changed') publish.seen(message.deployment);
@@ -100,6 +123,8 @@ export function connectCloud(deps: ConnectCloudDeps): ConnectedCloud {
     projectChanged: (project) => sync.changed(project.id),
     projectClosed: sync.closed,
     syncState: sync.state,
+    shared: sync.shared,
+    presence: presence.calls,
     hostedConnections: hostedConnections(hosted),
     account: {
       state: account.state,
@@ -127,6 +152,7 @@ export function connectCloud(deps: ConnectCloudDeps): ConnectedCloud {
     publish: publish.calls,
     hosted: hostedCalls(hosted),
     close: async () => {
+      presence.close();
       account.close();
       publish.close();
       feed.close();

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Time, Uuid } from '../../ids.ts';
 import { PERMISSIONS, type Permission } from '../../permission.ts';
 import type { HttpGroup } from '../contract.ts';
-import { Done, Empty, Workspace } from './common.ts';
+import { Done, Empty, User, Workspace } from './common.ts';
 
 /** What no API key may do, whoever makes it. */
 const FOR_PEOPLE_ALONE: readonly Permission[] = [
@@ -84,6 +84,7 @@ export const apiKeys = {
     access: 'token',
     rate: 'read',
     input: Empty,
-    output: z.strictObject({ key: ApiKeyRecord, workspace: Workspace }),
+    /** `user` answers for what the key does. */
+    output: z.strictObject({ key: ApiKeyRecord, workspace: Workspace, user: User }),
   },
 } as const satisfies HttpGroup;
