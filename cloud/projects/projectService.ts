@@ -9,16 +9,9 @@ import { type Database, isTaken } from '../platform/database.ts';
 import type { Signals } from '../runs/signals.ts';
 import type { Actor } from '../server/actor.ts';
 import { idCursor, toPage } from '../server/paging.ts';
+import { findCommitAnswer, listCommits } from './commitStore.ts';
 import { noProject, readHead } from './head.ts';
-import {
-  findCommitAnswer,
-  findHeadMark,
-  findProject,
-  insertProject,
-  listCommits,
-  listProjects,
-  setLock,
-} from './projectStore.ts';
+import { findHeadMark, findProject, insertProject, listProjects, setLock } from './projectStore.ts';
 import { takeCommit } from './takeCommit.ts';
 import type { TreeCache } from './treeCache.ts';
 

@@ -8,11 +8,12 @@ import { dataFault } from '#shared/workflow/plainData.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { Sql } from '../platform/database.ts';
 import { changesOf } from './changes.ts';
+import { appendCommit, type CommitAnswer } from './commitStore.ts';
 import { placeHash } from './conflictPlace.ts';
 import { insertConflicts } from './conflictStore.ts';
 import { type Head, treeKey } from './head.ts';
 import { ensureFits, ensureMayPush, ensureUnlocked } from './projectPolicy.ts';
-import { appendCommit, type CommitAnswer, insertSnapshot } from './projectStore.ts';
+import { insertSnapshot } from './projectStore.ts';
 import type { TreeCache } from './treeCache.ts';
 
 /** A revision is rebuilt from the snapshot before it and at most so many commits. */

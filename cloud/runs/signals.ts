@@ -1,4 +1,5 @@
 import type { Channel } from '../platform/channel.ts';
+import type { PresenceSignal } from '../server/feedPresence.ts';
 
 /** What the processes of the control plane tell each other. Each says where to look; losing one costs time, nothing else. */
 export type Signal =
@@ -11,6 +12,9 @@ export type Signal =
   | { kind: 'commit'; workspaceId: string; projectId: string; revision: number }
   /** There are conflicts, or some are decided. */
   | { kind: 'conflicts'; workspaceId: string; projectId: string }
+  | PresenceSignal
+  /** Somebody watches the project from now on, and has not heard who is there. */
+  | { kind: 'presence.who'; workspaceId: string; projectId: string }
   | { kind: 'deployment'; workspaceId: string; projectId: string; deploymentId: string }
   /** A deployment was asked for. */
   | { kind: 'deploy'; workspaceId: string; deploymentId: string };

@@ -110,7 +110,7 @@ async function connect(headers: Record<string, string> = {}): Promise<Client> {
 }
 
 /** A person who is signed in, with a row for their session. */
-async function signIn(userId: string, workspaceId: string) {
+async function signIn(userId: string, workspaceId: string, name = 'A') {
   const accessToken = newId();
   const family = newId();
   const sessionId = newId();
@@ -119,9 +119,22 @@ async function signIn(userId: string, workspaceId: string) {
      values ($1, $2, $3, 'device', $4, now() + interval '1 hour', now() + interval '1 day')`,
     [sessionId, userId, family, accessToken],
   );
-  sessions.set(accessToken, { sessionId, family, userId, email: 'a@example.com', name: 'A', emailVerified: true });
+  sessions.set(accessToken, { sessionId, family, userId, email: 'a@example.com', name, emailVerified: true });
   members.set(userId, new Set([workspaceId]));
   return { accessToken, family };
+}
+
+/** Watches, and waits until the server does so: nothing comes back that says it. */
+async function watch(client: Client, projectId: string): Promise<void> {
+  let stop = () => {};
+  const watched = new Promise<void>((done) => {
+    stop = there.subscribe((signal) => {
+      if (signal.kind === 'presence.who' && signal.projectId === projectId) done();
+    });
+  });
+  client.say({ type: 'watch', projectId });
+  await watched;
+  stop();
 }
 
 const STEPS = {
@@ -138,7 +151,7 @@ async function watcher() {
   const client = await connect();
   client.say({ type: 'hello', accessToken, workspaceId });
   await client.hear('ready');
-  client.say({ type: 'watch', projectId });
+  await watch(client, projectId);
   const start = () =>
     control.runs.start(
       { projectId, environment: 'production', workflowId: workflowIdOf(projectId), items: [{ json: {} }] },
@@ -150,7 +163,11 @@ async function watcher() {
 test('a desktop hears of commits, deployments and runs of the projects it watches, from another process', async () => {
   const { client, actor, tree, projectId, start } = await watcher();
   const { revision } = await control.push(actor, { ...tree, scripts: { 'a.ts': 'export {};\n' } });
-  expect(await client.hear('commit')).toEqual({ type: 'commit', projectId, revision });
+  const head = await control.projects.head({ projectId }, actor);
+  const { commits } = await control.projects.commits({ projectId, since: revision - 1 }, actor);
+  const { authorName, commit } = commits[0] ?? {};
+  const { hash } = head;
+  expect(await client.hear('commit')).toEqual({ type: 'commit', projectId, revision, hash, authorName, commit });
   const run = await start();
   expect(await client.hear('run.changed', (one) => one.run.id === run.id)).toMatchObject({ run: { status: 'queued' } });
   const { data } = await control.deployments.list({ projectId, limit: 1 }, actor);
@@ -225,6 +242,93 @@ test('somebody who is no longer a member is let go', async () => {
   const { client, userId } = await watcher();
   members.delete(userId);
   expect(await client.closed).toBe(4401);
+});
+
+/** Somebody else, or another window, on the same project. */
+async function joins({ workspaceId, projectId }: { workspaceId: string; projectId: string }, name: string) {
+  const { userId } = await control.newTenant();
+  const { accessToken, family } = await signIn(userId, workspaceId, name);
+  const client = await connect();
+  client.say({ type: 'hello', accessToken, workspaceId });
+  await client.hear('ready');
+  await watch(client, projectId);
+  return { client, userId, family };
+}
+
+test('colleagues see where somebody is, also who came later, and hear when they leave; nobody sees themselves', async () => {
+  const mine = await watcher();
+  const { projectId } = mine;
+  const early = await joins(mine, 'Early');
+  const workflowId = workflowIdOf(projectId);
+  const here: FeedRequest = {
+    type: 'presence',
+    projectId,
+    workflowId,
+    cursor: [10, 20],
+    selection: ['work'],
+    editing: 'work',
+  };
+  mine.client.say(here);
+  const seen = await early.client.hear('presence');
+  expect(seen).toEqual({ ...here, who: { sessionId: expect.any(String), name: 'A', color: expect.any(Number) } });
+  const late = await joins(mine, 'Late');
+  expect(await late.client.hear('presence')).toEqual(seen);
+  late.client.say({ type: 'presence', projectId, selection: [] });
+  expect((await mine.client.hear('presence')).who.name).toBe('Late');
+  mine.client.end();
+  expect(await late.client.hear('presence.left')).toEqual({ type: 'presence.left', projectId, who: seen.who });
+  expect(mine.client.heard.filter(({ type }) => type === 'presence')).toHaveLength(1);
+  early.client.end();
+  late.client.end();
+});
+
+test('of a cursor that moves without pause at most ten places a second are told, and the last one always is', async () => {
+  const mine = await watcher();
+  const { projectId } = mine;
+  const other = await joins(mine, 'Other');
+  const began = performance.now();
+  for (let x = 1; x <= 300; x++) {
+    mine.client.say({ type: 'presence', projectId, cursor: [x, 0], selection: [] });
+    await new Promise((done) => setTimeout(done, 2));
+  }
+  await other.client.hear('presence', ({ cursor }) => cursor?.[0] === 300);
+  const tenths = (performance.now() - began) / 100;
+  const told = other.client.heard.filter(({ type }) => type === 'presence');
+  expect(told.length).toBeGreaterThan(1);
+  expect(told.length).toBeLessThanOrEqual(Math.ceil(tenths) + 1);
+  mine.client.end();
+  other.client.end();
+});
+
+test('no other workspace sees who is there, and who is let go is gone for everybody', async () => {
+  const mine = await watcher();
+  const { projectId } = mine;
+  const stranger = await watcher();
+  stranger.client.say({ type: 'watch', projectId });
+  stranger.client.say({ type: 'presence', projectId, selection: [] });
+  const guest = await joins(mine, 'Guest');
+  guest.client.say({ type: 'presence', projectId, selection: [] });
+  expect((await mine.client.hear('presence')).who.name).toBe('Guest');
+  members.delete(guest.userId);
+  expect((await mine.client.hear('presence.left')).who.name).toBe('Guest');
+  expect(await guest.client.closed).toBe(4401);
+  expect(stranger.client.heard.map(({ type }) => type)).toEqual(['ready']);
+  expect(mine.client.heard.filter(({ type }) => type === 'presence')).toHaveLength(1);
+  mine.client.end();
+  stranger.client.end();
+});
+
+test('a desktop that reads older projects only is told to update', async () => {
+  const { accessToken, workspaceId, client } = await watcher();
+  const old = await connect();
+  old.say({ type: 'hello', accessToken, workspaceId, format: 0 });
+  expect(await old.closed).toBe(4426);
+  expect(old.heard).toEqual([{ type: 'upgrade_required', format: 1 }]);
+  const current = await connect();
+  current.say({ type: 'hello', accessToken, workspaceId, format: 1 });
+  await current.hear('ready');
+  client.end();
+  current.end();
 });
 
 test('a page of another origin may not connect, one of ours may', async () => {

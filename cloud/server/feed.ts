@@ -5,14 +5,17 @@ import type { Deployment, RunSummary } from '#shared/contract/cloud/common.ts';
 import { type FeedMessage, FeedRequest } from '#shared/contract/feed.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
+import { TREE_FORMAT } from '#shared/workflow/tree.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
+import { findCommit } from '../projects/commitStore.ts';
 import { countOpenConflicts } from '../projects/conflictStore.ts';
 import { findProject } from '../projects/projectStore.ts';
 import { readEvents } from '../runs/journalStore.ts';
 import { findRun } from '../runs/runStore.ts';
 import type { Signal, Signals } from '../runs/signals.ts';
 import type { Identities } from './authenticate.ts';
+import { createPresenceSender } from './feedPresence.ts';
 import { createFeedSocket, type FeedSocket } from './feedSocket.ts';
 import { findLiveFamilies } from './feedStore.ts';
 import type { RateLimits } from './rateLimits.ts';
@@ -44,6 +47,9 @@ const EVENTS_AT_ONCE = 200;
 const SOCKETS_PER_USER = 20;
 
 const REFUSED = 4401;
+const OUTDATED = 4426;
+/** A commit that is larger is fetched by those who want it. */
+const COMMIT_BYTES = 32 * 1024;
 
 /** `/v1/feed`: what changed, told to desktops. A message that is missed costs nothing: each names what to fetch again. */
 export function createFeed(deps: FeedDeps): Feed {
@@ -64,12 +70,16 @@ export function createFeed(deps: FeedDeps): Feed {
   checking.unref();
   pinging.unref();
   const answered = new WeakSet<WebSocket>();
+  let telling = Promise.resolve();
 
   function open(socket: WebSocket): void {
     answered.add(socket);
     socket.on('pong', () => answered.add(socket));
     socket.on('error', () => socket.terminate());
-    socket.on('close', () => sockets.delete(socket));
+    socket.on('close', () => {
+      sockets.get(socket)?.presence.leave();
+      sockets.delete(socket);
+    });
     const late = setTimeout(() => socket.close(REFUSED, 'no hello'), HELLO_MS);
     socket.once('close', () => clearTimeout(late));
     // One message after the other, so that what follows a hello finds it done.
@@ -116,15 +126,19 @@ export function createFeed(deps: FeedDeps): Feed {
       // One of another workspace is watched as little as one that does not exist.
       if (await database.withWorkspaceSql(client, (sql) => findProject(sql, workspaceId, projectId))) {
         client.watchProject(projectId);
+        signals.publish({ kind: 'presence.who', workspaceId, projectId });
       }
-    } else if (request.type === 'watch_run') {
+    } else if (request.type === 'presence') {
+      const { type: _, ...shown } = request;
+      if (client.watches(shown.projectId)) client.presence.say(shown);
+    } else {
       const run = await runOf(workspaceId, request.runId);
       if (run) client.watchRun(run.id, run.projectId, request.afterSeq);
     }
   }
 
   async function admit(socket: WebSocket, hello: Extract<FeedRequest, { type: 'hello' }>): Promise<boolean> {
-    const { accessToken, workspaceId } = hello;
+    const { accessToken, workspaceId, format = TREE_FORMAT } = hello;
     const session = await identities.sessionOf(accessToken);
     const member = session && (await identities.membershipOf(session.userId, workspaceId));
     const mine = [...sockets.values()].filter(({ userId }) => userId === session?.userId).length;
@@ -137,10 +151,16 @@ export function createFeed(deps: FeedDeps): Feed {
       return false;
     }
     if (socket.readyState !== socket.OPEN) return false;
-    const { userId, family } = session;
+    if (format < TREE_FORMAT) {
+      socket.send(JSON.stringify({ type: 'upgrade_required', format: TREE_FORMAT } satisfies FeedMessage));
+      socket.close(OUTDATED, 'update Sluice');
+      return false;
+    }
+    const { userId, family, name } = session;
     const readRun = (runId: string, after: number) =>
       database.withWorkspaceSql({ workspaceId }, (sql) => readEvents(sql, workspaceId, runId, after, EVENTS_AT_ONCE));
-    const client = createFeedSocket(socket, { userId, family, workspaceId }, readRun, onError);
+    const presence = createPresenceSender({ userId, name, workspaceId }, (signal) => signals.publish(signal));
+    const client = createFeedSocket(socket, { userId, family, workspaceId, presence }, readRun, onError);
     sockets.set(socket, client);
     client.send({ type: 'ready' });
     return true;
@@ -159,8 +179,18 @@ export function createFeed(deps: FeedDeps): Feed {
     if (sockets.size === 0) return;
     const { workspaceId } = signal;
     if (signal.kind === 'commit') {
-      const { projectId, revision } = signal;
-      for (const one of watching(workspaceId, projectId)) one.send({ type: 'commit', projectId, revision });
+      // One after the other, so that nobody hears of a later commit first.
+      telling = telling.then(() => tellCommit(signal)).catch(onError);
+      await telling;
+    } else if (signal.kind === 'presence') {
+      const { projectId, who, shown } = signal;
+      for (const one of watching(workspaceId, projectId)) {
+        if (one.presence.who.sessionId === who.sessionId) continue;
+        if (shown) one.sendIfQuick({ type: 'presence', who, ...shown });
+        else one.send({ type: 'presence.left', projectId, who });
+      }
+    } else if (signal.kind === 'presence.who') {
+      for (const one of watching(workspaceId, signal.projectId)) one.presence.sayAgain(signal.projectId);
     } else if (signal.kind === 'conflicts') {
       const { projectId } = signal;
       if (watching(workspaceId, projectId).length === 0) return;
@@ -176,6 +206,17 @@ export function createFeed(deps: FeedDeps): Feed {
       }
       if (signal.changed) await tellChanged(signal);
     }
+  }
+
+  async function tellCommit(signal: Extract<Signal, { kind: 'commit' }>): Promise<void> {
+    const { workspaceId, projectId, revision } = signal;
+    if (watching(workspaceId, projectId).length === 0) return;
+    const taken = await database.withWorkspaceSql(signal, (sql) =>
+      findCommit(sql, signal, revision, { maxBytes: COMMIT_BYTES }),
+    );
+    const message: FeedMessage = { type: 'commit', projectId, revision };
+    if (taken) Object.assign(message, { hash: taken.hash, authorName: taken.authorName, commit: taken.commit });
+    for (const one of watching(workspaceId, projectId)) one.send(message);
   }
 
   /** A run that changes faster than it can be read is read once more, not once for each change. */

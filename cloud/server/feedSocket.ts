@@ -1,12 +1,14 @@
 import type { WebSocket } from 'ws';
 import type { FeedMessage } from '#shared/contract/feed.ts';
 import type { RunEvent } from '#shared/run/events.ts';
+import type { PresenceSender } from './feedPresence.ts';
 
 /** One desktop on the feed, after its hello. */
 export type FeedSocket = {
   userId: string;
   family: string;
   workspaceId: string;
+  presence: PresenceSender;
   watches(projectId: string): boolean;
   watchProject(projectId: string): void;
   unwatchProject(projectId: string): void;
@@ -16,6 +18,8 @@ export type FeedSocket = {
   /** The run may have new events. */
   wakeRun(runId: string): void;
   send(message: FeedMessage): void;
+  /** For what is old in a moment: dropped where the client does not keep up. */
+  sendIfQuick(message: FeedMessage): void;
   /** Says a last word and ends the connection. */
   end(message: FeedMessage, code: number): void;
 };
@@ -27,12 +31,13 @@ const RUNS = 50;
 /** A client that does not keep up is let go; it comes back and fetches what it missed. */
 const BEHIND_BYTES = 16 * 1024 * 1024;
 const PAUSE_BYTES = 1024 * 1024;
+const QUICK_BYTES = 64 * 1024;
 
 type RunWatch = { projectId: string; sentSeq: number; reading: boolean; again: boolean };
 
 export function createFeedSocket(
   socket: WebSocket,
-  identity: Pick<FeedSocket, 'userId' | 'family' | 'workspaceId'>,
+  identity: Pick<FeedSocket, 'userId' | 'family' | 'workspaceId' | 'presence'>,
   readEvents: ReadEvents,
   onError: (error: unknown) => void,
 ): FeedSocket {
@@ -83,6 +88,7 @@ export function createFeedSocket(
     },
     unwatchProject(projectId) {
       projects.delete(projectId);
+      identity.presence.leave(projectId);
       for (const [runId, watch] of runs) if (watch.projectId === projectId) runs.delete(runId);
     },
     watchesRun: (runId) => runs.has(runId),
@@ -99,6 +105,9 @@ export function createFeedSocket(
       pump(runId).catch(onError);
     },
     send: (message) => void send(message),
+    sendIfQuick(message) {
+      if (socket.bufferedAmount < QUICK_BYTES) void send(message);
+    },
     end(message, code) {
       void send(message);
       socket.close(code);
