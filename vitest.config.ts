@@ -21,14 +21,14 @@ export default defineConfig({
               ...common,
               name: 'plain',
               include: ['{shared,runtime,electron,renderer,build,bench,tests}/**/*.test.{ts,tsx}'],
-              exclude: [...exclude, LONG, 'tests/cloud/**'],
+              exclude: [...exclude, LONG, 'tests/cloud/**', 'tests/isolation/**'],
             },
           },
           {
             test: {
               ...common,
               name: 'cloud',
-              include: ['cloud/**/*.test.ts', 'tests/cloud/**/*.test.ts'],
+              include: ['cloud/**/*.test.ts', 'tests/{cloud,isolation}/**/*.test.ts'],
               exclude: [...exclude, LONG],
               // One Postgres for the whole run; each file makes its own database on it.
               globalSetup: ['tests/fixtures/globalPostgres.ts'],

@@ -130,6 +130,8 @@ async function createPlatform(
   const limits = createRateLimits({
     read: perMinute,
     write: perMinute,
+    // Several people may share an address: it has room for ten of them.
+    address: { ...RATE_LIMITS.address, points: Math.max(RATE_LIMITS.address.points, 10 * perMinute.points) },
     sign_in: { points: config.signInsPerMinute, seconds: 60 },
     sign_up: { ...RATE_LIMITS.sign_up, points: config.signUpsPerHour },
     reset: { ...RATE_LIMITS.reset, points: config.resetsPerHour },
