@@ -23,7 +23,7 @@ const TARGETS: Target[] = [
   },
   {
     name: 'cloud',
-    inputs: [...shared, 'runtime/**/*.ts', 'cloud/**/*', 'prisma/**/*'],
+    inputs: [...shared, 'runtime/**/*.ts', 'cloud/**/*', 'prisma/**/*', 'electron/host/templates/**/*'],
     needs: 'cloud/main.ts',
     make: async () => (await import('./bundlePrograms.ts')).bundleCloud(),
   },

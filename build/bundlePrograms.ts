@@ -37,6 +37,7 @@ export async function bundleCloud(): Promise<void> {
   copyBeside('cloud/accounts/pages', dir, 'pages');
   copyBeside('cloud/server/apiPage', dir, 'apiPage');
   copyBeside('prisma/migrations', dir, 'migrations');
+  copyBeside('electron/host/templates', dir, 'templates');
 }
 
 /** The desktop's host: for the browser, for Electron's shell, and from a terminal. */

@@ -28,6 +28,7 @@ import { runRouter } from '../runs/runRouter.ts';
 import type { Signal } from '../runs/signals.ts';
 import { versionRouter } from '../versions/versionRouter.ts';
 import { createVersionTrees } from '../versions/versionTrees.ts';
+import { createWeb } from '../web/web.ts';
 import { startWorker, type Worker } from '../worker/main.ts';
 import type { Capability } from './capabilities.ts';
 import { createFeed } from './feed.ts';
@@ -81,6 +82,7 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
   const apiTargets = createApiTargets(common);
   const inbox = createInbox({ ...common, blobs });
   const hooks = createHookService({ targets, inbox, clock });
+  const web = createWeb(platform, { signals, stepTypes, runtimeHash });
   let worker: Worker | undefined;
 
   return {
@@ -96,15 +98,16 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
       hookRouter({ targets, hooks, inbox, blobs, isDraining }, platform),
       apiRouter({ ...common, targets: apiTargets, inbox, blobs, isDraining }, platform),
       formRouter({ ...common, targets: apiTargets, inbox, isDraining, publicUrl, hookSecret }, platform),
+      ...web.routers,
     ],
     agentRouters: [agentRouter({ agents, blobs, database, stopping: stopping.signal }, platform)],
-    upgrades: [{ path: '/v1/feed', handle: feed.handle }],
+    upgrades: [{ path: '/v1/feed', handle: feed.handle }, ...web.upgrades],
     async start() {
       worker = await startWorker({ ...common, queue, containers, hookSecret });
     },
     async drain() {
       stopping.abort();
-      await Promise.all([worker?.stop(), feed.drain()]);
+      await Promise.all([worker?.stop(), feed.drain(), web.drain()]);
     },
     stop: () => signals.close(),
   };

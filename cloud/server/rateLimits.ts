@@ -17,6 +17,8 @@ export const RATE_LIMITS: Record<RateClass | 'address', RateLimit> = {
   hook: { points: 120_000, seconds: 60 },
   agent: { points: 60_000, seconds: 60 },
   monitor: { points: 600, seconds: 60 },
+  // The editor in a browser asks for every key that is pressed in a field.
+  page: { points: 1_200, seconds: 60 },
   address: { points: 1_000, seconds: 60 },
 };
 

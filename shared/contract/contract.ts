@@ -4,7 +4,17 @@ import { parse } from '../parse.ts';
 import type { Permission } from '../permission.ts';
 
 /** How often a caller may ask: each class has one limit per user, key and address (domain.md 10). */
-export type RateClass = 'read' | 'write' | 'sign_in' | 'sign_up' | 'reset' | 'stream' | 'hook' | 'agent' | 'monitor';
+export type RateClass =
+  | 'read'
+  | 'write'
+  | 'sign_in'
+  | 'sign_up'
+  | 'reset'
+  | 'stream'
+  | 'hook'
+  | 'agent'
+  | 'monitor'
+  | 'page';
 
 /**
  * Who may ask: a permission in the workspace (which is also the API key's scope), `session` for any signed-in user,

@@ -101,8 +101,8 @@ export const AccountState = z.strictObject({
   status: z.enum(['signed_out', 'signing_in', 'signed_in', 'expired', 'unreachable']),
   user: User.optional(),
   workspaces: z.array(Workspace),
-  /** Where tokens are kept: the keychain, a protected file, or this process only. */
-  vault: z.enum(['keychain', 'file', 'memory']),
+  /** Where tokens are kept: the keychain, a protected file, this process only, or a cookie of the browser. */
+  vault: z.enum(['keychain', 'file', 'memory', 'browser']),
 });
 export type AccountState = z.infer<typeof AccountState>;
 
@@ -143,11 +143,17 @@ export const hostApi = {
       input: Empty,
       output: z.strictObject({
         version: z.string(),
-        shell: z.enum(['electron', 'browser']),
+        shell: z.enum(['electron', 'browser', 'web']),
         platform: z.enum(['linux', 'darwin', 'win32']),
         runtimeHash: Hash,
         cloudUrl: z.string(),
-        can: z.strictObject({ chooseFolder: z.boolean(), keychain: z.boolean(), openExternal: z.boolean() }),
+        can: z.strictObject({
+          chooseFolder: z.boolean(),
+          keychain: z.boolean(),
+          openExternal: z.boolean(),
+          /** Runs, folders of projects and secrets on a computer of the person's own; the cloud has none of them. */
+          local: z.boolean().default(true),
+        }),
         /** Folder that new projects are made in. */
         projectsDir: z.string(),
       }),
@@ -170,6 +176,8 @@ export const hostApi = {
         name: z.string().trim().min(1).max(120),
         template: Slug.optional(),
         dir: z.string().optional(),
+        /** Where a project is made in the cloud; the first of the person's workspaces without it. */
+        workspaceId: Uuid.optional(),
       }),
       output: ProjectInfo,
     },

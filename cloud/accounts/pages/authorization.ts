@@ -60,6 +60,7 @@ const LOCAL = 'http://local.invalid';
 /** Pages of ours that somebody may be sent to sign in for, with the one thing that their address may carry. */
 const PAGES: Record<string, string | undefined> = {
   '/second-factor': undefined,
+  '/device': undefined,
 };
 
 /** Where a form goes on to: only ever a page of ours. The request is set where that page is `/authorize`. */
@@ -74,6 +75,8 @@ export function readNext(value: unknown): { next: string; authorization?: Author
     const kept = name !== undefined && carried !== null && /^[\w-]{1,200}$/.test(carried);
     return { next: kept ? `${url.pathname}?${name}=${carried}` : url.pathname };
   }
+  // The editor's own pages carry nothing but their path.
+  if (/^\/app(\/[\w-]{1,80}){0,4}$/.test(url.pathname)) return { next: url.pathname };
   if (url.pathname !== '/authorize') return home;
   try {
     const authorization = readAuthorization(Object.fromEntries(url.searchParams));

@@ -3,18 +3,28 @@ import { createRequire } from 'node:module';
 import { type Response, Router } from 'express';
 import { cloudApi } from '#shared/contract/cloudApi.ts';
 import { parse } from '#shared/parse.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Database } from '../../platform/database.ts';
 import type { Caller } from '../../server/actor.ts';
 import type { AccountService } from '../accountService.ts';
+import type { DeviceFlow } from '../deviceFlow.ts';
 import { requireUncommon } from '../passwords.ts';
 import type { SecondFactor } from '../secondFactor.ts';
 import { BROWSER_MS } from '../sessionService.ts';
 import { type Authorization, authorizationQuery, readAuthorization, readNext, redirectBack } from './authorization.ts';
+import { devicePages } from './devicePages.ts';
 import { createPages, type PageDeps as FrameDeps, formOf, orAgain, send } from './pages.ts';
 import { secondFactorPages } from './secondFactorPages.ts';
 import { STYLESHEET } from './stylesheet.ts';
 import * as views from './views.ts';
 
-export type PageDeps = FrameDeps & { accounts: AccountService; factor: SecondFactor };
+export type PageDeps = FrameDeps & {
+  db: Database;
+  clock: Clock;
+  accounts: AccountService;
+  factor: SecondFactor;
+  devices: DeviceFlow;
+};
 
 /** The few pages of the control plane, made here, without a script: sign up, sign in, confirm, connect a device. */
 export function pageRouter(deps: PageDeps): Router {
@@ -165,6 +175,7 @@ export function pageRouter(deps: PageDeps): Router {
   });
 
   secondFactorPages(pages, deps);
+  devicePages(pages, deps);
 
   const font = readFileSync(
     createRequire(import.meta.url).resolve('@fontsource-variable/inter/files/inter-latin-wght-normal.woff2'),

@@ -4,6 +4,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Caller, SignedIn } from '../../server/actor.ts';
 import type { MountDeps } from '../../server/mount.ts';
 import type { SessionService } from '../sessionService.ts';
+import { cookieNameOf, readCookie } from './cookie.ts';
 import * as views from './views.ts';
 
 export type PageDeps = MountDeps & { publicUrl: string; sessions: SessionService };
@@ -22,10 +23,9 @@ export type Pages = {
 
 export function createPages(router: Router, deps: PageDeps): Pages {
   const https = deps.publicUrl.startsWith('https:');
-  // Browsers take a `__Host-` cookie over https only; on loopback there is none.
-  const cookieName = https ? '__Host-sluice' : 'sluice';
+  const cookieName = cookieNameOf(deps.publicUrl);
   const signedIn = (req: Request): Promise<SignedIn | undefined> => {
-    const cookie = readCookie(req, cookieName);
+    const cookie = readCookie(req.get('cookie'), cookieName);
     return cookie === undefined ? Promise.resolve(undefined) : deps.sessions.browserSession(cookie);
   };
   return {
@@ -114,12 +114,4 @@ export function formOf(req: Request): Record<string, string | undefined> {
   return Object.fromEntries(
     Object.entries(body).map(([name, value]) => [name, typeof value === 'string' ? value : undefined]),
   );
-}
-
-function readCookie(req: Request, name: string): string | undefined {
-  for (const part of (req.get('cookie') ?? '').split(';')) {
-    const [key, value] = part.trim().split('=');
-    if (key === name && value && value.length < 200) return value;
-  }
-  return undefined;
 }

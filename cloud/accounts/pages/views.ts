@@ -174,7 +174,7 @@ ${problemNote(problem)}
 export function verifiedPage(): Page {
   return {
     title: 'Your address is confirmed',
-    body: html`<p>You may publish now. Go back to the app, or sign in here.</p><a class="button" href="/sign-in">Sign in</a>`,
+    body: html`<p>You may publish now. Go back to the app, or sign in here.</p><a class="button" href="/sign-in?next=/app">Sign in</a>`,
   };
 }
 
@@ -240,7 +240,8 @@ export function signedInPage(name: string, email: string): Page {
   return {
     title: `Hello, ${name}`,
     lead: `signed in as ${email}`,
-    body: html`<p>You can close this page and go back to the app.</p>
+    body: html`<p>You can close this page and go back to the app, or go on in the browser.</p>
+<a class="button" href="/app">Open your workflows here</a>
 <a class="button quiet" href="/second-factor">Second factor</a>
 <form method="post" action="/sign-out"><button type="submit" class="quiet">Sign out here</button></form>`,
   };
