@@ -10,6 +10,7 @@ import { hashToken, newToken } from '../platform/tokens.ts';
 import type { MountedService } from '../server/mount.ts';
 import { insertWorkspace, listWorkspaces } from '../workspaces/workspaceStore.ts';
 import * as store from './accountStore.ts';
+import type { DeviceFlow } from './deviceFlow.ts';
 import { existingLetter, verificationLetter } from './letters.ts';
 import type { PasswordCheck } from './passwordCheck.ts';
 import { createPasswordService } from './passwordService.ts';
@@ -27,6 +28,7 @@ export type AccountDeps = {
   publicUrl: string;
   sessions: SessionService;
   factor: SecondFactor;
+  devices: DeviceFlow;
 } & PasswordCheck;
 
 export type AccountService = MountedService<typeof cloudApi.auth> & Pick<PasswordCheck, 'checkPassword'>;
@@ -36,7 +38,7 @@ const DONE = { done: true } as const;
 
 /** Accounts. What it answers, and how much work that is, does not tell whether an address has an account. */
 export function createAccountService(deps: AccountDeps): AccountService {
-  const { db, clock, mail, secrets, publicUrl, sessions, factor, checkPassword } = deps;
+  const { db, clock, mail, secrets, publicUrl, sessions, factor, devices, checkPassword } = deps;
 
   async function newVerification(): Promise<{ row: { tokenHash: string; expiresAt: Date }; url: string }> {
     const token = newToken('slv');
@@ -101,10 +103,13 @@ export function createAccountService(deps: AccountDeps): AccountService {
       return sessions.signInDevice(userId, deviceName, caller);
     },
 
-    token: (input, caller) =>
-      input.grantType === 'authorization_code'
-        ? sessions.redeemCode(input, caller)
-        : sessions.refresh(input.refreshToken, caller),
+    token(input, caller) {
+      if (input.grantType === 'authorization_code') return sessions.redeemCode(input, caller);
+      if (input.grantType === 'device_code') return devices.redeem(input.deviceCode, caller);
+      return sessions.refresh(input.refreshToken, caller);
+    },
+
+    authorizeDevice: ({ deviceName }, caller) => devices.start(deviceName, caller),
 
     async signOut(_input, caller) {
       await sessions.end(caller.session, caller);

@@ -3,6 +3,7 @@ import type { Capability } from '../server/capabilities.ts';
 import { mount } from '../server/mount.ts';
 import type { Platform } from '../server/platform.ts';
 import { createAccountService } from './accountService.ts';
+import { createDeviceFlow } from './deviceFlow.ts';
 import { createFailedSignIns } from './failedSignIns.ts';
 import { createOwnSessions } from './ownSessions.ts';
 import { pageRouter } from './pages/pageRouter.ts';
@@ -14,7 +15,8 @@ export function createAccounts(platform: Platform): Capability {
   const sessions = createSessionService(platform);
   const passwords = createPasswordCheck({ ...platform, failed: createFailedSignIns() });
   const factor = createSecondFactor({ ...platform, ...passwords });
-  const service = createAccountService({ ...platform, ...passwords, sessions, factor });
+  const devices = createDeviceFlow({ ...platform, sessions });
+  const service = createAccountService({ ...platform, ...passwords, sessions, factor, devices });
   return {
     routers: [
       mount('auth', cloudApi.auth, service, platform, { secret: ['changePassword'] }),
@@ -22,7 +24,7 @@ export function createAccounts(platform: Platform): Capability {
       mount('secondFactor', cloudApi.secondFactor, factor, platform, {
         secret: ['enrol', 'confirm', 'renewCodes', 'disable'],
       }),
-      pageRouter({ ...platform, sessions, accounts: service, factor }),
+      pageRouter({ ...platform, sessions, accounts: service, factor, devices }),
     ],
   };
 }

@@ -108,6 +108,7 @@ export async function revokeAllOf(tx: Tx, userId: string, now: Date, except?: st
   const ended = await tx.session.count({ where: { ...others, rotatedAt: null, expiresAt: { gt: now } } });
   await tx.session.updateMany({ where: others, data: { revokedAt: now } });
   await tx.authorizationCode.updateMany({ where: { userId, usedAt: null }, data: { usedAt: now } });
+  await tx.deviceAuthorization.updateMany({ where: { userId, usedAt: null }, data: { usedAt: now } });
   return ended;
 }
 

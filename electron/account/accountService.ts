@@ -10,7 +10,8 @@ import type { SecretStore } from '../vault/secretStore.ts';
 import { readAccountFile, writeAccountFile } from './accountFile.ts';
 import { type CloudClient, createCloudClient, notSignedIn, type SessionTokens } from './cloudClient.ts';
 import { cloudKey } from './cloudKey.ts';
-import { beginSignIn, type SignInAttempt } from './signIn.ts';
+import { beginCodeSignIn } from './codeSignIn.ts';
+import { beginSignIn } from './signIn.ts';
 
 export type AccountDeps = {
   cloudUrl: string;
@@ -28,6 +29,8 @@ export type AccountService = {
   deviceId: string;
   /** Starts a sign-in and gives the address to open; one that is on its way is ended. `finished` tells how it went. */
   signIn(): Promise<{ url: string; finished: Promise<AccountState> }>;
+  /** The same for a computer without a browser: the code is entered at the address, wherever there is one. */
+  signInByCode(): Promise<{ url: string; userCode: string; finished: Promise<AccountState> }>;
   cancelSignIn(): void;
   /** Ends the session here and there. Projects, runs and connections stay. */
   signOut(): Promise<void>;
@@ -40,6 +43,9 @@ export type AccountService = {
   noteReachable(up: boolean): void;
   close(): void;
 };
+
+/** A sign-in on its way. */
+type Attempt = { tokens: Promise<Tokens>; cancel(): void };
 
 const SCOPE = 'account';
 /** An access token this close to its end is renewed before it is used. */
@@ -58,7 +64,7 @@ export function createAccountService(deps: AccountDeps): AccountService {
   let known: { user: User; workspaces: Workspace[] } | undefined = file.accounts[key];
   let access: { token: string; until: number } | undefined;
   let renewing: Promise<string> | undefined;
-  let attempt: SignInAttempt | undefined;
+  let attempt: Attempt | undefined;
   let status: AccountState['status'] = firstStatus();
 
   function firstStatus(): AccountState['status'] {
@@ -133,6 +139,7 @@ export function createAccountService(deps: AccountDeps): AccountService {
   };
 
   const client = (workspaceId?: string) => createCloudClient({ cloudUrl, userAgent, session, workspaceId });
+  const anybody = createCloudClient({ cloudUrl, userAgent });
 
   async function learn(): Promise<AccountState> {
     const whoami = await client().auth.whoami({});
@@ -143,11 +150,18 @@ export function createAccountService(deps: AccountDeps): AccountService {
     return become('signed_in', JSON.stringify(known) !== before);
   }
 
-  async function finish(current: SignInAttempt): Promise<AccountState> {
+  /** From here on this attempt is the one that counts. */
+  function begin(current: Attempt): Promise<AccountState> {
+    attempt = current;
+    become('signing_in');
+    const finished = finish(current);
+    finished.catch(() => undefined);
+    return finished;
+  }
+
+  async function finish(current: Attempt): Promise<AccountState> {
     try {
-      const grant = await current.grant;
-      const trade = { grantType: 'authorization_code', ...grant, deviceName: deviceName() } as const;
-      await keep(await createCloudClient({ cloudUrl, userAgent }).auth.token(trade));
+      await keep(await current.tokens);
       return await learn();
     } catch (thrown) {
       // One that was replaced or cancelled says nothing about the one after it.
@@ -166,12 +180,21 @@ export function createAccountService(deps: AccountDeps): AccountService {
 
     signIn: async () => {
       attempt?.cancel();
-      const current = await beginSignIn({ cloudUrl, deviceName: deviceName(), patienceMs: deps.patienceMs });
-      attempt = current;
-      become('signing_in');
-      const finished = finish(current);
-      finished.catch(() => undefined);
-      return { url: current.url, finished };
+      const { url, grant, cancel } = await beginSignIn({
+        cloudUrl,
+        deviceName: deviceName(),
+        patienceMs: deps.patienceMs,
+      });
+      const tokens = grant.then((granted) =>
+        anybody.auth.token({ grantType: 'authorization_code', ...granted, deviceName: deviceName() }),
+      );
+      return { url, finished: begin({ tokens, cancel }) };
+    },
+
+    signInByCode: async () => {
+      attempt?.cancel();
+      const { url, userCode, tokens, cancel } = await beginCodeSignIn({ cloud: anybody, deviceName: deviceName() });
+      return { url, userCode, finished: begin({ tokens, cancel }) };
     },
 
     cancelSignIn: () => {

@@ -36,6 +36,7 @@ export function createKeyAccount(deps: AccountDeps & { apiKey: string }): Accoun
     session,
     client,
     signIn: () => Promise.reject(notAPerson()),
+    signInByCode: () => Promise.reject(notAPerson()),
     signOut: () => Promise.reject(notAPerson()),
     cancelSignIn: () => undefined,
     noteReachable: (up) => void (status !== 'expired' && become(up ? 'signed_in' : 'unreachable')),

@@ -1,6 +1,7 @@
 import type { Deployment } from '#shared/contract/cloud/common.ts';
-import type { Change, PublishPreview, SyncState } from '#shared/contract/hostApi.ts';
+import type { AccountState, Change, PublishPreview, SyncState } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
+import type { AccountService } from '../account/accountService.ts';
 import type { CloudClient } from '../account/cloudClient.ts';
 import { openBrowser, shouldOpen } from '../browser/openBrowser.ts';
 import { followDeployment } from '../publish/followDeployment.ts';
@@ -15,10 +16,11 @@ export const registerAccount: Register = (program, context, action) => {
     .command('login')
     .description('sign this computer in, by the browser')
     .option('--no-open', 'only print the address')
+    .option('--device', 'by a code that you enter in a browser elsewhere, where this computer has none')
     .option('--json', 'print one JSON document')
-    .addHelpText('after', '\nExample:\n  $ sluice login')
+    .addHelpText('after', '\nExample:\n  $ sluice login\n  $ sluice login --device')
     .action(
-      action(async (options: Json & { open: boolean }) => {
+      action(async (options: Json & { open: boolean; device?: boolean }) => {
         const { account } = (await context.services()).cloud.parts;
         if (context.env.SLUICE_API_KEY) await account.signIn();
         if (account.state().vault === 'memory') {
@@ -31,13 +33,10 @@ export const registerAccount: Register = (program, context, action) => {
             },
           );
         }
-        const { url, finished } = await account.signIn();
         context.stop.addEventListener('abort', account.cancelSignIn);
         const say = options.json ? context.note : context.out;
-        say(`Open this address to sign in:\n${url}`);
-        const surroundings = { env: context.env, platform: process.platform, isTerminal: process.stdout.isTTY };
-        if (options.open && shouldOpen(surroundings, [])) await openBrowser(url);
-        const { user, workspaces } = await finished;
+        const signedIn = options.device ? byCode(account, say) : byBrowser(context, account, say, options);
+        const { user, workspaces } = await signedIn;
         if (options.json) printJson(context, { user, workspaces });
         else context.out(`Signed in as ${user?.email}.`);
       }),
@@ -74,6 +73,28 @@ export const registerAccount: Register = (program, context, action) => {
       }),
     );
 };
+
+type Say = (line: string) => void;
+
+async function byBrowser(
+  context: CliContext,
+  account: AccountService,
+  say: Say,
+  options: { open: boolean },
+): Promise<AccountState> {
+  const { url, finished } = await account.signIn();
+  say(`Open this address to sign in:\n${url}`);
+  const surroundings = { env: context.env, platform: process.platform, isTerminal: process.stdout.isTTY };
+  if (options.open && shouldOpen(surroundings, [])) await openBrowser(url);
+  return finished;
+}
+
+async function byCode(account: AccountService, say: Say): Promise<AccountState> {
+  const { url, userCode, finished } = await account.signInByCode();
+  say(`Open ${url} in a browser, on any computer or phone, and enter this code:\n\n  ${userCode}\n`);
+  say('Give it to nobody: whoever enters it lets this computer into their account.');
+  return finished;
+}
 
 /** `sync`, `publish`, `rollback`, `deployments`: a project and what runs of it in the cloud. */
 export const registerPublish: Register = (program, context, action) => {

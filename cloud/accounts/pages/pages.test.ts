@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Person, send, startTestCloud, type TestCloud } from '../../../tests/fixtures/cloud.ts';
+import { pageBrowser } from '../../../tests/fixtures/pageBrowser.ts';
 
 let cloud: TestCloud;
 let person: Person;
@@ -10,32 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.stop());
 
-/** As much of a browser as forms need: cookies, Origin, and redirects left to the caller. */
-function browser(origin = cloud.url) {
-  const cookies = new Map<string, string>();
-  return async (method: string, path: string, form?: Record<string, string>) => {
-    const response = await fetch(`${cloud.url}${path}`, {
-      method,
-      redirect: 'manual',
-      headers: {
-        cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; '),
-        ...(method === 'POST' ? { origin } : {}),
-      },
-      body: method === 'POST' ? new URLSearchParams(form) : undefined,
-    });
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-      if (value) cookies.set(name, value);
-      else cookies.delete(name);
-    }
-    return {
-      status: response.status,
-      text: await response.text(),
-      location: response.headers.get('location') ?? '',
-      headers: response.headers,
-    };
-  };
-}
+const browser = (origin?: string) => pageBrowser(cloud.url, origin);
 
 const verifier = randomBytes(32).toString('base64url');
 const challenge = createHash('sha256').update(verifier).digest('base64url');

@@ -13,6 +13,18 @@ export const Tokens = z.strictObject({
 });
 export type Tokens = z.infer<typeof Tokens>;
 
+export const DeviceAuthorization = z.strictObject({
+  /** For the program, which asks `token` with it until somebody has decided. */
+  deviceCode: z.string(),
+  /** For the person, and for nobody else. */
+  userCode: z.string(),
+  verificationUri: z.url(),
+  /** In seconds, as is `interval`: how long to wait between two questions. */
+  expiresIn: z.int(),
+  interval: z.int(),
+});
+export type DeviceAuthorization = z.infer<typeof DeviceAuthorization>;
+
 export const auth = {
   register: {
     route: 'POST /v1/auth/register',
@@ -42,7 +54,7 @@ export const auth = {
     }),
     output: Tokens,
   },
-  /** Ends the desktop's loopback sign-in (RFC 8252, PKCE S256), and renews tokens; both rotate the refresh token. */
+  /** Ends the sign-in of a desktop (RFC 8252, PKCE S256) or of a program without a browser (RFC 8628), and renews tokens. */
   token: {
     route: 'POST /v1/auth/token',
     access: 'public',
@@ -56,8 +68,17 @@ export const auth = {
         deviceName: z.string().max(120),
       }),
       z.strictObject({ grantType: z.literal('refresh_token'), refreshToken: z.string().max(200) }),
+      z.strictObject({ grantType: z.literal('device_code'), deviceCode: z.string().max(200) }),
     ]),
     output: Tokens,
+  },
+  /** Begins the sign-in of a program without a browser (RFC 8628): a person enters `userCode` at `verificationUri`. */
+  authorizeDevice: {
+    route: 'POST /v1/auth/device',
+    access: 'public',
+    rate: 'sign_in',
+    input: z.strictObject({ deviceName: z.string().trim().max(120).default('') }),
+    output: DeviceAuthorization,
   },
   /** Sends a link to the address, where it has an account; the answer is the same where it has none. */
   forgotPassword: {
