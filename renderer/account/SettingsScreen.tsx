@@ -19,6 +19,7 @@ const VAULTS = {
   keychain: 'the system’s keychain',
   file: 'a protected file',
   memory: 'this process only: they are gone when it stops',
+  browser: 'this browser',
 };
 
 /** Look, account, plan, and what this program is. */

@@ -8,6 +8,7 @@ import { STATES } from '../look/Badge.tsx';
 import { Kbd } from '../look/Kbd.tsx';
 import { SearchList, SearchOption } from '../look/SearchList.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
+import { openConflicts } from '../state/conflictsSlice.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { cardState } from '../state/stepFacts.ts';
 import { now } from '../state/store.ts';
@@ -142,6 +143,10 @@ function commands(): Entry[] {
     { title: 'Undo', keys: 'Ctrl Z', run: () => state.undo() },
     { title: 'Redo', keys: 'Ctrl Shift Z', run: () => state.redo() },
     { title: 'Show the YAML beside the canvas', keys: 'Ctrl \\', run: () => state.setLook('split') },
+    ...(openConflicts(state).length > 0
+      ? [{ title: 'Answer conflicts', run: () => state.openConflict(state.conflictId) }]
+      : []),
+    { title: 'Changes and history', run: () => state.go('changes') },
     { title: 'Runs', run: () => state.go('runs') },
     { title: 'Deployments', run: () => state.go('deployments') },
     { title: 'Connections', run: () => state.go('connections') },

@@ -40,6 +40,16 @@ const KEYS: { title: string; keys: [string, string][] }[] = [
     ],
   },
   {
+    title: 'In the list of conflicts',
+    keys: [
+      ['J K', 'Next, the one before'],
+      ['T', 'Keep theirs'],
+      ['M', 'Use mine'],
+      ['E', 'Write the answer'],
+      ['Ctrl Enter', 'Use what is written'],
+    ],
+  },
+  {
     title: 'On the canvas',
     keys: [
       ['N', 'Add the next step'],

@@ -1,13 +1,13 @@
 import { Button } from '../look/Button.tsx';
 import { Note } from '../look/Note.tsx';
 import { now, useEditor } from '../state/store.ts';
+import { UnreadableFiles, VanishedFiles } from './FileBanners.tsx';
 import { LinkLost } from './Shell.tsx';
 
-/** What keeps the whole project from working, above the canvas: no host, no trust, files that cannot be read. */
+/** What keeps the whole project from working, above the canvas: no host, no trust, files that vanished or cannot be read. */
 export function ProjectBanners() {
   const trusted = useEditor((state) => state.doc?.info.trusted ?? true);
   const dir = useEditor((state) => state.doc?.info.dir);
-  const unreadable = useEditor((state) => state.doc?.unreadable);
   const saving = useEditor((state) => state.saving);
   return (
     <>
@@ -31,12 +31,8 @@ export function ProjectBanners() {
           You can look at it and edit it. Its workflows and scripts run only when you trust whoever wrote them: {dir}
         </Note>
       )}
-      {unreadable?.map((file) => (
-        <Note key={file.file} kind="bad" title={`${file.file} cannot be read`} className="m-2">
-          Line {file.line}: {file.message} The file is left as it is until it reads again; the canvas shows what was
-          last understood.
-        </Note>
-      ))}
+      <VanishedFiles />
+      <UnreadableFiles />
     </>
   );
 }

@@ -1,6 +1,7 @@
-import { History, Plug, Rocket, Settings, Workflow } from 'lucide-react';
+import { GitCompareArrows, History, Plug, Rocket, Settings, Workflow } from 'lucide-react';
 import { AccountMenu } from '../account/AccountMenu.tsx';
 import { Tooltip } from '../look/Tooltip.tsx';
+import { openConflicts } from '../state/conflictsSlice.ts';
 import { now, useEditor } from '../state/store.ts';
 import type { Area } from '../state/viewSlice.ts';
 import { TreeSheet } from './TreeSheet.tsx';
@@ -8,19 +9,22 @@ import { TreeSheet } from './TreeSheet.tsx';
 const AREAS: { area: Area; label: string; icon: typeof Workflow }[] = [
   { area: 'workflows', label: 'Workflows', icon: Workflow },
   { area: 'runs', label: 'Runs', icon: History },
+  { area: 'changes', label: 'Changes', icon: GitCompareArrows },
   { area: 'deployments', label: 'Deployments', icon: Rocket },
   { area: 'connections', label: 'Connections', icon: Plug },
 ];
 
 export function Rail() {
   const failed = useEditor((state) => state.hostedRuns.filter((run) => run.wait?.reason === 'needs_attention').length);
+  const conflicts = useEditor((state) => openConflicts(state).length);
+  const counts: Partial<Record<Area, number>> = { runs: failed, changes: conflicts };
   return (
     <nav
       aria-label="Areas"
       className="flex w-11 flex-none flex-col items-center gap-0.5 border-r border-line bg-app py-1.5"
     >
       {AREAS.map((one) => (
-        <RailButton key={one.area} {...one} count={one.area === 'runs' ? failed : 0} />
+        <RailButton key={one.area} {...one} count={counts[one.area] ?? 0} />
       ))}
       <TreeSheet />
       <span className="flex-1" />

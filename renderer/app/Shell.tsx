@@ -1,8 +1,11 @@
+import { ArrowLeft } from 'lucide-react';
 import { lazy, Suspense, useEffect } from 'react';
 import { Canvas } from '../canvas/Canvas.tsx';
+import { Button } from '../look/Button.tsx';
 import { Note } from '../look/Note.tsx';
 import { Splitter } from '../look/Splitter.tsx';
 import { BottomPanel } from '../runs/BottomPanel.tsx';
+import { isOpen } from '../state/conflictsSlice.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ErrorBoundary } from './ErrorBoundary.tsx';
@@ -12,6 +15,7 @@ import { Rail } from './Rail.tsx';
 import { StatusBar } from './StatusBar.tsx';
 import { TabStrip } from './TabStrip.tsx';
 import { TitleBar } from './TitleBar.tsx';
+import { usePresence } from './usePresence.ts';
 import { useShellKeys } from './useShellKeys.ts';
 import { ONE_AT_A_TIME_BELOW, useWidth } from './useWidth.ts';
 
@@ -40,7 +44,16 @@ const PublishDialog = lazy(() =>
 );
 const SignInDialog = lazy(() => import('../account/SignInDialog.tsx').then((file) => ({ default: file.SignInDialog })));
 
+const ChangesPanel = lazy(() => import('../changes/ChangesPanel.tsx').then((file) => ({ default: file.ChangesPanel })));
+const ConflictPanel = lazy(() =>
+  import('../changes/ConflictPanel.tsx').then((file) => ({ default: file.ConflictPanel })),
+);
+const LookingPanel = lazy(() => import('../changes/LookingPanel.tsx').then((file) => ({ default: file.LookingPanel })));
+const CompareText = lazy(() => import('../changes/CompareText.tsx').then((file) => ({ default: file.CompareText })));
+
 export const TREE = { initial: 224, min: 180, max: 360 };
+/** The list of changes says who and when, which takes more room than names. */
+const CHANGES = { initial: 272, min: 220, max: 400 };
 const INSPECTOR = { initial: 336, min: 280, max: 480 };
 const BOTTOM = { initial: 276, min: 120 };
 /** Below these widths parts give way so that the canvas keeps its room. */
@@ -52,6 +65,7 @@ export function Shell() {
   const stepView = useEditor((state) => state.stepView);
   const dialog = useEditor((state) => state.dialog);
   useShellKeys();
+  usePresence();
   // The forms bring the expression engine with them; they come after the drawing, and before somebody asks.
   useEffect(() => {
     const idle = requestIdleCallback(() => void loadInspector(), { timeout: 2_000 });
@@ -64,7 +78,8 @@ export function Shell() {
         <Rail />
         <ErrorBoundary what="This screen" resetKey={`${area} ${stepView ?? ''}`}>
           <Suspense fallback={<div className="flex-1" />}>
-            {area === 'workflows' && (stepView ? <StepView stepId={stepView} /> : <Workbench />)}
+            {(area === 'workflows' || area === 'changes') &&
+              (stepView ? <StepView stepId={stepView} /> : <Workbench />)}
             {area === 'runs' && <RunsScreen />}
             {area === 'deployments' && <DeploymentsScreen />}
             {area === 'connections' && <ConnectionsScreen />}
@@ -96,49 +111,80 @@ function Workbench() {
   const inspectorOpen = useEditor((state) => state.inspectorOpen);
   const selected = useEditor((state) => state.selection.length > 0);
   const settings = useEditor((state) => state.settingsOpen);
+  const changes = useEditor((state) => state.area === 'changes');
+  const part = useEditor((state) => state.changesPart);
+  const looking = useEditor((state) => state.looking !== undefined);
+  const hasConflicts = useEditor(
+    (state) =>
+      state.conflicts.some(isOpen) || Object.values(state.answering).some((answering) => answering.state === 'given'),
+  );
   const empty = useEditor((state) => Object.keys(openWorkflow(state)?.steps ?? {}).length === 0);
-  const treeWidth = useEditor((state) => state.size('tree', TREE.initial));
+  const left = changes ? CHANGES : TREE;
+  const leftName = changes ? 'changes' : 'tree';
+  const treeWidth = useEditor((state) => state.size(leftName, left.initial));
   const inspectorWidth = useEditor((state) => state.size('inspector', INSPECTOR.initial));
   const bottomHeight = useEditor((state) => state.size('bottom', BOTTOM.initial));
   const setSize = (name: string) => (value: number) => now().setSize(name, value);
 
-  const showTree = treeOpen && width >= NO_TREE_BELOW;
+  const asTab = width < ONE_AT_A_TIME_BELOW;
+  const showTree = changes ? !asTab : treeOpen && width >= NO_TREE_BELOW;
   const floats = width < FLOATS_BELOW;
   // A floating inspector covers the canvas, so it waits for a selection or to be asked for.
-  const showInspector =
-    inspectorOpen && look === 'canvas' && tab?.kind === 'workflow' && (selected || settings || (!floats && empty));
-  const asTab = width < ONE_AT_A_TIME_BELOW;
-  const showBottom = bottom.open && tab?.kind === 'workflow' && look !== 'yaml';
+  const showForm =
+    !changes &&
+    inspectorOpen &&
+    look === 'canvas' &&
+    tab?.kind === 'workflow' &&
+    (selected || settings || (!floats && empty));
+  const showInspector = showForm || (changes && !asTab && (looking || hasConflicts));
+  const showBottom = bottom.open && !looking && tab?.kind === 'workflow' && look !== 'yaml';
   const full = showBottom && (bottom.full || asTab);
   const highest = Math.round(window.innerHeight * 0.6);
+
+  // One thing at a time: the list, what is chosen in it, or the drawing.
+  if (changes && asTab && part !== 'canvas') {
+    const isDetail = part === 'detail' && (looking || hasConflicts);
+    return (
+      <main className="flex min-w-0 flex-1 flex-col bg-app">
+        <ProjectBanners />
+        {isDetail ? <Details narrow /> : <Changes />}
+      </main>
+    );
+  }
 
   return (
     <>
       {showTree && (
         <aside
-          aria-label="Project"
+          aria-label={changes ? 'Changes' : 'Project'}
           className="relative flex flex-none flex-col border-r border-line bg-app"
           style={{ width: treeWidth }}
         >
-          <ProjectTree />
+          {changes ? <Changes /> : <ProjectTree />}
           <Splitter
-            label="Width of the tree"
+            label={changes ? 'Width of the changes' : 'Width of the tree'}
             axis="x"
             size={treeWidth}
-            {...TREE}
-            onSize={setSize('tree')}
+            {...left}
+            onSize={setSize(leftName)}
             className="-right-0.5"
           />
         </aside>
       )}
       <main className="relative flex min-w-0 flex-1 flex-col bg-canvas">
+        {changes && asTab && part === 'canvas' && <BackToDetail />}
         <TabStrip />
         <ProjectBanners />
         {tab === undefined && (
           <p className="p-6 text-ink-3">Nothing is open. Choose a workflow in the tree, or press Ctrl K.</p>
         )}
-        {tab?.kind === 'script' && <ScriptPane key={tab.id} path={tab.id} />}
-        {tab?.kind === 'environment' && <EnvironmentPane key={tab.id} name={tab.id} />}
+        {looking && tab?.kind !== 'workflow' && (
+          <section aria-label="Files side by side" className="min-h-0 flex-1">
+            <Compared />
+          </section>
+        )}
+        {!looking && tab?.kind === 'script' && <ScriptPane key={tab.id} path={tab.id} />}
+        {!looking && tab?.kind === 'environment' && <EnvironmentPane key={tab.id} name={tab.id} />}
         {tab?.kind === 'workflow' && !full && (
           <div className="relative flex min-h-60 flex-1">
             {look !== 'yaml' && (
@@ -148,22 +194,26 @@ function Workbench() {
             )}
             {look !== 'canvas' && (
               <section
-                aria-label="YAML"
+                aria-label={looking ? 'Files side by side' : 'YAML'}
                 className={look === 'split' ? 'relative w-[44%] min-w-70 border-l border-line' : 'relative flex-1'}
               >
-                <ErrorBoundary what="The YAML" resetKey={tab.id}>
-                  <Suspense fallback={null}>
-                    <YamlPane key={tab.id} workflowId={tab.id} />
-                  </Suspense>
-                </ErrorBoundary>
+                {looking ? (
+                  <Compared />
+                ) : (
+                  <ErrorBoundary what="The YAML" resetKey={tab.id}>
+                    <Suspense fallback={null}>
+                      <YamlPane key={tab.id} workflowId={tab.id} />
+                    </Suspense>
+                  </ErrorBoundary>
+                )}
               </section>
             )}
             {floats && showInspector && (
               <aside
-                aria-label="Inspector"
+                aria-label={changes ? 'Details' : 'Inspector'}
                 className="absolute inset-y-0 right-0 z-20 flex w-84 max-w-full flex-col overflow-hidden border-l border-line bg-panel shadow-pop"
               >
-                <Form />
+                {changes ? <Details narrow={false} /> : <Form />}
               </aside>
             )}
           </div>
@@ -196,7 +246,7 @@ function Workbench() {
       </main>
       {!floats && showInspector && (
         <aside
-          aria-label="Inspector"
+          aria-label={changes ? 'Details' : 'Inspector'}
           className="relative flex flex-none flex-col overflow-hidden border-l border-line bg-panel"
           style={{ width: inspectorWidth }}
         >
@@ -209,10 +259,58 @@ function Workbench() {
             onSize={setSize('inspector')}
             className="left-0"
           />
-          <Form />
+          {changes ? <Details narrow={false} /> : <Form />}
         </aside>
       )}
     </>
+  );
+}
+
+/** The list of what differs. */
+function Changes() {
+  return (
+    <ErrorBoundary what="This list">
+      <Suspense fallback={null}>
+        <ChangesPanel />
+      </Suspense>
+    </ErrorBoundary>
+  );
+}
+
+/** What is chosen in the list of changes: the conflicts, or two states of the project. */
+function Details({ narrow }: { narrow: boolean }) {
+  const looking = useEditor((state) => state.looking !== undefined);
+  return (
+    <ErrorBoundary what="This panel" resetKey={String(looking)}>
+      <Suspense fallback={null}>
+        {looking ? <LookingPanel narrow={narrow} /> : <ConflictPanel narrow={narrow} />}
+      </Suspense>
+    </ErrorBoundary>
+  );
+}
+
+function Compared() {
+  return (
+    <ErrorBoundary what="The files">
+      <Suspense fallback={null}>
+        <CompareText />
+      </Suspense>
+    </ErrorBoundary>
+  );
+}
+
+function BackToDetail() {
+  return (
+    <div className="flex flex-none items-center border-b border-line bg-app px-2 py-1">
+      <Button
+        look="ghost"
+        size="sm"
+        icon={<ArrowLeft className="icon-s" />}
+        onClick={() => now().showChanges('detail')}
+      >
+        Back to what differs
+      </Button>
+    </div>
   );
 }
 

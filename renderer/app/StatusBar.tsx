@@ -1,29 +1,19 @@
 import { CircleAlert, CircleCheck, LoaderCircle } from 'lucide-react';
-import { formatAgo, plural } from '../look/format.ts';
-import { useNow } from '../look/useNow.ts';
+import { SyncStatus } from '../changes/SyncStatus.tsx';
+import { plural } from '../look/format.ts';
 import { isRunning, shownRunOf } from '../state/runSlice.ts';
 import { now, useEditor } from '../state/store.ts';
-import { SYNC } from './TitleBar.tsx';
 
 export function StatusBar() {
-  const sync = useEditor((state) => state.doc?.info.sync);
   const problems = useEditor((state) => state.doc?.problems.length ?? 0);
   const errors = useEditor((state) => state.doc?.problems.some((one) => one.severity === 'error') ?? false);
   const saving = useEditor((state) => state.saving);
   const running = useEditor(isRunning);
   const where = useEditor((state) => shownRunOf(state)?.where);
   const live = useEditor((state) => state.deployments.find((one) => one.status === 'active'));
-  const time = useNow(5_000, sync?.syncedAt !== undefined);
-  const SyncIcon = SYNC[sync?.state ?? 'local_only'].icon;
   return (
     <footer className="flex items-center gap-3.5 overflow-hidden border-t border-line bg-app px-3 text-[11.5px]/none whitespace-nowrap text-ink-3">
-      {sync && (
-        <span className="flex items-center gap-1.25">
-          <SyncIcon className="icon-xs" aria-hidden />
-          {SYNC[sync.state].word}
-          {sync.state === 'synced' && sync.syncedAt && ` ${formatAgo(sync.syncedAt, time)}`}
-        </span>
-      )}
+      <SyncStatus look="status" />
       <button
         type="button"
         onClick={() => now().setBottom({ open: true, tab: 'problems' })}

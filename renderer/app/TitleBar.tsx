@@ -1,16 +1,6 @@
-import {
-  ChevronDown,
-  Cloud,
-  CloudOff,
-  CloudUpload,
-  GitMerge,
-  HardDrive,
-  Play,
-  Search,
-  Square,
-  UserRoundX,
-} from 'lucide-react';
+import { ChevronDown, Play, Search, Square } from 'lucide-react';
 import { runFrom, runOne } from '../canvas/commands.ts';
+import { SyncStatus } from '../changes/SyncStatus.tsx';
 import { Button } from '../look/Button.tsx';
 import { Kbd } from '../look/Kbd.tsx';
 import { Mark } from '../look/Mark.tsx';
@@ -19,8 +9,10 @@ import { StepIcon } from '../look/stepIcon.tsx';
 import { Tooltip } from '../look/Tooltip.tsx';
 import { PublishButton } from '../publish/PublishButton.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { isRunning } from '../state/runSlice.ts';
 import { now, useEditor } from '../state/store.ts';
+import { People } from './People.tsx';
 
 export function TitleBar() {
   const project = useEditor((state) => state.doc?.tree.project.name);
@@ -50,7 +42,7 @@ export function TitleBar() {
         {title && <span className="text-ink-3 max-md:hidden">/</span>}
         <span className="max-w-52 truncate font-heading">{title}</span>
       </span>
-      <SyncWord />
+      <SyncStatus look="title" />
       <button
         type="button"
         onClick={() => now().setDialog('commands')}
@@ -64,56 +56,11 @@ export function TitleBar() {
         </span>
       </button>
       <span className="ml-auto flex items-center gap-1.5">
+        <People />
         <RunButton />
         <PublishButton />
       </span>
     </header>
-  );
-}
-
-export const SYNC = {
-  local_only: { icon: HardDrive, word: 'On this computer only' },
-  synced: { icon: Cloud, word: 'Synced' },
-  ahead: { icon: CloudUpload, word: 'Syncing' },
-  behind: { icon: CloudUpload, word: 'Syncing' },
-  conflict: { icon: GitMerge, word: 'Conflict' },
-  needs_sign_in: { icon: UserRoundX, word: 'Needs sign-in' },
-  cannot_sync: { icon: CloudOff, word: 'Cannot sync' },
-};
-
-function SyncWord() {
-  const sync = useEditor((state) => state.doc?.info.sync);
-  if (!sync) return null;
-  const { icon: Icon, word } = SYNC[sync.state];
-  const waits = sync.pending > 0 ? `, ${sync.pending} to send` : '';
-  const offer =
-    sync.state === 'needs_sign_in'
-      ? () => void now().signIn()
-      : sync.state === 'local_only'
-        ? undefined
-        : () => void now().syncNow();
-  return (
-    <Tooltip
-      text={
-        sync.reason ??
-        (sync.state === 'local_only'
-          ? 'Publish it to keep it in a workspace too.'
-          : `Revision ${sync.revision ?? 0}${waits}`)
-      }
-    >
-      <button
-        type="button"
-        onClick={offer}
-        className="ml-1 flex items-center gap-1.25 rounded-chip px-1 text-small whitespace-nowrap text-ink-3 hover:text-ink-2 max-md:hidden"
-      >
-        <Icon
-          className={sync.state === 'conflict' || sync.state === 'cannot_sync' ? 'icon-s text-wait-ink' : 'icon-s'}
-          aria-hidden
-        />
-        {word}
-        {waits}
-      </button>
-    </Tooltip>
   );
 }
 
@@ -122,7 +69,7 @@ function RunButton() {
   const starting = useEditor((state) => state.starting);
   const trusted = useEditor((state) => state.doc?.info.trusted ?? false);
   const triggers = useEditor((state) => triggerIds(state).join(' '));
-  const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
   const selected = useEditor((state) => (state.selection.length === 1 ? state.selection[0] : undefined));
   const steps = useEditor((state) => openWorkflow(state)?.steps);
   if (running) {
@@ -136,7 +83,7 @@ function RunButton() {
   const blocked = !trusted
     ? 'The folder is not trusted yet.'
     : readOnly
-      ? 'A past run is shown. Go back to editing first.'
+      ? 'What is shown cannot be run. Go back to editing first.'
       : ids.length === 0 && 'The workflow has no trigger. Add one to run it.';
   const entries: MenuEntry[] = [
     ...ids.map((id) => ({

@@ -1,14 +1,17 @@
 import { useEffect } from 'react';
 import { runOne } from '../canvas/commands.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { now } from '../state/store.ts';
 import { startRun } from './TitleBar.tsx';
 
 const AREAS = [
   '[aria-label="Areas"]',
   '[aria-label="Project"]',
+  'aside[aria-label="Changes"]',
   '[aria-label="Canvas"]',
   '[aria-label="YAML"]',
   '[aria-label="Inspector"]',
+  '[aria-label="Details"]',
   'section[aria-label="Input"]',
   'section[aria-label="Form"]',
   'section[aria-label="Output"]',
@@ -47,11 +50,11 @@ export function useShellKeys(): void {
           return take(() => (state.stepView ? runOne(state.stepView) : startRun()));
         case 'z': {
           // Text being typed in the code editor has an undo of its own.
-          if (target.closest('.monaco-editor') || state.readOnlyRun) return;
+          if (target.closest('.monaco-editor') || isReadOnly(state)) return;
           return take(() => (event.shiftKey ? state.redo() : state.undo()));
         }
         case 'y':
-          if (!target.closest('.monaco-editor') && !state.readOnlyRun) take(() => state.redo());
+          if (!target.closest('.monaco-editor') && !isReadOnly(state)) take(() => state.redo());
           return;
         case 's':
           // Everything is saved as it is made; the key must not open the browser's dialog.

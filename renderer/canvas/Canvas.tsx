@@ -20,12 +20,14 @@ import { stepTypeInfo } from '#shared/workflow/catalog.ts';
 import { edgeKey, parseEdge, type Workflow } from '#shared/workflow/tree.ts';
 import { AddStep } from '../library/AddStep.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { cardState } from '../state/stepFacts.ts';
 import { GRID, placeOf, snap } from '../state/steps.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ConnectDialog } from './ConnectDialog.tsx';
 import './canvas.css';
-import { CanvasTools, ReadOnlyChip, RunPill } from './CanvasOverlays.tsx';
+import { CanvasTools, LookingChip, ReadOnlyChip, RunPill } from './CanvasOverlays.tsx';
+import { Cursors } from './Cursors.tsx';
 import { connectSteps, putIntoEdge } from './commands.ts';
 import { EmptyCanvas } from './EmptyCanvas.tsx';
 import { FlowEdge } from './FlowEdge.tsx';
@@ -61,7 +63,7 @@ export function Canvas() {
 function Drawing() {
   const workflow = useEditor(openWorkflow);
   const [selection, selectedEdges] = useEditor(useShallow((state) => [state.selection, state.selectedEdges]));
-  const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
   const [nodes, setNodes] = useState<Node[]>(() => nodesOf(workflow, [], selection));
   const [slot, setSlot] = useState<string>();
   const [mode, setMode] = useState<'select' | 'hand'>('select');
@@ -219,6 +221,11 @@ function Drawing() {
         onConnect={({ source, sourceHandle, target, targetHandle }) =>
           connectSteps(source, sourceHandle ?? 'main', target, targetHandle ?? 'main')
         }
+        onPointerMove={(event) => {
+          const { x, y } = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
+          now().pointAt([x, y]);
+        }}
+        onPointerLeave={() => now().pointAt(undefined)}
         onConnectEnd={onConnectEnd}
         isValidConnection={canConnect}
         connectionRadius={28}
@@ -250,6 +257,7 @@ function Drawing() {
         proOptions={{ hideAttribution: true }}
       >
         <Background variant={BackgroundVariant.Dots} gap={GRID} size={1.6} color="var(--dot)" bgColor="transparent" />
+        <Cursors />
         {count >= MINIMAP_FROM && (
           <MiniMap
             pannable
@@ -264,6 +272,7 @@ function Drawing() {
       {count > 0 && <CanvasTools mode={mode} onMode={setMode} />}
       <RunPill />
       <ReadOnlyChip />
+      <LookingChip />
       <RenameStep stepId={renaming} onClose={() => setRenaming(undefined)} />
       <ConnectDialog stepId={connecting} onClose={() => setConnecting(undefined)} />
     </div>

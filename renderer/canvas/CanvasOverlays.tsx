@@ -10,11 +10,13 @@ import {
   Plus,
   Square,
 } from 'lucide-react';
+import type { Mark } from '../changes/compareTrees.ts';
 import { Button } from '../look/Button.tsx';
 import { cx } from '../look/cx.ts';
 import { formatDuration, formatTime } from '../look/format.ts';
 import { useNow } from '../look/useNow.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { isRunning, shownRunOf } from '../state/runSlice.ts';
 import { stepsDone } from '../state/runView.ts';
 import { now, useEditor } from '../state/store.ts';
@@ -27,7 +29,7 @@ type CanvasToolsProps = { mode: 'select' | 'hand'; onMode: (mode: 'select' | 'ha
 export function CanvasTools({ mode, onMode }: CanvasToolsProps) {
   const flow = useReactFlow();
   const { zoom } = useViewport();
-  const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
   const fit = () => fitAll(flow, 280);
   return (
     <div role="toolbar" aria-label="Canvas" className="canvas-tool absolute bottom-3.5 left-4 z-5">
@@ -123,6 +125,36 @@ export function RunPill() {
     </div>
   );
 }
+
+/** Says which state of the project is shown, how it is coloured, and leads back to the drawing. */
+export function LookingChip() {
+  const looking = useEditor((state) => state.looking);
+  const marks = useEditor((state) =>
+    state.looking ? Object.values(state.looking.marks[state.workflowId ?? ''] ?? {}) : NO_MARKS,
+  );
+  if (!looking) return null;
+  const [before, after] = looking.names;
+  const kinds = (['added', 'changed', 'removed', 'moved'] as const).filter((mark) => marks.includes(mark));
+  return (
+    <div className="canvas-tool absolute bottom-14 left-4 z-5 max-w-[calc(100%-32px)] flex-wrap gap-x-2.5! gap-y-1! pr-1! pl-2.5! text-list">
+      <History className="icon-s text-ink-3" aria-hidden />
+      <span>
+        {before === after ? after : `${before} → ${after}`}
+        <span className="text-ink-3">, read-only</span>
+      </span>
+      {kinds.map((mark) => (
+        <span key={mark} className="flex items-center gap-1.25 text-small text-ink-2">
+          <span className="mark-key" data-mark={mark} aria-hidden />
+          {marks.filter((one) => one === mark).length} {mark}
+        </span>
+      ))}
+      <Button size="sm" onClick={() => now().go('workflows')}>
+        Back to editing
+      </Button>
+    </div>
+  );
+}
+const NO_MARKS: Mark[] = [];
 
 /** Says that a past run is shown, and leads back to the drawing. */
 export function ReadOnlyChip() {

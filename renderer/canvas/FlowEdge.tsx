@@ -3,6 +3,7 @@ import { Plus } from 'lucide-react';
 import { memo, useState } from 'react';
 import { parseEdge } from '#shared/workflow/tree.ts';
 import { formatCount } from '../look/format.ts';
+import { isReadOnly, markOf } from '../state/historySlice.ts';
 import { shownRunOf } from '../state/runSlice.ts';
 import { isOver } from '../state/runView.ts';
 import { edgeWords } from '../state/stepFacts.ts';
@@ -35,7 +36,8 @@ export const FlowEdge = memo(function FlowEdge(props: EdgeProps) {
   const { id, sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, selected, data } = props;
   const [state, countText] = useEditor(edgeFacts(id)).split(' ') as [EdgeState, string | undefined];
   const isTarget = useEditor((editor) => editor.adding?.splitEdge === id) || data?.slot === true;
-  const readOnly = useEditor((editor) => editor.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
+  const mark = useEditor(markOf(id));
   const [hovered, setHovered] = useState(false);
   const count = countText === undefined ? undefined : Number(countText);
   const words = useEditor(edgeWords(id, count));
@@ -51,7 +53,15 @@ export const FlowEdge = memo(function FlowEdge(props: EdgeProps) {
     // biome-ignore lint/a11y/noStaticElementInteractions: hovering only shows what the keyboard reaches by N on a selected edge.
     <g onMouseEnter={() => setHovered(true)} onMouseLeave={() => setHovered(false)}>
       {state === 'running' && <path d={path} className="edge-glow" />}
-      <path id={id} d={path} className="edge-line" data-state={state} data-selected={selected} data-target={isTarget} />
+      <path
+        id={id}
+        d={path}
+        className="edge-line"
+        data-state={state}
+        data-mark={mark}
+        data-selected={selected}
+        data-target={isTarget}
+      />
       <path d={path} fill="none" stroke="transparent" strokeWidth={20} className="react-flow__edge-interaction" />
       <EdgeLabelRenderer>
         {isTarget ? (

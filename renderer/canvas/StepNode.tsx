@@ -8,12 +8,15 @@ import { formatDuration } from '../look/format.ts';
 import { StepIcon } from '../look/stepIcon.tsx';
 import { Tooltip } from '../look/Tooltip.tsx';
 import { useNow } from '../look/useNow.ts';
+import { conflictsOfStep } from '../state/conflictsSlice.ts';
 import { openWorkflow, stepById } from '../state/documentSlice.ts';
+import { isReadOnly, markOf } from '../state/historySlice.ts';
 import { cardState, isPinned, lackingField, metaLine, runStepById } from '../state/stepFacts.ts';
 import { portsOf } from '../state/steps.ts';
 import { now, useEditor } from '../state/store.ts';
 import { removeSelection, runFrom, toggleDisabled, togglePin } from './commands.ts';
 import { Inputs, Outputs } from './Ports.tsx';
+import { MARK_WORDS, StepSigns } from './StepSigns.tsx';
 
 /** Reads only its own step, so typing in one form redraws one card. */
 export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
@@ -21,6 +24,8 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
   const state = useEditor(cardState(id));
   const ran = useEditor(runStepById(id));
   const lacks = useEditor(lackingField(id));
+  const mark = useEditor(markOf(id));
+  const conflicts = useEditor(conflictsOfStep(id));
   const ports = useEditor(
     useShallow((editor) => {
       const workflow = openWorkflow(editor);
@@ -38,7 +43,8 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
   const inputs = inputText.split(' ').filter(Boolean);
   const outputs = outputText.split(' ').filter(Boolean);
   const trigger = inputs.length === 0;
-  const [meta, extra] = metaLine(step, ran, state, lacks);
+  const answers = `${conflicts + 1} answers`;
+  const [meta, extra] = conflicts > 0 ? [answers] : metaLine(step, ran, state, lacks);
   const about = extra ? `${meta}, ${extra}` : meta;
   const { word, glyph, cardGlyph } = STATES[state];
   const Glyph = cardGlyph ?? glyph;
@@ -49,10 +55,14 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
     <article
       className="step"
       data-state={state}
+      data-mark={mark}
+      data-conflict={conflicts > 0 || undefined}
       data-selected={selected}
       data-trigger={trigger}
       data-sub={step.uses === 'flow.runWorkflow'}
-      aria-label={`${step.name}, ${step.uses}, ${word}, ${about}`}
+      aria-label={[step.name, step.uses, word, about, mark && MARK_WORDS[mark].toLowerCase()]
+        .filter(Boolean)
+        .join(', ')}
       title={`${step.name}\n${about}`}
     >
       <Inputs name={step.name} ports={inputs} loop={step.uses === 'flow.loop'} />
@@ -72,13 +82,14 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
           {extra && <span>, {extra}</span>}
         </p>
       </div>
-      {!silent && (
+      {!silent && conflicts === 0 && (
         <span className="step-badge">
           <Glyph className={cx(state === 'running' && 'spin')} aria-hidden />
         </span>
       )}
       {state === 'running' && <span className="step-progress" />}
       <Outputs name={step.name} ports={outputs} loop={step.uses === 'flow.loop'} />
+      <StepSigns stepId={id} conflicts={conflicts} />
       <StepTools stepId={id} trigger={trigger} />
     </article>
   );
@@ -94,7 +105,7 @@ function Elapsed({ since, until, word }: { since: string; until?: string; word: 
 
 function StepTools({ stepId, trigger }: { stepId: string; trigger: boolean }) {
   const pinned = useEditor(isPinned(stepId));
-  const readOnly = useEditor((editor) => editor.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
   if (readOnly) return null;
   const tools = [
     {

@@ -2,17 +2,18 @@ import { stepTypeInfo } from '#shared/workflow/catalog.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import { edgeKey, parseEdge } from '#shared/workflow/tree.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { isPinned } from '../state/stepFacts.ts';
 import { addStepEdit, openPort, placeOf } from '../state/steps.ts';
 import { editor, now } from '../state/store.ts';
 import type { AddAt } from '../state/viewSlice.ts';
 import { nearestOutput } from './pinning.ts';
 
-/** What the keys, the menus and the command bar do to the open workflow. Each does nothing while a past run is shown. */
+/** What the keys, the menus and the command bar do to the open workflow. Each does nothing while what is shown cannot be changed. */
 function open() {
   const state = now();
   const workflow = openWorkflow(state);
-  if (!workflow || state.workflowId === undefined || state.readOnlyRun !== undefined) return undefined;
+  if (!workflow || state.workflowId === undefined || isReadOnly(state)) return undefined;
   return { state, workflow, workflowId: state.workflowId };
 }
 

@@ -2,6 +2,7 @@ import { useReactFlow } from '@xyflow/react';
 import { type ClipboardEvent, type PointerEvent, type RefObject, useEffect, useRef } from 'react';
 import { plural } from '../look/format.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { snap } from '../state/steps.ts';
 import { now } from '../state/store.ts';
 import { copyText, loadYaml, pasteEdit } from './clipboard.ts';
@@ -31,9 +32,9 @@ export function useClipboard(box: RefObject<HTMLElement | null>) {
   }
 
   function onPaste(event: ClipboardEvent) {
-    const { workflowId, readOnlyRun } = now();
+    const { workflowId } = now();
     const workflow = openWorkflow(now());
-    if (!workflow || !workflowId || readOnlyRun !== undefined || inField(event)) return;
+    if (!workflow || !workflowId || isReadOnly(now()) || inField(event)) return;
     const at = box.current?.matches(':hover') ? flow.screenToFlowPosition(pointer.current) : undefined;
     const paste = pasteEdit(
       event.clipboardData.getData('text/plain'),

@@ -5,6 +5,7 @@ import { Field, Input, TextArea } from '../look/Input.tsx';
 import { Select } from '../look/Select.tsx';
 import { Switch } from '../look/Switch.tsx';
 import { stepById } from '../state/documentSlice.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { now, useEditor } from '../state/store.ts';
 
 type StepField = 'onError' | 'retry' | 'timeoutMs' | 'mode' | 'notes' | 'disabled';
@@ -29,7 +30,7 @@ const DEFAULT_RETRY: Retry = { count: 3, delayMs: 1_000, backoff: 'exponential' 
 export function ErrorForm({ stepId }: { stepId: string }) {
   const step = useEditor(stepById(stepId));
   const trigger = useEditor((state) => (step ? stepTypeInfo(state.stepTypes, step.uses)?.trigger : false));
-  const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
   if (!step) return null;
   const { retry } = step;
   return (
@@ -150,7 +151,7 @@ export function NumberField({ label, value, min, max, unit, optional, onChange }
 
 export function NotesForm({ stepId }: { stepId: string }) {
   const notes = useEditor((state) => stepById(stepId)(state)?.notes ?? '');
-  const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
   return (
     <Field label="Notes" help="For whoever reads this next. They change nothing that runs.">
       {(ids) => (

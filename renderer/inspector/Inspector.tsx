@@ -3,9 +3,12 @@ import { useState } from 'react';
 import { runOne } from '../canvas/commands.ts';
 import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
+import { Note } from '../look/Note.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
+import { isOpen } from '../state/conflictsSlice.ts';
 import { openWorkflow, stepById } from '../state/documentSlice.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { cardState } from '../state/stepFacts.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ErrorForm, NotesForm } from './ErrorForm.tsx';
@@ -42,7 +45,11 @@ export function Inspector() {
 function StepPanel({ stepId }: { stepId: string }) {
   const step = useEditor(stepById(stepId));
   const state = useEditor(cardState(stepId));
-  const readOnly = useEditor((editor) => editor.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
+  const conflict = useEditor(
+    ({ conflicts, workflowId }) =>
+      conflicts.find((one) => isOpen(one) && one.path[1] === workflowId && one.path[3] === stepId)?.id,
+  );
   const [tab, setTab] = useState<FormTab>('fields');
   if (!step) return null;
   return (
@@ -88,6 +95,20 @@ function StepPanel({ stepId }: { stepId: string }) {
         </span>
       </div>
       <div className="min-h-0 flex-1 overflow-auto p-4">
+        {conflict && (
+          <Note
+            kind="wait"
+            className="mb-4"
+            title="Two answers wait here"
+            actions={
+              <Button size="sm" onClick={() => now().openConflict(conflict)}>
+                Look at both
+              </Button>
+            }
+          >
+            Somebody changed the same as you. What stands now is theirs.
+          </Note>
+        )}
         {tab === 'fields' && <StepForm stepId={stepId} />}
         {tab === 'error' && <ErrorForm stepId={stepId} />}
         {tab === 'notes' && <NotesForm stepId={stepId} />}

@@ -7,6 +7,7 @@ import { Field } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
 import { Select } from '../look/Select.tsx';
 import { stepById } from '../state/documentSlice.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { fieldsOf } from '../state/stepFacts.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ConfigField } from './ConfigField.tsx';
@@ -26,7 +27,7 @@ export function StepForm({ stepId }: { stepId: string }) {
     () => all.filter((one) => one.stepId === stepId && one.workflowId === now().workflowId),
     [all, stepId],
   );
-  const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
   if (!step) return null;
   if (!info) {
     return (

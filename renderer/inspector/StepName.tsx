@@ -1,12 +1,13 @@
 import { useEffect, useState } from 'react';
 import { cx } from '../look/cx.ts';
 import { stepById } from '../state/documentSlice.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { now, useEditor } from '../state/store.ts';
 
 /** A step's name, changed in place. Empty is not kept. */
 export function StepName({ stepId, className }: { stepId: string; className?: string }) {
   const name = useEditor((state) => stepById(stepId)(state)?.name ?? '');
-  const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
   const [typed, setTyped] = useState(name);
   useEffect(() => setTyped(name), [name]);
   function keep() {

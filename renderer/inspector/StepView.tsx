@@ -10,6 +10,7 @@ import { Kbd } from '../look/Kbd.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
 import { openWorkflow, stepById } from '../state/documentSlice.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { stepRunOf } from '../state/stepData.ts';
 import { cardState, isPinned } from '../state/stepFacts.ts';
 import { now, useEditor } from '../state/store.ts';
@@ -34,7 +35,7 @@ export function StepView({ stepId }: { stepId: string }) {
   const state = useEditor(cardState(stepId));
   const pinned = useEditor(isPinned(stepId));
   const ran = useEditor(stepRunOf(stepId));
-  const readOnly = useEditor((editor) => editor.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
   const trusted = useEditor((editor) => editor.doc?.info.trusted ?? false);
   const [tab, setTab] = useState<FormTab>('fields');
   const [column, setColumn] = useState<Column>('form');

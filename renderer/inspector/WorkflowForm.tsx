@@ -7,6 +7,7 @@ import { Field, Input } from '../look/Input.tsx';
 import { Kbd } from '../look/Kbd.tsx';
 import { Select } from '../look/Select.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { isReadOnly } from '../state/historySlice.ts';
 import { now, useEditor } from '../state/store.ts';
 import { DurationField } from './DurationField.tsx';
 import { ErrorWorkflow } from './ErrorWorkflow.tsx';
@@ -36,7 +37,7 @@ const LEVELS = [
 /** The settings of the workflow itself. */
 export function WorkflowForm() {
   const workflow = useEditor(openWorkflow);
-  const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
   const closes = useEditor((state) => state.settingsOpen);
   const all = useSettings();
   const [name, setName] = useState(workflow?.name ?? '');

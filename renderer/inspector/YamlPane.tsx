@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Problem } from '#shared/workflow/problem.ts';
 import { Note } from '../look/Note.tsx';
+import { isReadOnly } from '../state/historySlice.ts';
 import { editor, now, useEditor } from '../state/store.ts';
 import { MonacoEditor } from './MonacoEditor.tsx';
 
@@ -16,7 +17,7 @@ export function YamlPane({ workflowId }: { workflowId: string }) {
   const revision = useEditor((state) => state.doc?.base.revision);
   const workflow = useEditor((state) => state.doc?.base.tree.workflows[workflowId]);
   const all = useEditor((state) => state.doc?.problems ?? NONE);
-  const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const readOnly = useEditor(isReadOnly);
   const [text, setText] = useState<string>();
   const [file, setFile] = useState('');
   const [broken, setBroken] = useState<Problem[]>(NONE);

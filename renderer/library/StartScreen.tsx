@@ -1,7 +1,7 @@
 import { FolderOpen, FolderPlus, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { AccountMenu } from '../account/AccountMenu.tsx';
-import { SYNC } from '../app/TitleBar.tsx';
+import { syncWords } from '../changes/syncWords.ts';
 import { Button } from '../look/Button.tsx';
 import { formatAgo, plural } from '../look/format.ts';
 import { Input } from '../look/Input.tsx';
@@ -17,6 +17,7 @@ export function StartScreen() {
   const { create, creating } = useCreateProject();
   const [name, setName] = useState('');
   const time = useNow(30_000);
+  const reachable = useEditor((state) => state.account?.status !== 'unreachable');
   return (
     <main className="h-full overflow-auto bg-canvas">
       <div className="mx-auto flex max-w-200 flex-col gap-8 px-6 py-12 max-sm:py-6">
@@ -82,7 +83,7 @@ export function StartScreen() {
             <h2 className="mb-2.5 font-heading">Your projects</h2>
             <ul className="overflow-hidden rounded-panel bg-panel shadow-card">
               {projects.map((project) => {
-                const { icon: SyncIcon, word } = SYNC[project.sync.state];
+                const { icon: SyncIcon, word, waits } = syncWords(project.sync, reachable, time);
                 return (
                   <li
                     key={project.id}
@@ -104,7 +105,9 @@ export function StartScreen() {
                       <span className="flex-none text-small text-ink-3 max-sm:hidden">
                         {plural(project.workflowCount, 'workflow')}
                       </span>
-                      <span className="flex flex-none items-center gap-1.25 text-small text-ink-3 max-md:hidden">
+                      <span
+                        className={`flex flex-none items-center gap-1.25 text-small max-md:hidden ${waits ? 'text-wait-ink' : 'text-ink-3'}`}
+                      >
                         <SyncIcon className="icon-s" aria-hidden />
                         {word}
                       </span>

@@ -46,6 +46,7 @@ function contrast(one: Rgb, other: Rgb): number {
 
 const SURFACES = ['panel', 'canvas', 'app', 'raised', 'sunken'];
 const STATES = ['run', 'ok', 'bad', 'wait', 'pin', 'off'];
+const PEOPLE = 8;
 const CODE = ['c-key', 'c-str', 'c-num', 'c-fn', 'c-dim'];
 
 /** Every pair of colours that the editor puts on top of each other, with the ratio it needs. */
@@ -57,6 +58,7 @@ function pairsOf(theme: string): [front: string, back: string, least: number][] 
   for (const state of STATES) pairs.push([`${state}-ink`, `${state}-soft`, 4.5]);
   for (const code of CODE) for (const surface of ['panel', 'raised']) pairs.push([code, surface, text]);
   pairs.push(['on-accent', 'accent', 4.5], ['accent-ink', 'accent-soft', 4.5], ['ink', 'accent-soft', text]);
+  for (let i = 0; i < PEOPLE; i++) pairs.push(['on-who', `who-${i}`, text], [`who-${i}`, 'canvas', 3]);
   const marks = [...STATES.map((state) => `${state}-mark`), 'break-mark', 'accent'];
   // A field has the panel's colour inside wherever it stands, so its edge is read against that.
   pairs.push(['line-control', 'panel', 3]);

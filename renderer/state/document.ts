@@ -22,6 +22,11 @@ export type Document = {
   tree: Tree;
   problems: Problem[];
   unreadable: ProjectState['unreadable'];
+  /** Files that vanished and wait for a word. */
+  deletion: ProjectState['deletion'];
+  /** Whether the host has something to undo or redo, also from before this window opened. */
+  canUndo: boolean;
+  canRedo: boolean;
 };
 
 export function openDocument(state: ProjectState): Document {
@@ -33,6 +38,9 @@ export function openDocument(state: ProjectState): Document {
     tree: state.tree,
     problems: state.problems,
     unreadable: state.unreadable,
+    deletion: state.deletion,
+    canUndo: state.canUndo ?? false,
+    canRedo: state.canRedo ?? false,
   };
 }
 
@@ -72,7 +80,7 @@ export function receive(doc: Document, event: ProjectChanged): Document | 'reloa
 function replay(before: Document, doc: Document): Document | 'reload' {
   let { base, held } = doc;
   let problems = doc.problems;
-  let unreadable = doc.unreadable;
+  let { unreadable, canUndo, canRedo } = doc;
   const waitsForAnswer = doc.pending.some((entry) => entry.sent && entry.revision === undefined);
   const known = Math.max(base.revision, ...doc.pending.map((entry) => entry.revision ?? 0));
   const later: ProjectChanged[] = [];
@@ -86,11 +94,14 @@ function replay(before: Document, doc: Document): Document | 'reload' {
     if (event.revision === base.revision + 1) base = { tree: applyOps(base.tree, event.ops), revision: event.revision };
     problems = event.problems;
     unreadable = event.unreadable;
+    canUndo = event.canUndo ?? canUndo;
+    canRedo = event.canRedo ?? canRedo;
   }
   held = later;
   const pending = doc.pending.filter((entry) => entry.revision === undefined || entry.revision > base.revision);
   const unchanged = base === before.base && pending.length === before.pending.length;
-  return { ...doc, base, held, pending, problems, unreadable, tree: unchanged ? doc.tree : redraw(base.tree, pending) };
+  const tree = unchanged ? doc.tree : redraw(base.tree, pending);
+  return { ...doc, base, held, pending, problems, unreadable, canUndo, canRedo, tree };
 }
 
 /** What does not fit any more is left out of the drawing; the host says so when it is asked to keep it. */

@@ -1,6 +1,7 @@
 import type { StateCreator } from 'zustand';
 import { SluiceError } from '#shared/error.ts';
 import { diffTrees } from '#shared/merge/ops.ts';
+import { undo } from '#shared/merge/undo.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import type { Tree, Workflow } from '#shared/workflow/tree.ts';
 import { createSaveLoop, type SaveLoop, type SaveState } from '../host/saveLoop.ts';
@@ -32,6 +33,8 @@ export type DocumentSlice = {
   edit(edits: Edit[], group?: string): boolean;
   undo(): void;
   redo(): void;
+  /** Takes back one edit and nothing that others did since. False where nothing of it is left to take back. */
+  takeBack(edit: { before: Tree; after: Tree }): boolean;
   openProject(projectId: string): Promise<void>;
   closeProject(): Promise<void>;
   projectChanged(event: ProjectChanged): void;
@@ -96,7 +99,7 @@ export function createDocumentSlice(deps: EditorDeps): StateCreator<EditorState,
 
     function apply(change: Change): Document | undefined {
       const { doc } = get();
-      if (!doc || !loop) return undefined;
+      if (!doc || !loop || get().looking) return undefined;
       const id = nextId++;
       try {
         const next = addChange(doc, id, change);
@@ -111,12 +114,42 @@ export function createDocumentSlice(deps: EditorDeps): StateCreator<EditorState,
       }
     }
 
+    function takeBack(edit: { before: Tree; after: Tree }): boolean {
+      const { doc } = get();
+      if (!doc) return false;
+      const { tree, left } = undo(edit, doc.tree);
+      const { ops } = diffTrees(doc.tree, tree);
+      if (left.length > 0) {
+        const text = 'What somebody changed since stays as it is.';
+        get().say({
+          kind: 'info',
+          title: ops.length > 0 ? 'A part of it is taken back' : 'Nothing was taken back',
+          text,
+        });
+      }
+      return ops.length > 0 && apply({ kind: 'ops', ops }) !== undefined;
+    }
+
+    /** Where this window has nothing left: what was done before it opened, the host remembers. */
+    async function stepOfHost(way: 'undo' | 'redo') {
+      const { doc, host } = get();
+      const can = way === 'undo' ? doc?.canUndo : doc?.canRedo;
+      if (!doc || !can || !host?.supports.includes('undo')) return;
+      try {
+        await get().settled();
+        const { canUndo, canRedo, left } = await deps.client.documents[way]({ projectId: doc.info.id });
+        set((state) => (state.doc?.info.id === doc.info.id ? { doc: { ...state.doc, canUndo, canRedo } } : {}));
+        if (left.length > 0) get().say({ kind: 'info', title: 'What somebody changed since stays as it is' });
+      } catch (thrown) {
+        get().fail(thrown, way === 'undo' ? 'Nothing was undone' : 'Nothing was redone');
+      }
+    }
+
     function step(from: 'undoStack' | 'redoStack', to: 'undoStack' | 'redoStack') {
       const entry = get()[from].at(-1);
-      if (!entry) return;
-      const { ops } =
-        from === 'undoStack' ? diffTrees(entry.after, entry.before) : diffTrees(entry.before, entry.after);
-      const done = ops.length === 0 || apply({ kind: 'ops', ops });
+      if (!entry) return void stepOfHost(from === 'undoStack' ? 'undo' : 'redo');
+      const { before, after } = entry;
+      const done = takeBack(from === 'undoStack' ? { before, after } : { before: after, after: before });
       set((state) => ({
         [from]: state[from].slice(0, -1),
         [to]: done ? [...state[to], { ...entry, group: undefined }] : state[to],
@@ -146,6 +179,7 @@ export function createDocumentSlice(deps: EditorDeps): StateCreator<EditorState,
 
       undo: () => step('undoStack', 'redoStack'),
       redo: () => step('redoStack', 'undoStack'),
+      takeBack,
 
       async openProject(projectId) {
         const state = await deps.client.projects.open({ projectId });
@@ -155,6 +189,8 @@ export function createDocumentSlice(deps: EditorDeps): StateCreator<EditorState,
         get().setPreference({ lastProjectId: projectId });
         void get().loadRuns();
         void get().loadDeployments();
+        void get().loadConflicts();
+        get().tellPresence();
       },
 
       async closeProject() {
@@ -177,9 +213,10 @@ export function createDocumentSlice(deps: EditorDeps): StateCreator<EditorState,
   };
 }
 
-/** The workflow that is open, as it is drawn. */
+/** The workflow that is open, as it is drawn; another state of it while one is looked at. */
 export function openWorkflow(state: EditorState): Workflow | undefined {
-  return state.workflowId === undefined ? undefined : state.doc?.tree.workflows[state.workflowId];
+  if (state.workflowId === undefined) return undefined;
+  return (state.looking ?? state.doc?.tree)?.workflows[state.workflowId];
 }
 
 /** A selector for one step of the open workflow: it changes only when that step does. */

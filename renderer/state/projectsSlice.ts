@@ -1,5 +1,5 @@
 import type { StateCreator } from 'zustand';
-import type { ProjectInfo, Template } from '#shared/contract/hostApi.ts';
+import type { PendingDeletion, ProjectInfo, Template } from '#shared/contract/hostApi.ts';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import type { EditorDeps, EditorState, HostFacts } from './store.ts';
 
@@ -16,6 +16,7 @@ export type ProjectsSlice = {
   begin(): Promise<void>;
   loadProjects(): Promise<void>;
   trust(): Promise<void>;
+  deletionChanged(projectId: string, deletion: PendingDeletion | undefined): void;
 };
 
 export function createProjectsSlice({ client }: EditorDeps): StateCreator<EditorState, [], [], ProjectsSlice> {
@@ -60,6 +61,10 @@ export function createProjectsSlice({ client }: EditorDeps): StateCreator<Editor
 
     async loadProjects() {
       set({ projects: await client.projects.list({}) });
+    },
+
+    deletionChanged(projectId, deletion) {
+      set((state) => ({ doc: state.doc?.info.id === projectId ? { ...state.doc, deletion } : state.doc }));
     },
 
     async trust() {

@@ -249,6 +249,8 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
 
 /** The run that the open canvas shows. */
 export function shownRunOf(state: EditorState): RunView | undefined {
+  // What is drawn is not what ran.
+  if (state.looking) return undefined;
   const runId = state.workflowId === undefined ? undefined : state.shownRun[state.workflowId];
   return runId === undefined ? undefined : state.runs[runId];
 }

@@ -4,14 +4,25 @@ import { type Client, createClient } from '#shared/contract/contract.ts';
 import { type HostApi, type HostEvent, hostApi } from '#shared/contract/hostApi.ts';
 import type { Link } from '../host/connect.ts';
 import { type AccountSlice, createAccountSlice } from './accountSlice.ts';
+import { type ConflictsSlice, createConflictsSlice } from './conflictsSlice.ts';
 import { createDocumentSlice, type DocumentSlice } from './documentSlice.ts';
+import { createHistorySlice, type HistorySlice } from './historySlice.ts';
+import { createPresenceSlice, type PresenceSlice } from './presenceSlice.ts';
 import { createProjectsSlice, type ProjectsSlice } from './projectsSlice.ts';
 import { createRunListSlice, type RunListSlice } from './runListSlice.ts';
 import { createRunSlice, type RunSlice } from './runSlice.ts';
 import { createViewSlice, type ViewSlice } from './viewSlice.ts';
 
 export type HostFacts = z.output<HostApi['host']['describe']['output']>;
-export type EditorState = ProjectsSlice & DocumentSlice & RunSlice & RunListSlice & ViewSlice & AccountSlice;
+export type EditorState = ProjectsSlice &
+  DocumentSlice &
+  RunSlice &
+  RunListSlice &
+  ViewSlice &
+  AccountSlice &
+  ConflictsSlice &
+  HistorySlice &
+  PresenceSlice;
 
 export type EditorDeps = {
   client: Client<HostApi>;
@@ -34,12 +45,17 @@ export function createEditor(link: Link, clock: Omit<EditorDeps, 'client'>): Edi
     ...createRunListSlice(deps)(...args),
     ...createViewSlice(deps)(...args),
     ...createAccountSlice(deps)(...args),
+    ...createConflictsSlice(deps)(...args),
+    ...createHistorySlice(deps)(...args),
+    ...createPresenceSlice(deps)(...args),
   }));
   link.subscribe((event) => take(store.getState(), event));
   link.onState((linkUp) => {
     const before = store.getState().linkUp;
     store.setState({ linkUp });
-    if (linkUp && !before) store.getState().wakeSaving();
+    if (!linkUp || before) return;
+    store.getState().wakeSaving();
+    void store.getState().loadConflicts();
   });
   return { store, client };
 }
@@ -48,9 +64,19 @@ function take(state: EditorState, event: HostEvent): void {
   switch (event.type) {
     case 'project.changed':
       state.projectChanged(event);
+      if (state.doc?.info.id === event.projectId) state.lookAgain();
       break;
     case 'project.sync':
       state.syncChanged(event.projectId, event.sync);
+      break;
+    case 'conflicts.changed':
+      if (state.doc?.info.id === event.projectId) void state.loadConflicts();
+      break;
+    case 'deletion.pending':
+      state.deletionChanged(event.projectId, event.deletion);
+      break;
+    case 'presence.changed':
+      if (state.doc?.info.id === event.projectId) state.peopleChanged(event.people);
       break;
     case 'run.event':
       if (state.doc?.info.id === event.projectId) state.runEvent(event);

@@ -4,7 +4,7 @@ import { SluiceError } from '#shared/error.ts';
 import { openWorkflow } from './documentSlice.ts';
 import type { EditorDeps, EditorState } from './store.ts';
 
-export type Area = 'workflows' | 'runs' | 'deployments' | 'connections' | 'settings';
+export type Area = 'workflows' | 'runs' | 'changes' | 'deployments' | 'connections' | 'settings';
 export type Tab =
   | { kind: 'workflow'; id: string }
   | { kind: 'script'; id: string }
@@ -28,6 +28,8 @@ export type AddAt = {
 
 export type ViewSlice = {
   area: Area;
+  /** Where there is room for one thing at a time: the list of changes, what is chosen in it, or the drawing. */
+  changesPart: 'list' | 'detail' | 'canvas';
   tabs: Tab[];
   /** The workflow on the canvas; undefined while another kind of tab is open. */
   workflowId: string | undefined;
@@ -53,6 +55,7 @@ export type ViewSlice = {
 
   resetView(state: ProjectState): void;
   go(area: Area): void;
+  showChanges(part: ViewSlice['changesPart']): void;
   open(tab: Tab): void;
   openWorkflowTab(workflowId: string): void;
   closeTab(tab: Tab): void;
@@ -110,6 +113,7 @@ export function createViewSlice(deps: EditorDeps): StateCreator<EditorState, [],
 
     return {
       area: 'workflows',
+      changesPart: 'list',
       tabs: [],
       workflowId: undefined,
       openTab: undefined,
@@ -143,13 +147,27 @@ export function createViewSlice(deps: EditorDeps): StateCreator<EditorState, [],
           readOnlyRun: undefined,
           runsWhere: undefined,
           lookedAt: undefined,
+          looking: undefined,
+          changesPart: 'list',
+          conflicts: [],
+          conflictId: undefined,
+          answering: {},
+          drafts: {},
+          history: { entries: [], loading: false },
+          versions: [],
+          people: [],
           localRuns: [],
           hostedRuns: [],
           deployments: [],
         });
       },
 
-      go: (area) => set({ area, stepView: undefined }),
+      go(area) {
+        if (area !== 'changes') get().stopLooking();
+        set({ area, stepView: undefined, changesPart: 'list' });
+      },
+
+      showChanges: (changesPart) => set({ area: 'changes', changesPart }),
 
       open(tab) {
         if (sameTab(tab, get().openTab) && get().area === 'workflows') return;
