@@ -12,6 +12,7 @@ import { TreePath } from './ops.ts';
  * - `layout_of_deleted`: one took away what the other only moved. It stays away.
  * - `layout`: both moved one step. The server's place stands.
  * - `add_add_renamed`: both added a step under one id, of different types. Ours has another id now.
+ * - `cycle`: an arrow of ours and one of theirs close a circle that neither side had. Both stand.
  */
 export const ConflictKind = z.enum([
   'value',
@@ -21,6 +22,7 @@ export const ConflictKind = z.enum([
   'layout_of_deleted',
   'layout',
   'add_add_renamed',
+  'cycle',
 ]);
 export type ConflictKind = z.infer<typeof ConflictKind>;
 

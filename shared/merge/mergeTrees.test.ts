@@ -237,6 +237,28 @@ describe('steps that each side took away', () => {
   });
 });
 
+describe('a circle', () => {
+  const circle = (theirs: Edit[], ours: Edit[]) =>
+    merge(theirs, ours)
+      .conflicts.filter(({ kind }) => kind === 'cycle')
+      .map(({ path, chosen }) => [path.at(-1), chosen]);
+
+  it('that an arrow of each closes stands, with a record of ours', () => {
+    const without: Edit = { type: 'removeEdge', workflowId, edge: 'c.main->d.main' };
+    expect(circle([connect('d.main->a.main'), without], [connect('b.main->d.main')])).toEqual([
+      ['b.main->d.main', 'both'],
+    ]);
+    expect(circle([connect('d.main->a.main')], [connect('b.main->d.main')])).toEqual([]);
+  });
+
+  it('that a step closes which is kept although they took it away has a record, too', () => {
+    const theirs = [remove('c'), { type: 'removeEdge', workflowId, edge: 'b.main->d.main' } as Edit];
+    expect(circle([...theirs, connect('e.main->a.main')], [config('c', ['x'], 2)])).toEqual([
+      ['b.main->c.main', 'both'],
+    ]);
+  });
+});
+
 describe('a step that both added under one id', () => {
   it('of different types is two: ours is renamed, and what points at it follows', () => {
     const test: Edit = {

@@ -1,9 +1,10 @@
 import type { Json } from '../json.ts';
 import type { Tree } from '../workflow/tree.ts';
 import type { Conflict } from './conflict.ts';
+import { closedCycles } from './cycles.ts';
 import { followScripts } from './followScripts.ts';
 import { keepDeleted } from './keepDeleted.ts';
-import { mergeValue } from './mergeValue.ts';
+import { conflictAt, mergeValue } from './mergeValue.ts';
 import { renameAdded } from './renameAdded.ts';
 import type { Trees } from './trees.ts';
 
@@ -26,6 +27,16 @@ export function mergeTrees(trees: Trees): Merged {
   const apart = renameAdded(trees, conflicts);
   const kept = keepDeleted(apart, conflicts);
   const { base, theirs, ours } = followScripts(kept) as unknown as Record<keyof Trees, Json>;
-  const tree = mergeValue(base, theirs, ours, [], conflicts);
-  return { tree: tree as unknown as Tree, conflicts };
+  const tree = mergeValue(base, theirs, ours, [], conflicts) as unknown as Tree;
+  noteCycles(tree, apart, conflicts);
+  return { tree, conflicts };
+}
+
+function noteCycles(tree: Tree, { theirs, ours }: Trees, conflicts: Conflict[]): void {
+  for (const [workflowId, { edges }] of Object.entries(tree.workflows)) {
+    const [there, here] = [theirs, ours].map(({ workflows }) => workflows[workflowId]?.edges);
+    if (!there || !here || edges === there || edges === here) continue;
+    for (const key of closedCycles(edges, there, here))
+      conflicts.push(conflictAt(['workflows', workflowId, 'edges', key], 'cycle', { ours: {} }, 'both'));
+  }
 }

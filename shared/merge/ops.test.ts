@@ -184,6 +184,16 @@ describe('applyOps', () => {
     ];
     expect(applyOps(tree, ops)).toEqual(edit(tree, setBatch(12)));
   });
+
+  it('leaves no empty map of pins behind where two people took one away each, and makes it again', () => {
+    const pin = (stepId: string): Edit => ({ type: 'setPin', workflowId, stepId, hash: 'a'.repeat(64), bytes: 1 });
+    const unpin = (stepId: string): Edit => ({ type: 'removePin', workflowId, stepId });
+    const both = edit(tree, pin('each_h6v2'), pin('count_t5n7'));
+    const opsOf = (one: Edit) => diffTrees(both, edit(both, one)).ops;
+    const none = applyOps(both, [...opsOf(unpin('each_h6v2')), ...opsOf(unpin('count_t5n7'))]);
+    expect([none.pins, merkleHash(none)]).toEqual([tree.pins, merkleHash(tree)]);
+    expect(applyOps(none, opsOf(pin('score_m4t8')))).toEqual(edit(none, pin('score_m4t8')));
+  });
 });
 
 describe('a commit', () => {
@@ -273,6 +283,15 @@ describe('a commit', () => {
     expect(rebase(edit(tree, setBatch(3)), removal)).toEqual(
       edit(tree, setBatch(3), { type: 'removeStep', workflowId, stepId: 'count_t5n7' }),
     );
+  });
+
+  it('is refused where an arrow of it closes a circle, unless it was made against the head', () => {
+    const edge = 'score_m4t8.main->fresh_2c7x.main';
+    const drawn = commit({ type: 'addEdge', workflowId, edge });
+    expect(() => rebase(edit(tree, setBatch(20)), drawn)).toThrow(mustRebase([[...wf, 'edges', edge]]));
+    expect(applyCommit({ revision: 41, tree }, drawn).tree.workflows[TRIAGE]?.edges).toHaveProperty([edge]);
+    const apart: Edit = { type: 'addEdge', workflowId, edge: 'score_m4t8.main->answer_r8j5.main' };
+    expect(rebase(edit(tree, setBatch(20)), commit(apart))).toEqual(edit(tree, setBatch(20), apart));
   });
 
   it.each([

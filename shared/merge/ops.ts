@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { SluiceError } from '../error.ts';
 import { references } from '../expression/references.ts';
 import { Hash, Uuid } from '../ids.ts';
-import { isJsonObject, Json } from '../json.ts';
+import { isJsonObject, Json, type JsonObject } from '../json.ts';
 import { merkleHash } from '../workflow/hash.ts';
-import { dataFault, getIn, setIn } from '../workflow/plainData.ts';
-import { Case, Environment, parseEdge, TREE_FORMAT, Tree, Workflow } from '../workflow/tree.ts';
+import { getIn, setIn } from '../workflow/plainData.ts';
+import { parseEdge, TREE_FORMAT, type Tree } from '../workflow/tree.ts';
 import { checkFormat } from '../workflow/upgrades.ts';
+import { checkTouched } from './checkTouched.ts';
+import { edgesInCycles } from './cycles.ts';
 import { own, sameJson, type Value } from './sameJson.ts';
 import { applyHunks, diffLines, Hunk } from './textHunks.ts';
 
@@ -141,12 +143,21 @@ export function applyOps(tree: Tree, ops: readonly Op[]): Tree {
           ? op.value
           : undefined;
     const changed =
-      hash === op.was && (op.op === 'del' || value !== undefined) ? setIn(next, op.path, value) : undefined;
+      hash === op.was && (op.op === 'del' || value !== undefined) ? putAt(next, op.path, value) : undefined;
     if (changed === undefined) clashes.push(op.path);
     else next = changed;
   }
   if (clashes.length > 0) throw rebaseRequired(clashes);
   return next;
+}
+
+/** `setIn`, where a workflow's map of pins is there as long as it holds one, whoever took the others away. */
+function putAt(tree: Tree, path: TreePath, value: Value): Tree | undefined {
+  const [kind, workflowId = '', stepId, ...deeper] = path;
+  if (kind !== 'pins' || stepId === undefined || deeper.length > 0) return setIn(tree, path, value);
+  const { [stepId]: _, ...others } = (getIn(tree, ['pins', workflowId]) ?? {}) as JsonObject;
+  const pins = value === undefined ? others : { ...others, [stepId]: value };
+  return setIn(tree, ['pins', workflowId], Object.keys(pins).length > 0 ? pins : undefined);
 }
 
 function rebaseRequired(paths: string[][]): SluiceError {
@@ -159,7 +170,8 @@ function rebaseRequired(paths: string[][]): SluiceError {
 
 /**
  * What the server does with a commit whose base is no longer the head: it takes it if everything it touches is still as
- * it was, the steps it points to are there, and nothing new points to a step that it takes away.
+ * it was, the steps it points to are there, nothing new points to a step that it takes away, and no arrow of it closes a
+ * circle, which only its sender can tell from one that was meant.
  *
  * @throws SluiceError project.rebase_required, project.invalid, client.upgrade_required
  */
@@ -169,8 +181,23 @@ export function rebase(headTree: Tree, commit: Commit): Tree {
   const next = applyOps(headTree, commit.ops);
   const left = commit.ops.flatMap((op) => (op.op === 'del' ? stillPointingAt(next, op.path) : []));
   if (left.length > 0) throw rebaseRequired(left);
+  const closing = inCycles(next, commit.ops);
+  if (closing.length > 0) throw rebaseRequired(closing);
   checkTouched(next, commit.ops);
   return next;
+}
+
+/** The new edges that lie on a circle. */
+function inCycles(tree: Tree, ops: readonly Op[]): string[][] {
+  const added = new Map<string, string[]>();
+  for (const { op, path } of ops) {
+    const [kind, workflowId = '', section, key] = path;
+    if (op !== 'set' || kind !== 'workflows' || section !== 'edges' || key === undefined) continue;
+    added.set(workflowId, [...(added.get(workflowId) ?? []), key]);
+  }
+  return [...added].flatMap(([workflowId, keys]) =>
+    edgesInCycles(tree.workflows[workflowId]?.edges ?? {}, keys).map((key) => ['workflows', workflowId, 'edges', key]),
+  );
 }
 
 /** The edges, steps, places and pins that still point at a step that is gone. */
@@ -216,51 +243,6 @@ export function applyCommit(head: { revision: number; tree: Tree }, commit: Comm
     throw new SluiceError('project.invalid', 'The change does not give the result it says.', { advice });
   }
   return { tree, rebased: false };
-}
-
-const RECORDS = {
-  workflows: Workflow,
-  scripts: Tree.shape.scripts.valueType,
-  machines: Tree.shape.machines.valueType,
-  environments: Environment,
-  connections: Tree.shape.connections.valueType,
-  tests: Case,
-  pins: Tree.shape.pins.valueType,
-} as const;
-
-/** Checks every record that ops touched against its schema. */
-function checkTouched(tree: Tree, ops: readonly Op[]): void {
-  const touched = new Map(ops.map(({ path }) => [`${path[0]}/${path[1]}`, path]));
-  for (const [kind = '', id = ''] of touched.values()) {
-    if (kind === 'project') {
-      if (id !== 'name') throw notAProject(['project', id], 'only its name can change');
-      refuseFaults(Tree.shape.project, tree.project, ['project']);
-    } else if (Object.hasOwn(RECORDS, kind)) {
-      const record = getIn(tree, [kind, id]);
-      const name = kind as keyof typeof RECORDS;
-      if (record !== undefined)
-        refuseFaults(z.record(Tree.shape[name].keyType, RECORDS[name] as z.ZodType), { [id]: record }, [kind]);
-    } else throw notAProject([kind, id], 'a project has no such part');
-  }
-}
-
-function refuseFaults(schema: z.ZodType, value: Json | object, path: string[]): void {
-  const fault = dataFault(value);
-  if (fault !== undefined) throw notAProject(path, fault);
-  const outcome = schema.safeParse(value);
-  const issue = outcome.success ? undefined : outcome.error.issues[0];
-  if (issue) throw notAProject([...path, ...issue.path.map(String)], issue.message);
-}
-
-function notAProject(path: string[], reason: string): SluiceError {
-  return new SluiceError(
-    'project.invalid',
-    `The change leaves something that is not right at ${path.join('/')}: ${reason}.`,
-    {
-      advice: 'Nothing was changed. Update Sluice if it made this change, and try again.',
-      details: { path },
-    },
-  );
 }
 
 /** The commit that leads from one tree to another. */

@@ -1,7 +1,7 @@
 import { SluiceError } from '../error.ts';
 import { merkleHash } from '../workflow/hash.ts';
 import type { Tree } from '../workflow/tree.ts';
-import { type ConflictRecord, conflictRecord } from './conflict.ts';
+import { type Conflict, type ConflictRecord, conflictRecord } from './conflict.ts';
 import { mergeTrees } from './mergeTrees.ts';
 import { applyCommit, applyOps, type Commit, diffTrees } from './ops.ts';
 
@@ -37,15 +37,15 @@ export function rebaseCommit(base: Tree, newer: readonly TakenCommit[], commit: 
   const ours = quick ? theirs : applyOps(base, commit.ops);
   const { tree, conflicts } = quick ? { tree: quick, conflicts: [] } : mergeTrees({ base, theirs, ours });
   const { ops, mustExist } = diffTrees(theirs, tree);
-  const who = (path: readonly string[]) => {
-    const sides = { theirs: lastAuthor(newer, path), ours: author };
+  const who = (conflict: Conflict) => {
+    const sides = { theirs: lastAuthor(newer, conflict), ours: author };
     return Object.fromEntries(Object.entries(sides).filter(([, name]) => name !== undefined));
   };
   return {
     tree,
     revision,
     rebased: { ...commit, baseRevision: revision, ops, mustExist, resultHash: merkleHash(tree) },
-    conflicts: conflicts.map((one) => conflictRecord(one, commit.commitId, who(one.path))),
+    conflicts: conflicts.map((one) => conflictRecord(one, commit.commitId, who(one))),
   };
 }
 
@@ -59,9 +59,17 @@ function asItIs(head: { revision: number; tree: Tree }, commit: Commit): Tree | 
   }
 }
 
-/** Who last changed something at, in or above a place. */
-function lastAuthor(newer: readonly TakenCommit[], path: readonly string[]): string | undefined {
-  return newer.findLast(({ commit }) => commit.ops.some((op) => meets(op.path, path)))?.author;
+/** Who last changed something at, in or above the place of a conflict, or what else brought it about. */
+function lastAuthor(newer: readonly TakenCommit[], { kind, path }: Conflict): string | undefined {
+  const [part = '', workflowId = '', section = '', id = ''] = path;
+  const places = [path];
+  if (section === 'layout') places.push([part, workflowId, 'steps', id]);
+  if (kind === 'cycle') places.push([part, workflowId, section]);
+  for (const place of places) {
+    const taken = newer.findLast(({ commit }) => commit.ops.some((op) => meets(op.path, place)));
+    if (taken) return taken.author;
+  }
+  return undefined;
 }
 
 function meets(a: readonly string[], b: readonly string[]): boolean {

@@ -10,6 +10,7 @@ import { projectOf } from './project.fixture.ts';
 import { type Random, randomOf } from './random.fixture.ts';
 import { randomEdit } from './randomEdit.fixture.ts';
 import { tornSteps } from './tornSteps.fixture.ts';
+import { unnoticedCircles } from './unnoticedCircles.fixture.ts';
 
 export type FuzzOptions = {
   rounds: number;
@@ -132,6 +133,7 @@ function judge(met: Meeting, fuzzed: Fuzzed, faults: string[]): void {
     ...lost.map((one) => `lost without a record: ${one}`),
     ...inventedLeaves(met).map((one) => `nobody put it there: ${one}`),
     ...tornParts(met.merged).map((path) => `points at a step that is gone: ${path.join('/')}`),
+    ...unnoticedCircles(met).map((one) => `a circle that nobody was told of: ${one}`),
     ...tornSteps(met).map((one) => `half of one and half of the other: ${one}`),
   );
 }

@@ -7,6 +7,7 @@ import { sameJson, type Value } from '../sameJson.ts';
 import { type LeafChange, leafChanges, linesOf } from './leafChanges.fixture.ts';
 import type { Meeting } from './modelClient.fixture.ts';
 
+type Ids = ReadonlyMap<string, string>;
 type Side = 'theirs' | 'ours';
 export type Told = { intents: number; recorded: number; lost: string[] };
 
@@ -22,7 +23,7 @@ export function lostChanges({ base, theirs, ours, merged, records }: Meeting): T
   ] as const) {
     for (const change of leafChanges(asJson(base), asJson(tree))) {
       told.intents++;
-      const ids = side === 'ours' ? newIds(records, change.path) : undefined;
+      const ids = side === 'ours' ? newIds(records, change.path, tree) : undefined;
       if (isIn(merged, change, ids, { base, theirs, ours })) continue;
       if (isRecorded(records, change, side)) told.recorded++;
       else told.lost.push(`${side} ${change.path.join('/')} = ${JSON.stringify(change.to)?.slice(0, 60)}`);
@@ -33,12 +34,13 @@ export function lostChanges({ base, theirs, ours, merged, records }: Meeting): T
 
 const asJson = (tree: Tree) => tree as unknown as Json;
 
-/** The ids that our steps were given where two had been added under one; a test may name those of any workflow. */
-function newIds(records: readonly ConflictRecord[], [part, id]: string[]): Map<string, string> | undefined {
+/** The ids that our steps of a workflow, or of the workflow of a test, were given where two had been added under one. */
+function newIds(records: readonly ConflictRecord[], [part, id = '']: string[], ours: Tree): Ids | undefined {
+  const workflowId = part === 'tests' ? ours.tests[id]?.workflow : id;
   const ids = new Map<string, string>();
   for (const { kind, path, renamedTo } of records) {
-    const isMeant = path[1] === id || part === 'tests';
-    if (kind === 'add_add_renamed' && isMeant && renamedTo !== undefined) ids.set(path[3] ?? '', renamedTo);
+    if (kind === 'add_add_renamed' && path[1] === workflowId && renamedTo !== undefined)
+      ids.set(path[3] ?? '', renamedTo);
   }
   return ids.size === 0 ? undefined : ids;
 }
@@ -46,7 +48,7 @@ function newIds(records: readonly ConflictRecord[], [part, id]: string[]): Map<s
 function isIn(
   merged: Tree,
   { path, to, isLine }: LeafChange,
-  ids: Map<string, string> | undefined,
+  ids: Ids | undefined,
   sides: { base: Tree; theirs: Tree; ours: Tree },
 ): boolean {
   if (isLine) {
@@ -58,8 +60,14 @@ function isIn(
   if (sameJson(now, to)) return true;
   // An object that was emptied, into which the other side put something.
   if (isJsonObject(to) && Object.keys(to).length === 0) return isJsonObject(now);
-  if (!ids || typeof to !== 'string') return false;
-  return now === ids.get(to) || now === rewriteReferences(to, (ref) => ids.get(ref));
+  return ids !== undefined && sameJson(now, valueWithIds(to, ids));
+}
+
+/** What names a step that has another id now: itself, in an expression, or in a list of a test. */
+function valueWithIds(value: Value, ids: Ids): Value {
+  if (Array.isArray(value)) return value.map((one) => valueWithIds(one, ids) ?? null);
+  if (typeof value !== 'string') return value;
+  return ids.get(value) ?? rewriteReferences(value, (ref) => ids.get(ref));
 }
 
 /** Where a script went that a side took away and put elsewhere as it was. */
@@ -80,8 +88,9 @@ function wasTakenOut({ base, theirs, ours }: { base: Tree; theirs: Tree; ours: T
 }
 
 /** The place of a change of ours, after our steps were given other ids. */
-function withIds([kind = '', workflowId = '', ...rest]: string[], ids: Map<string, string>): string[] {
+function withIds([kind = '', workflowId = '', ...rest]: string[], ids: Ids): string[] {
   const idOf = (id: string) => ids.get(id) ?? id;
+  if (kind === 'tests') return [kind, workflowId, ...rest.map(idOf)];
   if (kind === 'pins') return [kind, workflowId, idOf(rest[0] ?? ''), ...rest.slice(1)];
   const [section = '', id, ...deeper] = rest;
   if (id === undefined) return [kind, workflowId, ...rest];
@@ -124,14 +133,10 @@ export function inventedLeaves({ base, theirs, ours, merged, records }: Meeting)
   return leafChanges(asJson(theirs), asJson(merged)).flatMap(({ path, to, isLine }) => {
     // A map that the last one went out of.
     if (isLine || (isJsonObject(to) && Object.keys(to).length === 0)) return [];
-    const ids = newIds(records, path);
-    const back = ids ? new Map([...ids].map(([from, id]) => [id, from])) : undefined;
+    const ids = newIds(records, path, ours);
+    const back = ids && new Map([...ids].map(([from, id]) => [id, from]));
     const from: Value = getIn(ours, back ? withIds(path, back) : path);
-    const isOurs =
-      sameJson(from, to) ||
-      (ids !== undefined &&
-        typeof from === 'string' &&
-        [ids.get(from), rewriteReferences(from, (ref) => ids.get(ref))].includes(to as string));
+    const isOurs = sameJson(from, to) || (ids !== undefined && sameJson(valueWithIds(from, ids), to));
     if (isOurs || sameJson(getIn(base, path), to)) return [];
     return [`${path.join('/')} = ${JSON.stringify(to)?.slice(0, 60)}`];
   });

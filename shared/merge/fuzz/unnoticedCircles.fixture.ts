@@ -1,0 +1,40 @@
+import { parseEdge, type Workflow } from '../../workflow/tree.ts';
+import type { Meeting } from './modelClient.fixture.ts';
+
+/** Steps that go round in a circle, which they do on neither side, without a record that says it. */
+export function unnoticedCircles({ theirs, ours, merged, records }: Meeting): string[] {
+  return Object.entries(merged.workflows).flatMap(([workflowId, { steps, edges }]) => {
+    const [there, here] = [theirs, ours].map(({ workflows }) => workflows[workflowId]?.edges);
+    if (!there || !here || edges === there || edges === here) return [];
+    if (records.some(({ kind, path }) => kind === 'cycle' && path[1] === workflowId)) return [];
+    const [ways, theirWays, ourWays] = [edges, there, here].map(waysOf) as [Ways, Ways, Ways];
+    const before = new Map(records.map(({ renamedTo, path }) => [renamedTo, path[3] ?? '']));
+    const inOurs = (id: string) => before.get(id) ?? id;
+    const isNew = (a: string, b: string) =>
+      meet(ways, a, b) && !meet(theirWays, a, b) && !meet(ourWays, inOurs(a), inOurs(b));
+    return Object.keys(edges).flatMap((key) => {
+      const { from, to } = parseEdge(key);
+      return steps[from] && isNew(from, to) ? [`${workflowId}/${key}`] : [];
+    });
+  });
+}
+
+type Ways = (from: string) => ReadonlySet<string>;
+
+const meet = (ways: Ways, a: string, b: string) => a !== b && ways(a).has(b) && ways(b).has(a);
+
+function waysOf(edges: Workflow['edges']): Ways {
+  const next = new Map<string, string[]>();
+  for (const key of Object.keys(edges)) {
+    const { from, to } = parseEdge(key);
+    next.set(from, [...(next.get(from) ?? []), to]);
+  }
+  const known = new Map<string, Set<string>>();
+  return (from) => {
+    const found = known.get(from) ?? new Set([from]);
+    if (known.has(from)) return found;
+    known.set(from, found);
+    for (const stepId of found) for (const one of next.get(stepId) ?? []) found.add(one);
+    return found;
+  };
+}
