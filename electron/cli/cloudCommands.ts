@@ -109,10 +109,8 @@ export const registerPublish: Register = (program, context, action) => {
       action(async (dir: string, options: Json & { workspace?: string }) => {
         const state = await withCloudProject(context, dir, options.workspace, async (project, { cloud }) => {
           const sync = await cloud.parts.sync.of(project.id);
-          const now = await sync.sync(true);
-          // Said here and now, and kept on the disk: the next time it is news no more.
-          if (now.state === 'conflict') sync.acknowledge();
-          return now;
+          sync.forgive();
+          return sync.sync(true);
         });
         if (options.json) printJson(context, state);
         else showSync(context, state);

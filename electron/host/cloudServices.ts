@@ -1,6 +1,7 @@
 import type { Services } from '#shared/contract/contract.ts';
-import type { HostApi, HostEvent, SyncState } from '#shared/contract/hostApi.ts';
-import type { JsonObject } from '#shared/json.ts';
+import type { ConflictEntry, HistoryEntry, HostApi, HostEvent, SyncState } from '#shared/contract/hostApi.ts';
+import type { Json, JsonObject } from '#shared/json.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
 import type { OpenProject } from './projectHost.ts';
 
 /** What the cloud's part of the host may ask of the rest. */
@@ -13,8 +14,26 @@ export type HostForCloud = {
   openExternal(url: string): Promise<boolean>;
 };
 
+/** A project's other half in its workspace. Each call throws SluiceError as the control plane or the way there does. */
+export type SharedProject = {
+  /** The tree both sides agreed on last, known without asking anybody. */
+  base(): Tree;
+  deployed(environment: string): Promise<Tree>;
+  history: {
+    list(page: { limit: number; cursor?: string }): Promise<{ data: HistoryEntry[]; nextCursor?: string }>;
+    at(revision: number): Promise<Tree>;
+    name(revision: number, name: string | null): Promise<void>;
+  };
+  /** Answers a conflict of the workspace there, and takes in what that made of the project. */
+  resolve(answer: Answer & { conflictId: string }): Promise<ConflictEntry>;
+  resolveAll(choice: 'theirs' | 'ours'): Promise<{ resolved: string[]; left: string[] }>;
+  /** Sends what is here and fetches what is there. */
+  sync(): Promise<unknown>;
+};
+export type Answer = { choice: 'theirs' | 'ours' | 'edit'; value?: Json; was?: string };
+
 /** The calls of the host that need a control plane, and what the rest of the host tells it and asks of it. */
-export type CloudServices = Services<Pick<HostApi, 'account' | 'sync' | 'publish' | 'hosted'>> & {
+export type CloudServices = Services<Pick<HostApi, 'account' | 'sync' | 'publish' | 'hosted' | 'presence'>> & {
   cloudUrl: string;
   /** Called once, before anything else. */
   attach(host: HostForCloud): void;
@@ -22,6 +41,8 @@ export type CloudServices = Services<Pick<HostApi, 'account' | 'sync' | 'publish
   /** After each local commit, by canvas or file; what sync itself put in is not told. */
   projectChanged(project: OpenProject): void;
   projectClosed(projectId: string): void;
+  /** undefined where the project is in no workspace of this control plane, or is not open. */
+  shared(projectId: string): SharedProject | undefined;
   /** Where a project stands, as it is known without asking anybody. */
   syncState(projectId: string): SyncState;
   hostedConnections: {

@@ -1,3 +1,4 @@
+import type { UnreadableFile } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import type { Problem } from '#shared/workflow/problem.ts';
@@ -5,8 +6,6 @@ import { type ProjectFiles, readProject } from '#shared/workflow/readProject.ts'
 import type { Sources } from '#shared/workflow/sources.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { RefusedFile } from '../store/projectFolder.ts';
-
-export type UnreadableFile = { file: string; line: number; message: string };
 
 /** What a project's folder says, and which of its files are left alone until they can be read again. */
 export type FolderState = {
@@ -18,6 +17,8 @@ export type FolderState = {
   sources: Sources;
   /** By path; these are not written. */
   unreadable: Map<string, UnreadableFile>;
+  /** The files that are gone: among the unreadable ones until somebody says that they were meant to go. */
+  gone: string[];
 };
 
 /**
@@ -34,25 +35,33 @@ export function understandFolder(
   lastGood: ProjectFiles,
   catalog: StepCatalog,
 ): FolderState {
-  const now = readProject(onDisk, catalog);
+  const marked = markedFiles(onDisk);
+  const now = readProject(without(onDisk, marked), catalog);
   const unreadable = new Map<string, UnreadableFile>();
   for (const file of now.unreadable) {
-    const why = now.problems.find((problem) => problem.file === file && problem.severity === 'error');
-    unreadable.set(file, {
-      file,
-      line: why?.line ?? 1,
-      message: why ? `${why.message} ${why.advice}` : 'It cannot be read.',
-    });
+    const found = now.problems.find((problem) => problem.file === file && problem.severity === 'error');
+    const message = found ? `${found.message} ${found.advice}` : 'It cannot be read.';
+    const advice = found ? { advice: found.advice } : {};
+    unreadable.set(file, { file, line: found?.line ?? 1, message, why: 'syntax', ...advice });
   }
-  for (const { file, message } of refused) unreadable.set(file, { file, line: 1, message });
+  for (const { file, message } of refused) unreadable.set(file, { file, line: 1, message, why: 'refused' });
+  for (const [file, line] of marked) {
+    const { message, advice } = markedProblem(file, line);
+    unreadable.set(file, { file, line, message: `${message} ${advice}`, why: 'markers', advice });
+  }
   const gone = goneFiles(onDisk, lastGood, now.fileOf, catalog).filter((file) => !unreadable.has(file));
   for (const file of gone) {
-    const message = `${file} is gone. Put it back, or delete on the canvas what it held.`;
-    unreadable.set(file, { file, line: 1, message });
+    const { message, advice } = goneProblem(file);
+    unreadable.set(file, { file, line: 1, message: `${message} ${advice}`, why: 'gone', advice });
   }
-  const problems = [...now.problems, ...refused.map(refusedProblem), ...gone.map(goneProblem)];
+  const problems = [
+    ...now.problems,
+    ...[...marked].map(([file, line]) => markedProblem(file, line)),
+    ...refused.map(refusedProblem),
+    ...gone.map(goneProblem),
+  ];
   if (unreadable.size === 0 && now.tree)
-    return { good: { ...onDisk }, tree: now.tree, problems, sources: now.sources, unreadable };
+    return { good: { ...onDisk }, tree: now.tree, problems, sources: now.sources, unreadable, gone };
 
   const good: ProjectFiles = {};
   for (const [path, text] of Object.entries(onDisk)) if (!unreadable.has(path)) good[path] = text;
@@ -64,7 +73,7 @@ export function understandFolder(
   // Where an old text no longer fits beside the new ones, the new ones count.
   for (const files of [good, readable]) {
     const read = readProject(files, catalog);
-    if (read.tree) return { good: files, tree: read.tree, problems, sources: read.sources, unreadable };
+    if (read.tree) return { good: files, tree: read.tree, problems, sources: read.sources, unreadable, gone };
   }
   const [first] = problems.filter((problem) => problem.severity === 'error');
   throw new SluiceError(
@@ -91,6 +100,31 @@ function goneFiles(
   return missing.filter((path) => !fileOf.has(recordOf.get(path) ?? ''));
 }
 
+/** The files with the markers of a merge in them, and the line where the first begins. */
+function markedFiles(files: ProjectFiles): Map<string, number> {
+  const marked = new Map<string, number>();
+  for (const [path, text] of Object.entries(files)) {
+    const start = /^<{7}(?: .*)?\r?$/m.exec(text);
+    if (!start || !/^={7}\r?$/m.test(text) || !/^>{7}(?: .*)?\r?$/m.test(text)) continue;
+    marked.set(path, text.slice(0, start.index).split('\n').length);
+  }
+  return marked;
+}
+
+function without(files: ProjectFiles, paths: ReadonlyMap<string, unknown>): ProjectFiles {
+  return paths.size === 0 ? files : Object.fromEntries(Object.entries(files).filter(([path]) => !paths.has(path)));
+}
+
+const markedProblem = (file: string, line: number): Problem => ({
+  file,
+  line,
+  column: 1,
+  severity: 'error',
+  code: 'file.merge_markers',
+  message: 'The file has conflict markers of Git in it.',
+  advice: 'Have the two sides put together, or choose what stays and take the markers out.',
+});
+
 const refusedProblem = ({ file, message }: RefusedFile): Problem => ({
   file,
   line: 1,
@@ -108,7 +142,7 @@ const goneProblem = (file: string): Problem => ({
   severity: 'error',
   code: 'file.gone',
   message: `${file} is gone.`,
-  advice: 'Put it back, or delete on the canvas what it held.',
+  advice: 'Say whether it was meant to go, or have it written again.',
 });
 
 /** Places in the files, found when the first one is asked for: most projects have no problem to point at. */

@@ -8,7 +8,10 @@ import type { Tree } from '#shared/workflow/tree.ts';
 import type { Runners } from '../runner/runner.ts';
 import type { AppDb } from '../store/appDb.ts';
 import type { CloudServices } from './cloudServices.ts';
+import { conflictCalls } from './conflicts.ts';
 import { connectionCalls } from './connections.ts';
+import { fileCalls } from './files.ts';
+import { historyCalls } from './history.ts';
 import type { LocalSecrets } from './localSecrets.ts';
 import { hostCalls, refuseAddress, type Shell } from './preferences.ts';
 import { createProjectSet } from './projects.ts';
@@ -60,7 +63,11 @@ export function createHost(deps: HostDeps): Host {
     host: hostCalls({ ...deps, cloudUrl: cloud.cloudUrl }),
     stepTypes: { list: () => Object.values(deps.catalog) },
     projects: projects.calls,
-    documents: documentCalls({ projects }),
+    documents: documentCalls({ projects, shared: cloud.shared }),
+    conflicts: conflictCalls({ projects, shared: cloud.shared, now: deps.now }),
+    history: historyCalls({ projects, shared: cloud.shared }),
+    files: fileCalls({ projects, changed: cloud.projectChanged }),
+    presence: cloud.presence,
     runs: runCalls({ projects, runners, control }),
     connections: connectionCalls({ ...deps, projects }),
     account: cloud.account,

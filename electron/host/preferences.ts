@@ -1,5 +1,5 @@
 import type { Service } from '#shared/contract/contract.ts';
-import type { HostApi } from '#shared/contract/hostApi.ts';
+import type { HostApi, HostFeature } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { AppDb } from '../store/appDb.ts';
 
@@ -23,13 +23,24 @@ export type HostCallsDeps = {
   projectsDir: string;
 };
 
+const SUPPORTS: HostFeature[] = ['conflicts', 'history', 'undo', 'changes', 'deletions', 'mergeMarked', 'presence'];
+
 /** The calls about the host itself. */
 export function hostCalls(deps: HostCallsDeps): Service<HostApi['host']> {
   const { shell, appDb, version, runtimeHash, cloudUrl, projectsDir } = deps;
   const platform = process.platform === 'darwin' || process.platform === 'win32' ? process.platform : 'linux';
   const can = { chooseFolder: !!shell.chooseFolder, keychain: shell.keychain, openExternal: !!shell.openExternal };
   return {
-    describe: () => ({ version, shell: shell.kind, platform, runtimeHash, cloudUrl, can, projectsDir }),
+    describe: () => ({
+      version,
+      shell: shell.kind,
+      platform,
+      runtimeHash,
+      cloudUrl,
+      can,
+      supports: SUPPORTS,
+      projectsDir,
+    }),
     chooseFolder: async () => {
       if (!shell.chooseFolder) {
         throw new SluiceError('host.not_supported', 'A browser tab cannot show the system’s dialog for folders.', {

@@ -109,9 +109,17 @@ test('where both changed the same field the file stands and ours is kept', async
   expect(step('post_d5w6')?.config.method).toBe('PATCH');
   await project.flush();
   expect(disk.read()).toContain('method: PATCH');
-  expect(project.db.superseded()).toMatchObject([{ op: { op: 'set', value: 'PUT' } }]);
-  project.patch(project.db.superseded().map(({ op }) => op));
-  expect(step('post_d5w6')?.config.method).toBe('PUT');
+  expect(project.conflicts.list('open')).toMatchObject([
+    {
+      kind: 'value',
+      base: 'POST',
+      theirs: 'PATCH',
+      ours: 'PUT',
+      chosen: 'theirs',
+      where: 'local',
+      who: { theirs: 'The files' },
+    },
+  ]);
 });
 
 test('a step that the canvas removed and the file changed comes back with its edges', async () => {
@@ -265,11 +273,12 @@ test('a change that no longer fits what is there keeps nobody from opening the p
     value: 9,
     was: merkleHash('never so'),
   };
-  first.project.db.commit({ commitId: uuid(), origin: 'canvas', ops: [op], at: new Date().toISOString() });
+  const about = { commitId: uuid(), origin: 'canvas', at: new Date().toISOString() } as const;
+  first.project.db.commit({ ...about, ops: [op], back: [], changes: [], changeCount: 1 });
   first.project.db.close();
   const { project } = await open(dir);
   expect(project.tree().environments.local?.vars.threshold).toBe(3);
-  expect(project.db.superseded()).toMatchObject([{ op: { value: 9 } }]);
+  expect(project.conflicts.list('open')).toMatchObject([{ path: op.path, theirs: 3, ours: 9 }]);
 });
 
 test('of two that open one project the second is told', async () => {

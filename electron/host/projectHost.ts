@@ -1,14 +1,21 @@
 import { join } from 'node:path';
-import type { HostEvent } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry, HostEvent, PendingDeletion, UnreadableFile } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
+import { type Conflict, conflictRecord } from '#shared/merge/conflict.ts';
+import { type Merged, mergeTrees } from '#shared/merge/mergeTrees.ts';
 import { applyOps, diffTrees, type Op } from '#shared/merge/ops.ts';
+import { undo } from '#shared/merge/undo.ts';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
 import { projectFiles, workflowSlugs } from '#shared/workflow/files.ts';
+import { getIn } from '#shared/workflow/plainData.ts';
 import type { Problem } from '#shared/workflow/problem.ts';
 import { type ProjectFiles, readProject } from '#shared/workflow/readProject.ts';
 import type { Item, Tree } from '#shared/workflow/tree.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
+import { changedParts } from '../store/changedParts.ts';
+import { type ConflictStore, localEntry, openConflictStore } from '../store/conflictStore.ts';
+import { type HistoryStore, openHistoryStore } from '../store/historyStore.ts';
 import { type CommitOrigin, openProjectDb, type ProjectDb } from '../store/projectDb.ts';
 import {
   isProjectPath,
@@ -17,15 +24,27 @@ import {
   sweepTemporary,
   writeProjectFile,
 } from '../store/projectFolder.ts';
-import { sqliteFailure } from '../store/sqlite.ts';
+import { inTransaction, sqliteFailure } from '../store/sqlite.ts';
+import { openUndoStore, type UndoStep } from '../store/undoStore.ts';
 import { watchProject } from '../store/watcher.ts';
-import { type FolderState, lazySources, type UnreadableFile, understandFolder } from './folderState.ts';
-import { mergeFile } from './mergeFile.ts';
+import { createBranchWatch } from './branchWatch.ts';
+import { type FolderState, lazySources, understandFolder } from './folderState.ts';
+import { gitDirOf, gitStages } from './git.ts';
+import { mergeStages } from './mergeStages.ts';
 import { createPinTexts } from './pinTexts.ts';
 
 const FLUSH_MS = 300;
 /** After a disk that refused; the change is safe in the project's database meanwhile. */
 const RETRY_MS = 5_000;
+
+/** Whose answers a conflict holds. */
+export type Who = { theirs?: string; ours?: string };
+
+/** What this computer's person can take back: not what others did, and an undo only by a redo. */
+const OWN: ReadonlySet<CommitOrigin> = new Set(['canvas', 'file', 'git', 'restore']);
+const OUTSIDE = 'Edited outside';
+const FILES = { theirs: 'The files' };
+const GIT = { theirs: 'The other branch', ours: 'This branch' };
 
 export type ProjectDeps = {
   catalog: StepCatalog;
@@ -43,13 +62,32 @@ export type OpenProject = {
   id: string;
   dir: string;
   db: ProjectDb;
+  conflicts: ConflictStore;
+  history: HistoryStore;
   tree(): Tree;
   revision(): number;
   problems(): Problem[];
   unreadable(): UnreadableFile[];
+  /** Files that vanished, or a branch that was switched to, and no word yet whether that was meant. */
+  deletion(): PendingDeletion | undefined;
+  canUndo(): boolean;
+  canRedo(): boolean;
   edit(edits: readonly Edit[]): number;
   /** @throws SluiceError project.rebase_required where something else stands there now */
   patch(ops: readonly Op[], origin?: CommitOrigin): number;
+  /** Takes in what a merge gave, with its conflicts in the same transaction. */
+  takeMerged(merged: Merged, origin: CommitOrigin, who: (path: readonly string[]) => Who): number;
+  /** Keeps what is known of conflicts now, and the tree with their answers in it, in one transaction. */
+  settleConflicts(next: Tree, entries: readonly ConflictEntry[]): number;
+  /** Makes the project what it was. */
+  replace(tree: Tree, origin: CommitOrigin, message: string): number;
+  /** Takes one's own last change back, or does it again, as far as nobody changed the same since. */
+  undo(): { done: boolean; left: Conflict[] };
+  redo(): { done: boolean; left: Conflict[] };
+  confirmDeletion(): Promise<number>;
+  restoreDeleted(): Promise<number>;
+  /** @throws SluiceError host.not_supported, project.invalid */
+  mergeMarked(file: string): Promise<{ revision: number; conflicts: number }>;
   /** The text of a workflow's file with every change so far in it. */
   text(workflowId: string): { file: string; text: string };
   setText(workflowId: string, text: string): Promise<{ accepted: boolean; revision: number; problems: Problem[] }>;
@@ -87,6 +125,15 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   let closed = false;
   let queue: Promise<unknown> = Promise.resolve();
   const pins = createPinTexts(db);
+  const conflicts = openConflictStore(db.db);
+  const history = openHistoryStore(db.db);
+  const undoStore = openUndoStore(db.db);
+  const gitDir = gitDirOf(dir);
+  const branch = createBranchWatch(db, gitDir);
+  /** Files with markers whose sides Git has. */
+  let mergeable = new Set<string>();
+  let goneSince: string | undefined;
+  let toldDeletion: string | undefined;
 
   try {
     await sweepTemporary(dir);
@@ -100,7 +147,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     db.close();
     throw thrown;
   }
-  const watcher = watchProject(dir, () => inTurn(scan), report);
+  const watcher = watchProject(dir, () => inTurn(() => scan()), report);
   await watcher.ready;
 
   /** What was committed and not written when the last process ended meets what the files say now. */
@@ -111,20 +158,23 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     if (Object.keys(base).length > 0 && (commits.length > 0 || pending || !same)) {
       const baseTree = same ? folder.tree : (readProject(base, catalog).tree ?? folder.tree);
       let ours = pending ?? baseTree;
+      const unfit: Op[] = [];
       for (const { ops } of commits) {
         try {
           ours = applyOps(ours, ops);
         } catch {
           // They were made on a state that is not there any more: kept, like all that gives way.
-          keepSuperseded(ops);
+          unfit.push(...ops);
         }
       }
-      const merged = mergeFile(baseTree, folder.tree, ours);
-      keepSuperseded(merged.superseded);
+      const merged = mergeTrees({ base: baseTree, theirs: folder.tree, ours });
       tree = ours;
-      commit(merged.tree, 'file');
+      const left = unfit.map((op) => leftOver(op, merged.tree));
+      commit(merged.tree, 'file', { message: OUTSIDE, conflicts: [...merged.conflicts, ...left], who: () => FILES });
       tree = merged.tree;
     }
+    goneSince = folder.gone.length > 0 ? isoNow() : undefined;
+    branch.seen();
     if (tree === folder.tree) settle();
     else plan(0);
   }
@@ -135,16 +185,38 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     return result;
   }
 
-  function commit(next: Tree, origin: CommitOrigin): number {
+  type About = {
+    conflicts?: Conflict[];
+    entries?: readonly ConflictEntry[];
+    who?: (path: readonly string[]) => Who;
+    message?: string;
+  };
+
+  /** @param also what else is written in the transaction of the commit */
+  function commit(
+    next: Tree,
+    origin: CommitOrigin,
+    { conflicts: met = [], entries = [], who = () => ({}), message }: About = {},
+    also?: (revision: number) => void,
+  ): number {
     const { ops } = diffTrees(tree, next);
-    if (ops.length === 0) return db.revision();
+    const commitId = deps.uuid();
+    const records = met.map((one) => localEntry(conflictRecord(one, commitId, who(one.path)), isoNow()));
+    if (ops.length === 0 && records.length + entries.length === 0) return db.revision();
+    const back = diffTrees(next, tree).ops;
+    const entry = { commitId, origin, ops, back, at: isoNow(), ...changedParts(tree, next, ops) };
     try {
-      db.commit({ commitId: deps.uuid(), origin, ops, at: new Date(now()).toISOString() });
+      db.commit({ ...entry, ...(message === undefined ? {} : { message }) }, (revision) => {
+        conflicts.put([...records, ...entries]);
+        if (also) also(revision);
+        else if (OWN.has(origin) && ops.length > 0) undoStore.add({ revision, what: placeOf(ops), at: now() });
+      });
     } catch (thrown) {
       throw sqliteFailure(join(dir, '.sluice', 'state.db'), thrown);
     }
     tree = next;
     emit(origin, ops);
+    if (records.length > 0) tellConflicts();
     plan(FLUSH_MS);
     return db.revision();
   }
@@ -152,7 +224,77 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   function emit(origin: CommitOrigin, ops: Op[]): void {
     const state = { revision: db.revision(), problems: problems(), unreadable: unreadable() };
     told = JSON.stringify(state.problems);
-    deps.emit({ type: 'project.changed', projectId: tree.project.id, origin, ops, ...state });
+    const seen =
+      origin === 'sync' || origin === 'canvas' || origin === 'file' ? origin : origin === 'git' ? 'file' : 'canvas';
+    const can = { canUndo: canUndo(), canRedo: canRedo() };
+    deps.emit({ type: 'project.changed', projectId: tree.project.id, origin: seen, ops, ...state, ...can });
+    tellDeletion();
+  }
+
+  function tellConflicts(): void {
+    deps.emit({ type: 'conflicts.changed', projectId: tree.project.id, open: conflicts.countOpen() });
+  }
+
+  function tellDeletion(): void {
+    const pending = deletion();
+    const text = JSON.stringify(pending);
+    if (text === toldDeletion) return;
+    toldDeletion = text;
+    deps.emit({ type: 'deletion.pending', projectId: tree.project.id, ...(pending ? { deletion: pending } : {}) });
+  }
+
+  function deletion(): PendingDeletion | undefined {
+    const held = branch.held();
+    if (folder.gone.length === 0 && !held) return undefined;
+    const files = folder.gone.map((file) => ({ file, title: titleOf(file) }));
+    const since = held?.since ?? goneSince ?? isoNow();
+    return { since, files, ...(held ? { branch: { from: held.from, to: held.to } } : {}) };
+  }
+
+  function titleOf(file: string): string {
+    const slug = /^workflows\/(.+)\.yaml$/.exec(file)?.[1];
+    const workflow = Object.values(tree.workflows).find((one) => one.slug === slug);
+    return workflow?.name ?? file;
+  }
+
+  function canUndo(): boolean {
+    return undoStore.nextUndo() !== undefined;
+  }
+
+  function canRedo(): boolean {
+    return undoStore.nextRedo() !== undefined;
+  }
+
+  function isoNow(): string {
+    return new Date(now()).toISOString();
+  }
+
+  /** Takes a step back, or does it again, where that changes anything; one that others have overtaken is passed over. */
+  function takeBack(next: () => UndoStep | undefined, undone: boolean): { done: boolean; left: Conflict[] } {
+    const left: Conflict[] = [];
+    for (let step = next(); step; step = next()) {
+      const { id } = step;
+      const edit = editOf(step);
+      const result = edit && undo(edit, tree);
+      if (result) left.push(...result.left);
+      if (result && diffTrees(tree, result.tree).ops.length > 0) {
+        commit(result.tree, 'undo', {}, (revision) => undoStore.moved(id, undone, revision));
+        return { done: true, left: result.left };
+      }
+      undoStore.drop(id);
+    }
+    return { done: false, left };
+  }
+
+  function editOf({ first, last }: UndoStep): { before: Tree; after: Tree } | undefined {
+    try {
+      const after = history.at(last, { revision: db.revision(), tree });
+      return { before: history.at(first - 1, { revision: last, tree: after }), after };
+    } catch (thrown) {
+      // The history does not reach back that far any more.
+      if (thrown instanceof SluiceError) return undefined;
+      throw thrown;
+    }
   }
 
   function problems(): Problem[] {
@@ -160,7 +302,8 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   }
 
   function unreadable(): UnreadableFile[] {
-    return [...folder.unreadable.values()].sort((a, b) => (a.file < b.file ? -1 : 1));
+    const files = [...folder.unreadable.values()].sort((a, b) => (a.file < b.file ? -1 : 1));
+    return files.map((one) => (mergeable.has(one.file) ? { ...one, canMerge: true } : one));
   }
 
   /** Brings `texts` up to the tree. */
@@ -218,6 +361,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     }
     // What was gone and was then deleted on the canvas as well is settled.
     for (const path of left.keys()) if (texts[path] === undefined && onDisk[path] === undefined) left.delete(path);
+    folder = { ...folder, gone: folder.gone.filter((path) => left.has(path)) };
     const before = db.baseFiles();
     const changed: Record<string, string | null> = {};
     for (const path of Object.keys(before)) if (good[path] === undefined) changed[path] = null;
@@ -238,38 +382,92 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     return false;
   }
 
-  async function scan(): Promise<void> {
+  /** @param confirmed files that are gone and were meant to go */
+  async function scan(confirmed: readonly string[] = []): Promise<void> {
     const { files, refused } = await readProjectFolder(dir).catch((thrown: unknown) => {
       // The whole folder may be away for a moment: every file counts as gone, none as deleted.
       if (thrown instanceof SluiceError && thrown.code === 'project.not_found') return { files: {}, refused: [] };
       throw thrown;
     });
-    if (closed || (sameTexts(files, onDisk) && refused.every(({ file }) => folder.unreadable.has(file)))) return;
+    const switched = branch.switched();
+    const same = sameTexts(files, onDisk) && refused.every(({ file }) => folder.unreadable.has(file));
+    if (closed) return;
+    if (same && confirmed.length === 0) {
+      branch.seen();
+      return;
+    }
     project();
-    const next = understandFolder(files, refused, folder.good, catalog);
+    const lastGood = confirmed.length === 0 ? folder.good : without(folder.good, confirmed);
+    const next = understandFolder(files, refused, lastGood, catalog);
     if (next.tree.project.id !== tree.project.id) {
       throw new SluiceError('project.changed', `${dir} holds another project now.`, {
         advice: 'Close the project and open the folder again.',
       });
     }
     pins.learn(files);
-    const merged = mergeFile(folder.tree, next.tree, tree);
-    keepSuperseded(merged.superseded);
+    mergeable = await mergeableOf(next);
+    const merged = mergeTrees({ base: folder.tree, theirs: next.tree, ours: tree });
+    goneSince = next.gone.length === 0 ? undefined : (goneSince ?? isoNow());
     onDisk = files;
     folder = next;
     texts = { ...next.good };
     written = merged.tree === next.tree ? merged.tree : undefined;
     const { ops } = diffTrees(tree, merged.tree);
-    if (ops.length > 0) commit(merged.tree, 'file');
-    else emit('file', []);
+    if (ops.length > 0) branch.hold(switched, db.revision() + 1, isoNow());
+    branch.seen();
+    if (ops.length > 0 || merged.conflicts.length > 0) {
+      commit(merged.tree, 'file', { message: OUTSIDE, conflicts: merged.conflicts, who: () => FILES });
+    } else emit('file', []);
     if (written === tree) settle();
     else plan(FLUSH_MS);
   }
 
-  function keepSuperseded(ops: Op[]): void {
-    if (ops.length === 0) return;
-    const at = new Date(now()).toISOString();
-    db.supersede(ops.map((op) => ({ op, at, reason: 'A file said something else.' })));
+  async function mergeableOf(next: FolderState): Promise<Set<string>> {
+    const found = new Set<string>();
+    for (const { file, why } of next.unreadable.values())
+      if (why === 'markers' && gitDir && (await gitStages(dir, file))) found.add(file);
+    return found;
+  }
+
+  async function confirmDeletion(): Promise<number> {
+    branch.release();
+    if (folder.gone.includes('sluice.yaml')) {
+      throw new SluiceError('file.not_found', 'The file sluice.yaml is gone: without it this is no project.', {
+        advice: 'Have the files written again, or take the project off the list.',
+      });
+    }
+    if (folder.gone.length > 0) await scan(folder.gone);
+    tellDeletion();
+    return db.revision();
+  }
+
+  async function restoreDeleted(): Promise<number> {
+    const held = branch.held();
+    const edit = held && editOf({ id: 0, first: held.revision, last: held.revision });
+    branch.release();
+    for (const file of folder.gone) folder.unreadable.delete(file);
+    folder = { ...folder, gone: [], problems: folder.problems.filter(({ code }) => code !== 'file.gone') };
+    goneSince = undefined;
+    if (edit) commit(undo(edit, tree).tree, 'restore', { message: 'Kept as it was before the other branch' });
+    await flush();
+    emit('file', []);
+    return db.revision();
+  }
+
+  async function mergeMarked(file: string): Promise<{ revision: number; conflicts: number }> {
+    const stages = folder.unreadable.get(file)?.why === 'markers' ? await gitStages(dir, file) : undefined;
+    if (!stages) {
+      throw new SluiceError('host.not_supported', `Git does not have both sides of ${file}.`, {
+        advice: 'Choose in the file what stays, and take the markers out.',
+      });
+    }
+    const merged = mergeStages(file, stages, folder.good, { catalog, pins: pins.byHash });
+    const records = merged.conflicts.map((one) => localEntry(conflictRecord(one, deps.uuid(), GIT), isoNow()));
+    await writeProjectFile(dir, file, merged.text, { now, ...(deps.write ? { write: deps.write } : {}) });
+    await scan();
+    inTransaction(db.db, () => conflicts.put(records));
+    if (records.length > 0) tellConflicts();
+    return { revision: db.revision(), conflicts: records.length };
   }
 
   function report(thrown: unknown): void {
@@ -288,12 +486,32 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     id: tree.project.id,
     dir,
     db,
+    conflicts,
+    history,
     tree: () => tree,
     revision: db.revision,
     problems,
     unreadable,
+    deletion,
+    canUndo,
+    canRedo,
     edit: (edits) => commit(edits.reduce(applyEdit, tree), 'canvas'),
     patch: (ops, origin = 'canvas') => commit(applyOps(tree, ops), origin),
+    takeMerged: (merged, origin, who) => commit(merged.tree, origin, { conflicts: merged.conflicts, who }),
+    settleConflicts: (next, entries) => {
+      const before = conflicts.countOpen();
+      if (next === tree) inTransaction(db.db, () => conflicts.put(entries));
+      else commit(next, 'canvas', { entries });
+      if (conflicts.countOpen() !== before) tellConflicts();
+      return db.revision();
+    },
+    replace: (next, origin, message) =>
+      commit({ ...next, project: { ...next.project, id: tree.project.id } }, origin, { message }),
+    undo: () => takeBack(undoStore.nextUndo, true),
+    redo: () => takeBack(undoStore.nextRedo, false),
+    confirmDeletion: () => inTurn(confirmDeletion),
+    restoreDeleted: () => inTurn(restoreDeleted),
+    mergeMarked: (file) => inTurn(() => mergeMarked(file)),
 
     text: (workflowId) => {
       project();
@@ -335,7 +553,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     },
 
     flush: () => inTurn(flush),
-    rescan: () => inTurn(scan),
+    rescan: () => inTurn(() => scan()),
     close: async () => {
       await watcher.close();
       // A disk that is full now is no reason to hang on; what was committed is written at the next start.
@@ -345,6 +563,28 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
       db.close();
     },
   };
+}
+
+/** The one place that a commit sets, as the key that joins the next one to it; empty where it does more than that. */
+function placeOf(ops: readonly Op[]): string {
+  const [op] = ops;
+  return ops.length === 1 && op && op.op !== 'del' ? op.path.join('\n') : '';
+}
+
+/** A change that fits nowhere any more, as a record of what it wanted. */
+function leftOver(op: Op, tree: Tree): Conflict {
+  const theirs = getIn(tree, op.path);
+  return {
+    path: op.path,
+    kind: 'value',
+    ...(theirs === undefined ? {} : { theirs }),
+    ...(op.op === 'set' ? { ours: op.value } : {}),
+    chosen: 'theirs',
+  };
+}
+
+function without(files: ProjectFiles, paths: readonly string[]): ProjectFiles {
+  return Object.fromEntries(Object.entries(files).filter(([path]) => !paths.includes(path)));
 }
 
 function sameTexts(a: ProjectFiles, b: ProjectFiles): boolean {

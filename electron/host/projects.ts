@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Service } from '#shared/contract/contract.ts';
-import type { HostApi, HostEvent, ProjectInfo } from '#shared/contract/hostApi.ts';
+import type { HostApi, HostEvent, ProjectInfo, ProjectState } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { slugOf } from '#shared/ids.ts';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
@@ -170,6 +170,9 @@ export function createProjectSet(deps: ProjectSetDeps): ProjectSet {
           tree: project.tree(),
           problems: project.problems(),
           unreadable: project.unreadable(),
+          canUndo: project.canUndo(),
+          canRedo: project.canRedo(),
+          ...pendingOf(project),
         };
       },
       close: async ({ projectId }) => {
@@ -190,6 +193,11 @@ export function createProjectSet(deps: ProjectSetDeps): ProjectSet {
       },
     },
   };
+}
+
+function pendingOf(project: OpenProject): Pick<ProjectState, 'deletion'> {
+  const deletion = project.deletion();
+  return deletion ? { deletion } : {};
 }
 
 function summaryOf(tree: Tree): { name: string; workflowCount: number } {

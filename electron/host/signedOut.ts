@@ -18,6 +18,7 @@ export function signedOut(cloudUrl: string): CloudServices {
     projectOpened: () => {},
     projectChanged: () => {},
     projectClosed: () => {},
+    shared: () => undefined,
     syncState: () => ({ state: 'local_only', pending: 0 }),
     hostedConnections: { names: async () => [], set: refuse },
     account: {
@@ -27,6 +28,8 @@ export function signedOut(cloudUrl: string): CloudServices {
       signOut: () => ({ done: true }),
     },
     sync: { bind: refuse, now: refuse },
+    // Nobody is there to see it.
+    presence: { tell: () => ({ done: true }) },
     publish: { preview: refuse, start: refuse, deployments: refuse, versions: refuse, rollback: refuse },
     hosted: {
       runs: refuse,

@@ -6,6 +6,7 @@ import { type JsonObject, toPlain } from '#shared/json.ts';
 import type { Op } from '#shared/merge/ops.ts';
 import type { ProjectFiles } from '#shared/workflow/readProject.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
+import type { ChangedParts } from './changedParts.ts';
 import { type LockSystem, takeLock } from './lock.ts';
 import { inTransaction, openSqlite } from './sqlite.ts';
 
@@ -14,27 +15,35 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS commits (
     revision INTEGER PRIMARY KEY, commitId TEXT NOT NULL UNIQUE, origin TEXT NOT NULL, ops TEXT NOT NULL, at TEXT NOT NULL
   ) STRICT;
-  CREATE TABLE IF NOT EXISTS superseded (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, op TEXT NOT NULL, reason TEXT NOT NULL
-  ) STRICT;
   CREATE TABLE IF NOT EXISTS baseFiles (path TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS pinTexts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
 `;
 
+/** What a database of an earlier release lacks. Commits without `back` are where the history that can be seen ends. */
+const ADDED_TO_COMMITS = ['back', 'changes', 'message', 'name'];
+
 const KEPT_COMMITS = 10_000;
 
-export type CommitOrigin = 'canvas' | 'file' | 'sync';
+export type CommitOrigin = 'canvas' | 'file' | 'sync' | 'undo' | 'restore' | 'git';
 export type LocalCommit = { revision: number; commitId: string; origin: CommitOrigin; ops: Op[]; at: string };
-/** An edit of ours that gave way to a file's value. Kept, so that it can be brought back. */
-export type SupersededOp = { op: Op; reason: string; at: string };
+export type NewCommit = Omit<LocalCommit, 'revision'> &
+  ChangedParts & {
+    /** The ops that take it back. */
+    back: Op[];
+    message?: string;
+  };
 
 /** What a project keeps beside its files: `.sluice/state.db`. Its holder is the project's only writer. */
 export type ProjectDb = {
   db: DatabaseSync;
   /** The last local revision; 0 for a project never changed here. */
   revision(): number;
-  /** Durable when it returns. The next revision is its number. */
-  commit(entry: { commitId: string; origin: CommitOrigin; ops: Op[]; at: string }): number;
+  /**
+   * Durable when it returns. The next revision is its number.
+   *
+   * @param also what is written in the same transaction
+   */
+  commit(entry: NewCommit, also?: (revision: number) => void): number;
   commitsAfter(revision: number): LocalCommit[];
   /** Each file as it was when disk and tree last agreed: what a merge starts from. Empty before the first time. */
   baseFiles(): ProjectFiles;
@@ -52,8 +61,6 @@ export type ProjectDb = {
   /** The text of pinned items by its hash, kept so that an undo finds it. */
   pinTexts(): Record<string, string>;
   keepPinText(hash: string, text: string): void;
-  supersede(entries: SupersededOp[]): void;
-  superseded(): SupersededOp[];
   meta(key: string): string | undefined;
   setMeta(key: string, value: string | undefined): void;
   close(): void;
@@ -73,6 +80,7 @@ export function openProjectDb(dir: string, program: string, system?: LockSystem)
     // Also where the project's own .gitignore does not name this folder.
     writeFileSync(join(dir, '.sluice', '.gitignore'), '*\n');
     lock = takeLock(db, program, system);
+    addColumns(db, 'commits', ADDED_TO_COMMITS);
   } catch (thrown) {
     db.close();
     throw thrown;
@@ -80,8 +88,9 @@ export function openProjectDb(dir: string, program: string, system?: LockSystem)
   const readMeta = db.prepare('SELECT value FROM meta WHERE key = ?');
   const writeMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
   const dropMeta = db.prepare('DELETE FROM meta WHERE key = ?');
-  const insertCommit = db.prepare('INSERT INTO commits (revision, commitId, origin, ops, at) VALUES (?, ?, ?, ?, ?)');
-  const insertSuperseded = db.prepare('INSERT INTO superseded (at, op, reason) VALUES (?, ?, ?)');
+  const insertCommit = db.prepare(
+    'INSERT INTO commits (revision, commitId, origin, ops, at, back, changes, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  );
   // History reaches back this far; what is not in the files yet always stays.
   db.prepare(
     `DELETE FROM commits WHERE revision <= (SELECT max(revision) FROM commits) - ?
@@ -101,10 +110,19 @@ export function openProjectDb(dir: string, program: string, system?: LockSystem)
       else writeMeta.run(key, value);
     },
     revision: () => last,
-    commit: ({ commitId, origin, ops, at }) => {
-      insertCommit.run(last + 1, commitId, origin, JSON.stringify(ops), at);
-      last++;
-      return last;
+    commit: ({ commitId, origin, ops, at, back, changes, changeCount, message = null }, also) => {
+      const revision = last + 1;
+      const texts = [ops, back, { changes, changeCount }].map((value) => JSON.stringify(value)) as [
+        string,
+        string,
+        string,
+      ];
+      inTransaction(db, () => {
+        insertCommit.run(revision, commitId, origin, texts[0], at, texts[1], texts[2], message);
+        also?.(revision);
+      });
+      last = revision;
+      return revision;
     },
     commitsAfter: (revision) =>
       db
@@ -137,15 +155,6 @@ export function openProjectDb(dir: string, program: string, system?: LockSystem)
     keepPinText: (hash, text) => {
       db.prepare('INSERT OR IGNORE INTO pinTexts (hash, text) VALUES (?, ?)').run(hash, text);
     },
-    supersede: (entries) =>
-      inTransaction(db, () => {
-        for (const { at, op, reason } of entries) insertSuperseded.run(at, JSON.stringify(op), reason);
-      }),
-    superseded: () =>
-      db
-        .prepare('SELECT at, op, reason FROM superseded ORDER BY id')
-        .all()
-        .map((row) => ({ at: String(row.at), op: JSON.parse(String(row.op)) as Op, reason: String(row.reason) })),
     close: () => {
       lock.release();
       db.close();
@@ -155,6 +164,16 @@ export function openProjectDb(dir: string, program: string, system?: LockSystem)
 
 function textsOf(rows: Record<string, unknown>[]): Record<string, string> {
   return Object.fromEntries(rows.map((row) => [String(row.key), String(row.text)]));
+}
+
+function addColumns(db: DatabaseSync, table: string, names: string[]): void {
+  const there = new Set(
+    db
+      .prepare(`SELECT name FROM pragma_table_info('${table}')`)
+      .all()
+      .map((row) => String(row.name)),
+  );
+  for (const name of names) if (!there.has(name)) db.exec(`ALTER TABLE ${table} ADD COLUMN ${name} TEXT`);
 }
 
 /** A project from elsewhere may bring a link of this name, which would have us write outside of the project. */

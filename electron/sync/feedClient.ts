@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
 import { FeedMessage, type FeedRequest } from '#shared/contract/feed.ts';
+import { TREE_FORMAT } from '#shared/workflow/tree.ts';
 import type { SessionTokens } from '../account/cloudClient.ts';
 
 export type FeedDeps = {
@@ -20,6 +21,8 @@ export type FeedClient = {
   /** Events of one run after a sequence number, then live ones. */
   watchRun(workspaceId: string, runId: string, afterSeq: number): void;
   isUp(workspaceId: string): boolean;
+  /** Says something that is worth nothing later; where the feed is down it is not said. */
+  say(workspaceId: string, request: FeedRequest): void;
   /** Tries at once where it waits to try again, as after a sign-in. */
   wake(): void;
   close(): void;
@@ -39,6 +42,7 @@ type Line = {
   unwatch(projectId: string): boolean;
   watchRun(runId: string, afterSeq: number): void;
   isUp(): boolean;
+  say(request: FeedRequest): void;
   wake(): void;
   close(): void;
 };
@@ -60,6 +64,7 @@ export function createFeedClient(deps: FeedDeps): FeedClient {
     },
     watchRun: (workspaceId, runId, afterSeq) => lineOf(workspaceId).watchRun(runId, afterSeq),
     isUp: (workspaceId) => lines.get(workspaceId)?.isUp() ?? false,
+    say: (workspaceId, request) => lines.get(workspaceId)?.say(request),
     wake: () => {
       for (const line of lines.values()) line.wake();
     },
@@ -124,7 +129,7 @@ function openLine(workspaceId: string, deps: FeedDeps): Line {
     current.on('ping', alive);
     current.on('open', () => {
       alive();
-      say({ type: 'hello', accessToken, workspaceId });
+      say({ type: 'hello', accessToken, workspaceId, format: TREE_FORMAT });
     });
     current.on('error', () => undefined);
     current.on('close', () => {
@@ -192,6 +197,9 @@ function openLine(workspaceId: string, deps: FeedDeps): Line {
       if (ready) say({ type: 'watch_run', runId, afterSeq });
     },
     isUp: () => ready,
+    say: (request) => {
+      if (ready) say(request);
+    },
     wake: () => {
       if (!socket) later(0);
     },

@@ -1,15 +1,18 @@
-import type { SyncState } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry, SyncState } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
-import { applyOps, commitOf, diffTrees } from '#shared/merge/ops.ts';
-import { parse } from '#shared/parse.ts';
+import type { ConflictRecord } from '#shared/merge/conflict.ts';
+import { mergeTrees } from '#shared/merge/mergeTrees.ts';
+import { applyOps, type Commit, commitOf, type Origin } from '#shared/merge/ops.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
-import { Tree } from '#shared/workflow/tree.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
 import type { CloudClient } from '../account/cloudClient.ts';
 import { cloudKey } from '../account/cloudKey.ts';
-import { mergeFile } from '../host/mergeFile.ts';
 import type { OpenProject } from '../host/projectHost.ts';
 import { commonParts } from './commonParts.ts';
-import { keepConflict } from './conflictFile.ts';
+import { createConflictSync } from './conflictSync.ts';
+import { fetchHead, lastAuthor, type Seen } from './fetchHead.ts';
+import { leaveOut } from './leaveOut.ts';
+import { isRefusal, pathsOf, refusalOf, staysRefused } from './refusal.ts';
 import { type Base, type Outgoing, openSyncStore } from './syncStore.ts';
 
 export type ProjectSyncDeps = {
@@ -18,12 +21,17 @@ export type ProjectSyncDeps = {
   cloud(workspaceId: string): CloudClient;
   cloudUrl: string;
   deviceId(): string;
+  /** Who is signed in, by name. */
+  person(): string | undefined;
   /** Whether there is a sign-in that can be used or renewed. */
   signedIn(): boolean;
   onState(state: SyncState): void;
   now(): number;
   uuid(): string;
 };
+
+/** A commit as the feed tells it. */
+export type Told = { revision: number } & Partial<Seen & { hash: string }>;
 
 /** One project and its copy in the cloud. Everything it must not forget is in the project's own database. */
 export type ProjectSync = {
@@ -32,7 +40,8 @@ export type ProjectSync = {
   /** The last tree both sides agreed on. */
   base(): Base | undefined;
   /**
-   * Sends what is here and fetches what is there until both are the same.
+   * Sends what is here and fetches what is there until both are the same. What is sent is one commit of the difference,
+   * however many edits led there; the project's own history keeps each of them.
    *
    * @param pull false: fetch only where the server asks for it
    * @throws SluiceError cloud.unreachable, session.expired, or what the control plane refused
@@ -40,22 +49,29 @@ export type ProjectSync = {
   sync(pull?: boolean): Promise<SyncState>;
   /** Makes the project in a workspace, or meets the one that is there, and syncs. */
   bind(workspaceId: string): Promise<SyncState>;
-  /** A person has seen what gave way; their versions stay on the disk. */
-  acknowledge(): void;
+  /** What was refused is tried again with the next sync: a person asked for it, or what somebody may do has changed. */
+  forgive(): void;
   /** The server has, or may have, something newer. */
-  noteRemote(revision?: number): void;
+  noteRemote(told?: Told): void;
+  /** The records of the workspace are others than those that are known here. */
+  noteConflicts(): void;
 };
 
 const MAX_ROUNDS = 20;
+/** As many as one push may carry. */
+const MAX_RECORDS = 500;
+const MOST_TOLD = 50;
 
 export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
   const { project } = deps;
   const store = openSyncStore(project.db);
+  const conflicts = createConflictSync(project, store);
   let queue: Promise<unknown> = Promise.resolve();
   /** Whether the server may have something we do not: so it is at the start. */
   let behind = true;
   /** The newest revision the server spoke of. */
   let heard = 0;
+  let told: (Seen & { hash: string })[] = [];
 
   /** A binding to another control plane than this program talks to is none for now; it is kept. */
   const bound = () => {
@@ -67,14 +83,21 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
   function state(): SyncState {
     const binding = bound();
     const base = store.base();
-    if (!binding || !base) return { state: 'local_only', pending: 0 };
+    const open = project.conflicts.countOpen();
+    const counted = open === 0 ? {} : { conflicts: open };
+    if (!binding || !base) return { state: 'local_only', pending: 0, ...counted };
     const pending = store.countPending(base.localRevision);
-    const note = store.note();
+    const refusal = store.refusal();
     const synced = base.syncedAt === '' ? {} : { syncedAt: base.syncedAt };
-    const about = { revision: base.revision, pending, workspaceId: binding.workspaceId, ...synced };
-    if (note?.kind === 'conflict') return { ...about, state: 'conflict', reason: note.reason };
+    const about = { revision: base.revision, pending, workspaceId: binding.workspaceId, ...synced, ...counted };
+    const held = project.deletion()?.branch;
+    if (held) return { ...about, state: 'cannot_sync', reason: branchReason(held) };
     if (!deps.signedIn()) return { ...about, state: 'needs_sign_in' };
-    if (note) return { ...about, state: 'cannot_sync', reason: note.reason };
+    if (refusal) {
+      const { at: _, ...refused } = refusal;
+      return { ...about, state: 'cannot_sync', reason: refused.reason, refused };
+    }
+    if (open > 0) return { ...about, state: 'conflict', reason: conflictReason(open) };
     if (pending > 0 || store.outgoing()) return { ...about, state: 'ahead' };
     return { ...about, state: heard > base.revision ? 'behind' : 'synced' };
   }
@@ -93,22 +116,31 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
 
   async function run(pull: boolean): Promise<SyncState> {
     const binding = bound();
-    if (!binding) return state();
+    // What a switch to another branch did is not sent, and not mixed with what others did, before a person has said so.
+    if (!binding || project.deletion()?.branch) return tell();
     const cloud = deps.cloud(binding.workspaceId);
     if (pull) behind = true;
+    let refused: SluiceError | undefined;
     try {
+      await conflicts.sendAnswers(cloud);
       for (let round = 0; round < MAX_ROUNDS; round++) {
         const left = store.outgoing();
-        const waiting = left ?? (behind ? undefined : prepare());
-        if (waiting) await push(cloud, waiting, left !== undefined);
-        else if (behind) await advance(cloud, need(store.base()).tree);
-        else return tell();
+        const waiting = left ?? (behind || refused ? undefined : prepare());
+        if (waiting) {
+          refused = await push(cloud, waiting, left !== undefined);
+        } else if (behind) await advance(cloud, need(store.base()).tree);
+        else {
+          await conflicts.fetch(cloud);
+          if (refused) throw refused;
+          return tell();
+        }
       }
       throw new SluiceError('rate.exceeded', 'The project changes faster than it can be sent.', {
         advice: 'It is tried again in a moment.',
       });
     } catch (thrown) {
-      note(thrown);
+      if (isRefusal(thrown))
+        store.setRefusal({ ...refusalOf(thrown, isoNow()), paths: store.refusal()?.paths ?? pathsOf(thrown) });
       throw thrown;
     } finally {
       tell();
@@ -118,46 +150,68 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
   /** What is here and not there, as one commit: edits that cancel each other out are never sent. */
   function prepare(): Outgoing | undefined {
     const base = need(store.base());
+    const refusal = store.refusal();
+    if (refusal && refusal.paths.length === 0 && staysRefused(refusal.code)) return undefined;
     const localRevision = project.revision();
-    const tree = project.tree();
-    if (tree === base.tree || merkleHash(tree) === merkleHash(base.tree)) {
+    const tree = leaveOut(base.tree, project.tree(), refusal?.paths ?? []);
+    const records = project.conflicts.unsent().slice(0, MAX_RECORDS);
+    const same = tree === base.tree || merkleHash(tree) === merkleHash(base.tree);
+    if (same && records.length === 0) {
+      if (refusal && refusal.paths.length > 0) return undefined;
       if (base.localRevision !== localRevision) store.settle({ ...base, localRevision });
-      clearRefusal();
+      store.setRefusal(undefined);
       return undefined;
     }
     const about = {
       commitId: deps.uuid(),
       deviceId: deps.deviceId(),
       baseRevision: base.revision,
-      origin: 'canvas',
+      ...originOf(store.origins(base.localRevision)),
     } as const;
-    const outgoing = { commit: commitOf(base.tree, tree, about), localRevision };
+    const outgoing = {
+      commit: commitOf(base.tree, tree, about),
+      localRevision,
+      conflicts: records.map((entry) => recordOf(entry, about.commitId)),
+    };
     store.setOutgoing(outgoing);
     return outgoing;
   }
 
-  /** @param again it may have been taken before, so that the answer says nothing about what came after it */
-  async function push(cloud: CloudClient, { commit, localRevision }: Outgoing, again: boolean): Promise<void> {
+  /**
+   * @param again it may have been taken before, so that the answer says nothing about what came after it
+   * @returns why it was refused, where others' changes can be fetched all the same
+   */
+  async function push(cloud: CloudClient, outgoing: Outgoing, again: boolean): Promise<SluiceError | undefined> {
+    const { commit, localRevision } = outgoing;
     const base = need(store.base());
     try {
-      const answer = await cloud.projects.push({ projectId: project.id, commit });
+      const answer = await cloud.projects.push({ projectId: project.id, commit, conflicts: outgoing.conflicts });
+      conflicts.sent(outgoing.conflicts);
+      const held = (store.refusal()?.paths ?? []).length > 0;
+      if (!held) store.setRefusal(undefined);
       const ours = applyOps(base.tree, commit.ops);
-      clearRefusal();
+      const upTo = held ? base.localRevision : localRevision;
       if (answer.revision === base.revision + 1 && answer.hash === merkleHash(ours)) {
-        store.settle({ revision: answer.revision, tree: ours, localRevision, syncedAt: isoNow() });
+        store.settle({ revision: answer.revision, tree: ours, localRevision: upTo, syncedAt: isoNow() });
         behind = again || heard > answer.revision;
-      } else await advance(cloud, ours, localRevision);
+      } else await advance(cloud, ours, upTo);
+      return undefined;
     } catch (thrown) {
-      const code = thrown instanceof SluiceError ? thrown.code : undefined;
-      if (code === 'project.rebase_required') {
+      if (thrown instanceof SluiceError && thrown.code === 'project.rebase_required') {
         store.setOutgoing(undefined);
         behind = true;
-        await advance(cloud, base.tree, base.localRevision, commit.commitId);
-      } else {
-        // Refused for good as it is: what is sent next is made anew from what the project is then.
-        if (isRefusal(thrown)) store.setOutgoing(undefined);
-        throw thrown;
+        await advance(cloud, base.tree, base.localRevision);
+        return undefined;
       }
+      if (!isRefusal(thrown)) throw thrown;
+      // Refused as it is: what is sent next is made anew from what the project is then.
+      store.setOutgoing(undefined);
+      const before = store.refusal()?.paths ?? [];
+      const refusal = refusalOf(thrown, isoNow());
+      const all = [...before, ...refusal.paths.filter((path) => !before.some((one) => sameKeys(one, path)))];
+      store.setRefusal({ ...refusal, paths: all.length > before.length ? all : before });
+      // Where it names what is too much, everything else goes with the next push.
+      return all.length > before.length ? undefined : thrown;
     }
   }
 
@@ -166,65 +220,19 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
    *
    * @param ancestor what both sides come from: the base, with what of ours the server has taken
    */
-  async function advance(
-    cloud: CloudClient,
-    ancestor: Tree,
-    sent = need(store.base()).localRevision,
-    commitId?: string,
-  ): Promise<void> {
-    const head = await fetchHead(cloud);
-    // Nothing below waits: the project may be edited whenever somebody else has the turn.
-    const merged = mergeFile(ancestor, head.tree, project.tree());
-    const { ops } = diffTrees(project.tree(), merged.tree);
-    if (merged.superseded.length > 0) {
-      const reason = 'The cloud had another value.';
-      project.db.supersede(merged.superseded.map((op) => ({ op, at: isoNow(), reason })));
-      store.setNote({
-        kind: 'conflict',
-        reason: conflictReason(
-          merged.superseded.map((op) => op.path),
-          merged.tree,
-        ),
-      });
-    }
-    if (ops.length > 0) project.patch(ops, 'sync');
-    store.settle({ ...head, localRevision: sent, syncedAt: isoNow() });
-    behind = false;
-    if (merged.superseded.length > 0) {
-      const id = commitId ?? deps.uuid();
-      await keepConflict(project.dir, { commitId: id, at: isoNow(), revision: head.revision, ops: merged.superseded });
-    }
-  }
-
-  /** The server's head: the base with the commits since, where that gives the hash the server says; else fetched whole. */
-  async function fetchHead(cloud: CloudClient): Promise<{ revision: number; tree: Tree }> {
-    const { id: projectId } = project;
+  async function advance(cloud: CloudClient, ancestor: Tree, sent = need(store.base()).localRevision): Promise<void> {
     const base = need(store.base());
-    const { revision, hash, commits } = await cloud.projects.commits({ projectId, since: base.revision });
-    if (revision === base.revision && hash === merkleHash(base.tree)) return base;
-    try {
-      const tree = commits.reduce((tree, { commit }) => applyOps(tree, commit.ops), base.tree);
-      if (merkleHash(tree) === hash) return { revision, tree: checked(tree) };
-    } catch (thrown) {
-      if (!(thrown instanceof SluiceError)) throw thrown;
-    }
-    const head = await cloud.projects.head({ projectId });
-    if (merkleHash(head.tree) !== head.hash) {
-      throw new SluiceError('project.invalid', 'What the control plane sent is not what it says it has.', {
-        advice: 'Try again; if it stays so, tell who runs it.',
-      });
-    }
-    return { revision: head.revision, tree: head.tree };
-  }
-
-  function clearRefusal(): void {
-    if (store.note()?.kind === 'refused') store.setNote(undefined);
-  }
-
-  function note(thrown: unknown): void {
-    if (!isRefusal(thrown) || store.note()?.kind === 'conflict') return;
-    const { message, advice } = SluiceError.from(thrown);
-    store.setNote({ kind: 'refused', reason: advice ? `${message} ${advice}` : message });
+    const head = await fetchHead(cloud, project.id, base, told);
+    told = told.filter(({ revision }) => revision > head.revision);
+    // Nothing below waits: the project may be edited whenever somebody else has the turn.
+    const merged = mergeTrees({ base: ancestor, theirs: head.tree, ours: project.tree() });
+    const ours = deps.person();
+    project.takeMerged(merged, 'sync', (path) => {
+      const theirs = lastAuthor(head.since, path);
+      return { ...(theirs === undefined ? {} : { theirs }), ...(ours === undefined ? {} : { ours }) };
+    });
+    store.settle({ revision: head.revision, tree: head.tree, localRevision: sent, syncedAt: isoNow() });
+    behind = heard > head.revision;
   }
 
   async function bind(workspaceId: string): Promise<SyncState> {
@@ -256,26 +264,35 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
     base: () => (bound() ? store.base() : undefined),
     sync: (pull = true) => inTurn(() => run(pull)),
     bind: (workspaceId) => inTurn(() => bind(workspaceId)),
-    acknowledge: () => {
-      if (store.note()?.kind === 'conflict') store.setNote(undefined);
-    },
-    noteRemote: (revision) => {
-      heard = Math.max(heard, revision ?? 0);
-      if (revision === undefined || revision > (store.base()?.revision ?? 0)) behind = true;
+    forgive: () => store.setRefusal(undefined),
+    noteConflicts: conflicts.note,
+    noteRemote: (one) => {
+      heard = Math.max(heard, one?.revision ?? 0);
+      const known = store.base()?.revision ?? 0;
+      if (one?.commit && one.hash !== undefined && one.revision > known) {
+        const { revision, commit, hash, authorName } = one;
+        told = [...told, { revision, commit, hash, ...(authorName === undefined ? {} : { authorName }) }].slice(
+          -MOST_TOLD,
+        );
+      }
+      if (one === undefined || one.revision > known) behind = true;
     },
   };
 }
 
-/** Whether asking again would be answered the same: not an outage, and not a sign-in that has ended. */
-function isRefusal(thrown: unknown): boolean {
-  if (!(thrown instanceof SluiceError)) return false;
-  return thrown.retry === 'no' && thrown.status !== 401 && thrown.status < 500;
-}
-
-/** A tree from elsewhere is checked before it becomes files here. */
-function checked(tree: Tree): Tree {
-  parse(Tree, tree, 'The project in the cloud', 'project.invalid');
-  return tree;
+/** What of an entry is the record itself. It now belongs to the commit that carries it. */
+function recordOf(entry: ConflictEntry, commitId: string): ConflictRecord {
+  const {
+    where: _w,
+    status: _s,
+    createdAt: _c,
+    createdBy: _b,
+    resolvedAt: _a,
+    resolvedBy: _r,
+    resolution: _n,
+    ...record
+  } = entry;
+  return { ...record, commitId };
 }
 
 function need(base: Base | undefined): Base {
@@ -283,18 +300,29 @@ function need(base: Base | undefined): Base {
   return base;
 }
 
-function conflictReason(paths: string[][], tree: Tree): string {
-  const named = [...new Set(paths.map((path) => nameOf(path, tree)))];
-  const more = named.length > 3 ? ` and ${named.length - 3} more` : '';
-  const where = '.sluice/conflicts/';
-  return `The cloud had other values for ${named.slice(0, 3).join(', ')}${more}. Those are here now; yours are kept in ${where}.`;
+const sameKeys = (a: readonly string[], b: readonly string[]) => JSON.stringify(a) === JSON.stringify(b);
+
+const ORIGINS: Record<string, Origin> = { file: 'file', git: 'git', restore: 'restore' };
+
+/** What a commit says about where it comes from: what all edits in it say, else the canvas. */
+function originOf({
+  origins,
+  message,
+}: {
+  origins: string[];
+  message?: string;
+}): Pick<Commit, 'origin'> & { message?: string } {
+  const [only] = origins;
+  const origin = (origins.length === 1 && ORIGINS[only ?? '']) || 'canvas';
+  return { origin, ...(message === undefined ? {} : { message }) };
 }
 
-/** `Triage / Score / config.batch` for a place in the tree. */
-function nameOf([kind = '', id = '', section, part = '', ...rest]: string[], tree: Tree): string {
-  if (kind !== 'workflows') return [kind, id].join('/');
-  const workflow = tree.workflows[id];
-  const name = workflow?.name ?? id;
-  if (section !== 'steps') return [name, section, part].filter(Boolean).join(' / ');
-  return [name, workflow?.steps[part]?.name ?? part, rest.join('.')].filter(Boolean).join(' / ');
+function conflictReason(open: number): string {
+  return open === 1
+    ? 'Two answers met in one place. Both are kept; choose which stays.'
+    : `Two answers met in ${open} places. Both are kept in each; choose which stays.`;
+}
+
+function branchReason({ from, to }: { from: string; to: string }): string {
+  return `Git switched from ${from} to ${to}, which changed the project. Nothing is sent until you say whether the workspace shall follow.`;
 }

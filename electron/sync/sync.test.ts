@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { v7 as uuid } from 'uuid';
@@ -184,34 +184,66 @@ test('offline edits here and elsewhere in different places are both there afterw
   expect(merkleHash(await one.tree(id))).toBe(head().hash);
 });
 
-test('where both changed the same, the cloud’s value stands, ours is kept on the disk, and the state names the place', async () => {
+test('where both changed the same, the cloud’s value stands, and a record with both answers goes with the push', async () => {
   const cloud = await cloudServer();
   const one = await desktop(cloud);
-  const { id, dir, head } = await boundProject(cloud, one);
+  const { id, head } = await boundProject(cloud, one);
   const [workflowId = ''] = Object.keys(head().tree.workflows);
   await cloud.stop();
   const rename = (name: string): Edit => ({ type: 'renameStep', workflowId, stepId: 'greet_c4r7', name });
+  const before = head().tree.workflows[workflowId]?.steps.greet_c4r7?.name;
   await one.edit(id, rename('Mine'), variable('mine', '1'));
   elsewhere(cloud, id, rename('Theirs'));
   await cloud.start();
   await one.reaches(id, 'conflict');
-  const tree = await one.tree(id);
-  expect(tree.workflows[workflowId]?.steps.greet_c4r7?.name).toBe('Theirs');
-  await vi.waitFor(() => expect(head().tree.environments.local?.vars.mine).toBe('1'));
-  expect((await one.stateOf(id))?.reason).toContain('Theirs / name');
+  const nameOf = (tree: Tree) => tree.workflows[workflowId]?.steps.greet_c4r7?.name;
+  expect(nameOf(await one.tree(id))).toBe('Theirs');
+  await vi.waitFor(() => expect(head().conflicts).toHaveLength(1), { timeout: 10_000 });
+  expect(head().tree.environments.local?.vars.mine).toBe('1');
+  const path = ['workflows', workflowId, 'steps', 'greet_c4r7', 'name'];
+  const answers = { base: before, theirs: 'Theirs', ours: 'Mine', chosen: 'theirs' };
+  expect(head().conflicts).toMatchObject([{ path, kind: 'value', ...answers, who: { theirs: 'Sam', ours: 'Robin' } }]);
+  await vi.waitFor(async () =>
+    expect(await one.stateOf(id)).toMatchObject({ state: 'conflict', conflicts: 1, pending: 0 }),
+  );
+  const [entry] = await one.client.conflicts.list({ projectId: id });
+  expect(entry).toMatchObject({ ...answers, where: 'cloud', status: 'open' });
 
-  const folder = join(dir, '.sluice', 'conflicts');
-  await vi.waitFor(() => expect(readdirSync(folder)).toHaveLength(1));
-  const kept = JSON.parse(readFileSync(join(folder, readdirSync(folder)[0] ?? ''), 'utf8'));
-  expect(kept.ops).toMatchObject([
-    { op: 'set', path: ['workflows', workflowId, 'steps', 'greet_c4r7', 'name'], value: 'Mine' },
-  ]);
-  // Its ops bring ours back, and that goes to the cloud like any edit.
-  expect(await one.client.sync.now({ projectId: id })).toMatchObject({ state: 'synced' });
-  await one.client.documents.patch({ projectId: id, ops: kept.ops });
-  await vi.waitFor(() => expect(head().tree.workflows[workflowId]?.steps.greet_c4r7?.name).toBe('Mine'), {
-    timeout: 10_000,
+  const conflictId = entry?.id ?? '';
+  const { conflict } = await one.client.conflicts.resolve({ projectId: id, conflictId, choice: 'ours' });
+  expect(conflict).toMatchObject({ status: 'resolved', resolution: 'ours', resolvedBy: 'Robin' });
+  expect([nameOf(head().tree), nameOf(await one.tree(id))]).toEqual(['Mine', 'Mine']);
+  await one.reaches(id, 'synced');
+  expect(await one.client.conflicts.list({ projectId: id })).toEqual([]);
+  const opened = one.events.flatMap((event) => (event.type === 'conflicts.changed' ? event.open : []));
+  expect(opened).toEqual(expect.arrayContaining([1, 0]));
+  await expect(one.client.conflicts.resolve({ projectId: id, conflictId, choice: 'ours' })).rejects.toMatchObject({
+    code: 'conflict.resolved',
   });
+});
+
+test('an answer that is given while nobody can be told is told when somebody can', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, head } = await boundProject(cloud, one);
+  await cloud.stop();
+  await one.edit(id, variable('word', 'mine'));
+  elsewhere(cloud, id, variable('word', 'theirs'));
+  await cloud.start();
+  await vi.waitFor(() => expect(head().conflicts).toHaveLength(1), { timeout: 10_000 });
+  await vi.waitFor(async () =>
+    expect(await one.client.conflicts.list({ projectId: id })).toMatchObject([{ where: 'cloud' }]),
+  );
+  await cloud.stop();
+  const [entry] = await one.client.conflicts.list({ projectId: id });
+  await one.client.conflicts.resolve({ projectId: id, conflictId: entry?.id ?? '', choice: 'ours' });
+  expect((await one.tree(id)).environments.local?.vars.word).toBe('mine');
+  expect(await one.client.conflicts.list({ projectId: id })).toEqual([]);
+  expect(head().conflicts).toMatchObject([{ status: 'open' }]);
+  await cloud.start();
+  await one.reaches(id, 'synced');
+  expect(head().conflicts).toMatchObject([{ status: 'resolved', resolution: 'ours' }]);
+  expect(head().tree.environments.local?.vars.word).toBe('mine');
 });
 
 test('a viewer’s edits stay here, with the reason, and others’ still arrive', async () => {

@@ -2,9 +2,10 @@ import type { Service } from '#shared/contract/contract.ts';
 import type { HostApi, SyncState } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { AccountService } from '../account/accountService.ts';
-import type { HostForCloud } from '../host/cloudServices.ts';
+import type { HostForCloud, SharedProject } from '../host/cloudServices.ts';
 import type { OpenProject } from '../host/projectHost.ts';
-import { createProjectSync, type ProjectSync } from './projectSync.ts';
+import { createProjectSync, type ProjectSync, type Told } from './projectSync.ts';
+import { sharedProject } from './sharedProject.ts';
 import type { SyncStates } from './syncStates.ts';
 
 export type SyncDeps = {
@@ -34,7 +35,11 @@ export type SyncService = {
   /** The feed of a workspace came up. */
   reconnected(workspaceId: string): void;
   /** The server has a newer revision. */
-  committed(projectId: string, revision: number): void;
+  committed(projectId: string, told: Told): void;
+  /** The workspace's records of a project are others now. */
+  conflictsChanged(projectId: string): void;
+  /** The open project's other half; undefined where it is in no workspace. */
+  shared(projectId: string): SharedProject | undefined;
   /** The account changed: what waited for a sign-in goes on. */
   accountChanged(): void;
   close(): Promise<void>;
@@ -43,8 +48,19 @@ export type SyncService = {
 const SETTLE_MS = 800;
 const RETRY_MS = 2_000;
 const LONGEST_RETRY_MS = 60_000;
+/** What was refused is tried again this often without anybody asking: roles and plans change. */
+const REFUSED_RETRY_MS = 10 * 60_000;
 
-type Entry = { sync: ProjectSync; timer?: NodeJS.Timeout; retryMs: number; running: Promise<unknown>; closed: boolean };
+type Entry = {
+  due: number;
+  anew?: NodeJS.Timeout;
+  project: OpenProject;
+  sync: ProjectSync;
+  timer?: NodeJS.Timeout;
+  retryMs: number;
+  running: Promise<unknown>;
+  closed: boolean;
+};
 
 /** Keeps every open, bound project the same here and in the cloud, without anybody having to ask. */
 export function createSyncService(deps: SyncDeps): SyncService {
@@ -59,12 +75,13 @@ export function createSyncService(deps: SyncDeps): SyncService {
       cloud: (workspaceId) => account.client(workspaceId),
       cloudUrl: deps.cloudUrl,
       deviceId: () => account.deviceId,
+      person: () => account.state().user?.name,
       signedIn,
       onState: (state) => tell(project.id, state),
       now: deps.now,
       uuid: deps.uuid,
     });
-    entries.set(project.id, { sync, retryMs, running: Promise.resolve(), closed: false });
+    entries.set(project.id, { project, sync, due: 0, retryMs, running: Promise.resolve(), closed: false });
     deps.states.set(project.id, sync.state());
     const workspaceId = sync.workspaceId();
     if (workspaceId === undefined) return;
@@ -77,12 +94,26 @@ export function createSyncService(deps: SyncDeps): SyncService {
     deps.host().emit({ type: 'project.sync', projectId, sync: state });
   }
 
+  /** Another sync soon; the earlier of two plans counts. */
   function plan(projectId: string, delayMs: number): void {
     const entry = entries.get(projectId);
-    if (!entry || entry.sync.workspaceId() === undefined) return;
+    if (!entry || entry.closed || entry.sync.workspaceId() === undefined) return;
     tell(projectId, entry.sync.state());
+    if (!signedIn()) return;
+    const due = deps.now() + delayMs;
+    if (entry.timer && entry.due <= due) return;
     clearTimeout(entry.timer);
-    if (signedIn()) entry.timer = setTimeout(() => void attempt(projectId, entry), delayMs);
+    entry.due = due;
+    entry.timer = setTimeout(() => {
+      entry.timer = undefined;
+      void attempt(projectId, entry);
+    }, delayMs);
+  }
+
+  /** As `plan`, and what was refused until then is tried again. */
+  function planAnew(projectId: string): void {
+    entries.get(projectId)?.sync.forgive();
+    plan(projectId, 0);
   }
 
   async function attempt(projectId: string, entry: Entry): Promise<void> {
@@ -97,7 +128,12 @@ export function createSyncService(deps: SyncDeps): SyncService {
       const error = SluiceError.from(thrown);
       if (error.code === 'cloud.unreachable') account.noteReachable(false);
       // What was refused is refused again until somebody changes something; anything else may pass.
-      if (error.retry !== 'yes' && error.status < 500) return;
+      if (error.retry !== 'yes' && error.status < 500) {
+        clearTimeout(entry.anew);
+        entry.anew = setTimeout(() => planAnew(projectId), REFUSED_RETRY_MS);
+        entry.anew.unref();
+        return;
+      }
       if (error.code === 'internal') console.error(thrown);
       plan(projectId, entry.retryMs * (0.5 + Math.random() / 2));
       entry.retryMs = Math.min(entry.retryMs * 2, LONGEST_RETRY_MS);
@@ -121,6 +157,7 @@ export function createSyncService(deps: SyncDeps): SyncService {
       if (!entry) return;
       entry.closed = true;
       clearTimeout(entry.timer);
+      clearTimeout(entry.anew);
       const workspaceId = entry.sync.workspaceId();
       entries.delete(projectId);
       if (workspaceId !== undefined) deps.onUnbound(workspaceId, projectId);
@@ -130,20 +167,43 @@ export function createSyncService(deps: SyncDeps): SyncService {
       for (const [projectId, entry] of entries) {
         if (entry.sync.workspaceId() !== workspaceId) continue;
         entry.sync.noteRemote();
-        plan(projectId, 0);
+        entry.sync.noteConflicts();
+        planAnew(projectId);
       }
     },
-    committed: (projectId, revision) => {
+    committed: (projectId, told) => {
       const entry = entries.get(projectId);
       if (!entry) return;
-      entry.sync.noteRemote(revision);
+      entry.sync.noteRemote(told);
       plan(projectId, 0);
     },
+    conflictsChanged: (projectId) => {
+      const entry = entries.get(projectId);
+      if (!entry) return;
+      entry.sync.noteConflicts();
+      plan(projectId, 0);
+    },
+    shared: (projectId) => {
+      const entry = entries.get(projectId);
+      const workspaceId = entry?.sync.workspaceId();
+      if (!entry || workspaceId === undefined) return undefined;
+      const { project, sync } = entry;
+      return sharedProject({
+        project,
+        sync,
+        cloud: account.client(workspaceId),
+        now: deps.now,
+        person: () => account.state().user?.name,
+      });
+    },
     accountChanged: () => {
-      for (const projectId of entries.keys()) plan(projectId, 0);
+      for (const projectId of entries.keys()) planAnew(projectId);
     },
     close: async () => {
-      for (const entry of entries.values()) clearTimeout(entry.timer);
+      for (const entry of entries.values()) {
+        clearTimeout(entry.timer);
+        clearTimeout(entry.anew);
+      }
       await Promise.all([...entries.values()].map((entry) => entry.running));
       await deps.states.close();
     },
@@ -160,8 +220,9 @@ export function createSyncService(deps: SyncDeps): SyncService {
       now: async ({ projectId }) => {
         const sync = await of(projectId);
         if (sync.workspaceId() === undefined) throw notBound();
-        sync.acknowledge();
+        sync.forgive();
         sync.noteRemote();
+        sync.noteConflicts();
         return sync.sync(true);
       },
     },

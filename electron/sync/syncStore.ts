@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { Hash, Uuid } from '#shared/ids.ts';
-import type { JsonObject } from '#shared/json.ts';
-import { toPlain } from '#shared/json.ts';
+import { Json, type JsonObject, toPlain } from '#shared/json.ts';
+import { ConflictRecord } from '#shared/merge/conflict.ts';
 import { Commit } from '#shared/merge/ops.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { cloudKey } from '../account/cloudKey.ts';
 import type { ProjectDb } from '../store/projectDb.ts';
 import { inTransaction } from '../store/sqlite.ts';
+import type { Refusal } from './refusal.ts';
 
 const Binding = z.strictObject({ cloudUrl: z.string(), workspaceId: Uuid });
 export type Binding = z.infer<typeof Binding>;
@@ -23,20 +24,40 @@ export type Base = { revision: number; tree: Tree; localRevision: number; synced
 const BaseMark = z.strictObject({ revision: z.int(), localRevision: z.int(), syncedAt: z.string(), hash: Hash });
 
 /** A commit that was sent, or is about to be. The same one goes again until the server has answered it. */
-const Outgoing = z.strictObject({ commit: Commit, localRevision: z.int() });
+const Outgoing = z.strictObject({
+  commit: Commit,
+  localRevision: z.int(),
+  conflicts: z.array(ConflictRecord).default([]),
+});
 export type Outgoing = z.infer<typeof Outgoing>;
 
-/** What a person should know: edits that gave way, or why nothing is taken. */
-const Note = z.strictObject({ kind: z.enum(['conflict', 'refused']), reason: z.string() });
-export type Note = z.infer<typeof Note>;
+const KeptRefusal = z.strictObject({
+  code: z.string(),
+  reason: z.string(),
+  next: z.string(),
+  paths: z.array(z.array(z.string())),
+  at: z.string(),
+});
+
+/** An answer to a conflict that the workspace has not been told yet. */
+const KeptAnswer = z.strictObject({
+  conflictId: Uuid,
+  choice: z.enum(['theirs', 'ours', 'edit']),
+  value: Json.optional(),
+  was: Hash.optional(),
+});
+export type KeptAnswer = z.infer<typeof KeptAnswer>;
 
 /** What sync keeps of a project, in its own database below `.sluice/`. */
 export type SyncStore = {
   binding(): Binding | undefined;
   base(): Base | undefined;
   outgoing(): Outgoing | undefined;
-  note(): Note | undefined;
-  setNote(note: Note | undefined): void;
+  refusal(): Refusal | undefined;
+  setRefusal(refusal: Refusal | undefined): void;
+  answers(): KeptAnswer[];
+  keepAnswer(answer: KeptAnswer): void;
+  dropAnswer(conflictId: string): void;
   bind(binding: Binding, base: Base): void;
   /** Durable before anything is sent. */
   setOutgoing(outgoing: Outgoing | undefined): void;
@@ -44,10 +65,15 @@ export type SyncStore = {
   settle(base: Base): void;
   /** Local commits after a local revision that the server does not have. */
   countPending(localRevision: number): number;
+  /** Where the local commits after a local revision come from, each once, and what the last of them says of itself. */
+  origins(localRevision: number): { origins: string[]; message?: string };
 };
 
 export function openSyncStore(db: ProjectDb): SyncStore {
   const pending = db.db.prepare(`SELECT count(*) AS count FROM commits WHERE revision > ? AND origin != 'sync'`);
+  const since = db.db.prepare(
+    `SELECT origin, message FROM commits WHERE revision > ? AND origin != 'sync' ORDER BY revision`,
+  );
   let cached: Base | undefined;
 
   const readMeta = <S extends z.ZodType>(key: string, schema: S): z.infer<S> | undefined => {
@@ -61,6 +87,10 @@ export function openSyncStore(db: ProjectDb): SyncStore {
     cached = base;
   };
 
+  const answers = () => readMeta('sync.answers', z.array(KeptAnswer)) ?? [];
+  const writeAnswers = (kept: KeptAnswer[]) =>
+    db.setMeta('sync.answers', kept.length === 0 ? undefined : JSON.stringify(kept));
+
   return {
     binding: () => readMeta('sync.binding', Binding),
     base: () => {
@@ -73,8 +103,14 @@ export function openSyncStore(db: ProjectDb): SyncStore {
       return cached;
     },
     outgoing: () => readMeta('sync.outgoing', Outgoing),
-    note: () => readMeta('sync.note', Note),
-    setNote: (note) => db.setMeta('sync.note', note && JSON.stringify(note)),
+    refusal: () => readMeta('sync.refusal', KeptRefusal),
+    setRefusal: (refusal) => {
+      if (refusal || db.meta('sync.refusal') !== undefined)
+        db.setMeta('sync.refusal', refusal && JSON.stringify(refusal));
+    },
+    answers,
+    keepAnswer: (answer) => writeAnswers([...answers().filter((one) => one.conflictId !== answer.conflictId), answer]),
+    dropAnswer: (conflictId) => writeAnswers(answers().filter((one) => one.conflictId !== conflictId)),
     bind: (binding, base) =>
       inTransaction(db.db, () => {
         db.setMeta('sync.binding', JSON.stringify(binding));
@@ -87,6 +123,12 @@ export function openSyncStore(db: ProjectDb): SyncStore {
         db.setMeta('sync.outgoing', undefined);
         writeBase(base);
       }),
+    origins: (localRevision) => {
+      const rows = since.all(localRevision);
+      const message = rows.at(-1)?.message;
+      const origins = [...new Set(rows.map((row) => String(row.origin)))];
+      return { origins, ...(typeof message === 'string' ? { message } : {}) };
+    },
     countPending: (localRevision) => Number(pending.get(localRevision)?.count),
   };
 }

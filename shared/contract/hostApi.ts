@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Hash, ScriptPath, Slug, StepId, Time, Uuid } from '../ids.ts';
 import { Json, JsonObject } from '../json.ts';
+import { Conflict } from '../merge/conflict.ts';
 import { Op } from '../merge/ops.ts';
 import { RunEvent, RunLogLine } from '../run/events.ts';
 import { StepTypeInfo } from '../workflow/catalog.ts';
@@ -8,7 +9,10 @@ import { Edit } from '../workflow/edit.ts';
 import { Problem } from '../workflow/problem.ts';
 import { Item, Tree } from '../workflow/tree.ts';
 import { Deployment, MeterUsage, RunSummary, User, Version, Workspace } from './cloud/common.ts';
+import { ConflictEntry as CloudConflict } from './cloud/conflicts.ts';
+import { Change as ChangedPart } from './cloud/history.ts';
 import type { Group } from './contract.ts';
+import { Present } from './feed.ts';
 import { PageInput, page } from './page.ts';
 
 const Empty = z.strictObject({});
@@ -25,6 +29,19 @@ export const SyncState = z.strictObject({
   syncedAt: Time.optional(),
   /** Why it cannot sync, in words for a person. */
   reason: z.string().optional(),
+  /** Open conflicts that a person has to answer. Absent: none. */
+  conflicts: z.int().optional(),
+  /** What the control plane did not take. It is kept here, shown, and can be exported like everything else. */
+  refused: z
+    .strictObject({
+      code: z.string(),
+      reason: z.string(),
+      /** What happens next, and what a person can do about it. */
+      next: z.string(),
+      /** The places that were not taken; empty: all that waits. */
+      paths: z.array(z.array(z.string())),
+    })
+    .optional(),
 });
 export type SyncState = z.infer<typeof SyncState>;
 
@@ -41,6 +58,67 @@ export const ProjectInfo = z.strictObject({
 });
 export type ProjectInfo = z.infer<typeof ProjectInfo>;
 
+/** A file that cannot be taken as it is. It counts as it last was, and is not written until it can be. */
+export const UnreadableFile = z.strictObject({
+  file: z.string(),
+  line: z.int(),
+  message: z.string(),
+  /** It does not parse; it holds merge markers; it is not a regular text file; or it is gone. */
+  why: z.enum(['syntax', 'markers', 'refused', 'gone']).optional(),
+  /** What to do, in one sentence. */
+  advice: z.string().optional(),
+  /** Git holds both sides of it: `files.mergeMarked` puts them together by structure. */
+  canMerge: z.boolean().optional(),
+});
+export type UnreadableFile = z.infer<typeof UnreadableFile>;
+
+/** Files that were there and are not. Nothing of them is taken for deleted until somebody says so. */
+export const PendingDeletion = z.strictObject({
+  since: Time,
+  /** It came with another branch of Git. Until the word is given nothing is sent to the workspace. */
+  branch: z.strictObject({ from: z.string(), to: z.string() }).optional(),
+  files: z.array(z.strictObject({ file: z.string(), title: z.string() })),
+});
+export type PendingDeletion = z.infer<typeof PendingDeletion>;
+
+/** A conflict: of the workspace, for everybody; or of this computer alone, where the project is in none. */
+export const ConflictEntry = CloudConflict.extend({
+  where: z.enum(['cloud', 'local']),
+  createdBy: z.string().optional(),
+});
+export type ConflictEntry = z.infer<typeof ConflictEntry>;
+
+/** One point of a project's history: `cloud` counts the revisions of the workspace, `local` those of this computer. */
+export const HistoryEntry = z.strictObject({
+  where: z.enum(['cloud', 'local']),
+  revision: z.int(),
+  authorName: z.string().optional(),
+  createdAt: Time,
+  /** canvas, file, sync, restore, undo, git, merge, import. */
+  origin: z.string(),
+  message: z.string().optional(),
+  /** What a person called it. */
+  name: z.string().optional(),
+  /** The first few parts it changed, and how many there are in all. */
+  changes: z.array(ChangedPart),
+  changeCount: z.int(),
+});
+export type HistoryEntry = z.infer<typeof HistoryEntry>;
+
+/** Where somebody is in a project, as the others see it. */
+export const Presence = z.strictObject({
+  ...Present.shape,
+  workflowId: Uuid.optional(),
+  cursor: z.tuple([z.number(), z.number()]).optional(),
+  selection: z.array(StepId),
+  editing: StepId.optional(),
+});
+export type Presence = z.infer<typeof Presence>;
+
+/** What a host may lack; the editor shows what is there. */
+export const HostFeature = z.enum(['conflicts', 'history', 'undo', 'changes', 'deletions', 'presence', 'mergeMarked']);
+export type HostFeature = z.infer<typeof HostFeature>;
+
 /** A project as the editor holds it. `revision` counts changes on this computer, not in the cloud. */
 export const ProjectState = z.strictObject({
   info: ProjectInfo,
@@ -48,7 +126,12 @@ export const ProjectState = z.strictObject({
   tree: Tree,
   problems: z.array(Problem),
   /** Files that cannot be read now; they are not written until they parse. */
-  unreadable: z.array(z.strictObject({ file: z.string(), line: z.int(), message: z.string() })),
+  unreadable: z.array(UnreadableFile),
+  /** Files that vanished and wait for a word. */
+  deletion: PendingDeletion.optional(),
+  /** Whether there is something to undo and to redo, also after a restart. */
+  canUndo: z.boolean().optional(),
+  canRedo: z.boolean().optional(),
 });
 export type ProjectState = z.infer<typeof ProjectState>;
 
@@ -114,6 +197,16 @@ export const Preferences = z.strictObject({
 });
 export type Preferences = z.infer<typeof Preferences>;
 
+const HistoryWhere = z.enum(['cloud', 'local']);
+const UndoAnswer = z.strictObject({
+  /** False: there was nothing to do. */
+  done: z.boolean(),
+  revision: z.int(),
+  left: z.array(Conflict),
+  canUndo: z.boolean(),
+  canRedo: z.boolean(),
+});
+
 const ofProject = { projectId: Uuid };
 const ofWorkflow = { projectId: Uuid, workflowId: Uuid };
 
@@ -154,6 +247,7 @@ export const hostApi = {
           /** Runs, folders of projects and secrets on a computer of the person's own; the cloud has none of them. */
           local: z.boolean().default(true),
         }),
+        supports: z.array(HostFeature),
         /** Folder that new projects are made in. */
         projectsDir: z.string(),
       }),
@@ -199,6 +293,26 @@ export const hostApi = {
     patch: {
       input: z.strictObject({ ...ofProject, ops: z.array(Op).min(1).max(5_000) }),
       output: z.strictObject({ revision: z.int() }),
+    },
+    /**
+     * Takes back one's own last change, also one made before a restart, and nothing that others did since. `left`: places
+     * that were changed since and stay as they are.
+     */
+    undo: { input: z.strictObject(ofProject), output: UndoAnswer },
+    redo: { input: z.strictObject(ofProject), output: UndoAnswer },
+    /** What the project has that another state of it has not, for the diff side by side. */
+    changes: {
+      input: z.strictObject({
+        ...ofProject,
+        /** What both sides agreed on last; what runs in an environment; or a point of the history. */
+        against: z.union([
+          z.strictObject({ kind: z.literal('head') }),
+          z.strictObject({ kind: z.literal('deployed'), environment: Slug }),
+          z.strictObject({ kind: z.literal('revision'), where: HistoryWhere, revision: z.int().min(0) }),
+        ]),
+      }),
+      /** `before` is that state; `ops` lead from it to the project as it is. */
+      output: z.strictObject({ before: Tree, ops: z.array(Op), changes: z.array(Change) }),
     },
     /** The text of a workflow's YAML file. */
     text: { input: z.strictObject(ofWorkflow), output: z.strictObject({ file: z.string(), text: z.string() }) },
@@ -283,6 +397,84 @@ export const hostApi = {
     /** Binds a project to a workspace and sends it there for the first time. */
     bind: { input: z.strictObject({ ...ofProject, workspaceId: Uuid }), output: SyncState },
     now: { input: z.strictObject(ofProject), output: SyncState },
+  },
+  /** Places where two answers met (sync.md 2). Those of a project in a workspace are the workspace's, all others this computer's. */
+  conflicts: {
+    /** Newest first; answered from what this computer knows, without waiting for anybody. */
+    list: {
+      input: z.strictObject({ ...ofProject, status: z.enum(['open', 'resolved', 'all']).default('open') }),
+      output: z.array(ConflictEntry),
+    },
+    /** Puts an answer in the place and closes the record. Without a connection it is told to the others later. */
+    resolve: {
+      input: z.strictObject({
+        ...ofProject,
+        conflictId: Uuid,
+        choice: z.enum(['theirs', 'ours', 'edit']),
+        /** With `edit`: what shall stand there; absent: nothing. */
+        value: Json.optional(),
+        /** `details.was` of a refusal with `conflict.place_changed`: the person has seen what stands there now. */
+        was: Hash.optional(),
+      }),
+      output: z.strictObject({ revision: z.int(), conflict: ConflictEntry }),
+    },
+    resolveAll: {
+      input: z.strictObject({ ...ofProject, choice: z.enum(['theirs', 'ours']) }),
+      /** `left`: those whose place was changed since, which stay open. */
+      output: z.strictObject({ revision: z.int(), resolved: z.array(Uuid), left: z.array(Uuid) }),
+    },
+  },
+  history: {
+    /** The workspace's where the project is in one and it answers, else this computer's own. Newest first. */
+    list: {
+      input: z.strictObject({ ...ofProject, where: HistoryWhere.optional(), ...PageInput }),
+      output: page(HistoryEntry),
+    },
+    at: {
+      input: z.strictObject({ ...ofProject, where: HistoryWhere, revision: z.int().min(0) }),
+      output: z.strictObject({ revision: z.int(), tree: Tree }),
+    },
+    /** Makes the project what it was, as one new revision: everything since stays in the history. */
+    restore: {
+      input: z.strictObject({ ...ofProject, where: HistoryWhere, revision: z.int().min(0) }),
+      output: z.strictObject({ revision: z.int() }),
+    },
+    name: {
+      input: z.strictObject({
+        ...ofProject,
+        where: HistoryWhere,
+        revision: z.int().min(0),
+        name: z.string().trim().min(1).max(120).nullable(),
+      }),
+      output: Done,
+    },
+  },
+  files: {
+    /** The files that vanished were meant to go: what they held is deleted here, and everywhere with the next sync. */
+    confirmDeletion: { input: z.strictObject(ofProject), output: z.strictObject({ revision: z.int() }) },
+    /** They were not: they are written again as they last were. */
+    restoreDeleted: { input: z.strictObject(ofProject), output: z.strictObject({ revision: z.int() }) },
+    /**
+     * Puts the two sides of a file with merge markers together by structure, from what Git has of them.
+     * @throws SluiceError host.not_supported where Git does not know both sides
+     */
+    mergeMarked: {
+      input: z.strictObject({ ...ofProject, file: z.string() }),
+      output: z.strictObject({ revision: z.int(), conflicts: z.int() }),
+    },
+  },
+  presence: {
+    /** Where this person is now, for the others in the workspace; nothing is kept. */
+    tell: {
+      input: z.strictObject({
+        ...ofProject,
+        workflowId: Uuid.optional(),
+        cursor: z.tuple([z.number(), z.number()]).optional(),
+        selection: z.array(StepId).max(100).default([]),
+        editing: StepId.optional(),
+      }),
+      output: Done,
+    },
   },
   publish: {
     preview: { input: z.strictObject({ ...ofProject, environment: Slug }), output: PublishPreview },
@@ -387,8 +579,16 @@ export const HostEvent = z.discriminatedUnion('type', [
     ops: z.array(Op),
     problems: z.array(Problem),
     unreadable: ProjectState.shape.unreadable,
+    canUndo: z.boolean().optional(),
+    canRedo: z.boolean().optional(),
   }),
   z.strictObject({ type: z.literal('project.sync'), projectId: Uuid, sync: SyncState }),
+  /** Records came or were answered; `open` counts those that a person has to answer. */
+  z.strictObject({ type: z.literal('conflicts.changed'), projectId: Uuid, open: z.int() }),
+  /** Files vanished; absent: nothing waits for a word any more. */
+  z.strictObject({ type: z.literal('deletion.pending'), projectId: Uuid, deletion: PendingDeletion.optional() }),
+  /** The others in the project now. */
+  z.strictObject({ type: z.literal('presence.changed'), projectId: Uuid, people: z.array(Presence) }),
   z.strictObject({
     type: z.literal('run.event'),
     projectId: Uuid,
