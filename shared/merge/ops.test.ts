@@ -285,6 +285,16 @@ describe('a commit', () => {
     );
   });
 
+  it('is refused where it takes something out of what others removed, but not where they took the same', () => {
+    const path = ['batch'];
+    const emptied = commit({ type: 'setConfig', workflowId, stepId: 'each_h6v2', path });
+    const removed = edit(tree, { type: 'removeStep', workflowId, stepId: 'each_h6v2' });
+    const place = [...wf, 'steps', 'each_h6v2', 'config', 'batch'];
+    expect(() => rebase(removed, emptied)).toThrow(mustRebase([place]));
+    const same = edit(tree, { type: 'setConfig', workflowId, stepId: 'each_h6v2', path });
+    expect(rebase(same, emptied)).toEqual(same);
+  });
+
   it('is refused where an arrow of it closes a circle, unless it was made against the head', () => {
     const edge = 'score_m4t8.main->fresh_2c7x.main';
     const drawn = commit({ type: 'addEdge', workflowId, edge });

@@ -177,6 +177,10 @@ function rebaseRequired(paths: string[][]): SluiceError {
  */
 export function rebase(headTree: Tree, commit: Commit): Tree {
   const missing = commit.mustExist.filter((path) => getIn(headTree, path) === undefined);
+  // What is taken out of something that is gone was a change of it, which is more than a removal made twice.
+  for (const { op, path } of commit.ops) {
+    if (op === 'del' && path[0] !== 'pins' && getIn(headTree, path.slice(0, -1)) === undefined) missing.push(path);
+  }
   if (missing.length > 0) throw rebaseRequired(missing);
   const next = applyOps(headTree, commit.ops);
   const left = commit.ops.flatMap((op) => (op.op === 'del' ? stillPointingAt(next, op.path) : []));

@@ -25,7 +25,7 @@ export function lostChanges({ base, theirs, ours, merged, records }: Meeting): T
       told.intents++;
       const ids = side === 'ours' ? newIds(records, change.path, tree) : undefined;
       if (isIn(merged, change, ids, { base, theirs, ours })) continue;
-      if (isRecorded(records, change, side)) told.recorded++;
+      if (isRecorded(records, change, side, ids)) told.recorded++;
       else told.lost.push(`${side} ${change.path.join('/')} = ${JSON.stringify(change.to)?.slice(0, 60)}`);
     }
   }
@@ -101,14 +101,20 @@ function withIds([kind = '', workflowId = '', ...rest]: string[], ids: Ids): str
 }
 
 /** Whether a record holds this answer of this side. */
-function isRecorded(records: readonly ConflictRecord[], { path, to, isLine }: LeafChange, side: Side): boolean {
+function isRecorded(
+  records: readonly ConflictRecord[],
+  { path, to, isLine }: LeafChange,
+  side: Side,
+  ids: Ids | undefined,
+): boolean {
   return records.some((record) => {
     const above = record.path.every((key, i) => path[i] === key);
     if (above) {
       const answer = record[side];
       const rest = path.slice(record.path.length);
       if (isLine) return linesOf(answer).has(path[2] ?? '') === (to === true);
-      return sameJson(answer === undefined ? undefined : getIn(answer, rest), to);
+      const kept = answer === undefined ? undefined : getIn(answer, rest);
+      return sameJson(kept, to) || (ids !== undefined && sameJson(kept, valueWithIds(to, ids)));
     }
     return to === undefined && record[side] === undefined && wentWith(record, path);
   });
