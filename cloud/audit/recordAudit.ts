@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { JsonObject } from '#shared/json.ts';
 import { asSql, type Sql, type Tx } from '../platform/database.ts';
-import { CHAIN_START, chainHash } from './chain.ts';
+import { CHAIN_START, chainHash, newSalt, personHash } from './chain.ts';
 
 /** Who did it, as far as there is somebody: an actor, or only a workspace where a program of ours did it. */
 export type AuditActor = {
@@ -11,6 +11,8 @@ export type AuditActor = {
   ip?: string;
   userAgent?: string;
   requestId?: string;
+  /** Set where a program acted with a key of this person. */
+  apiKey?: { id: string };
 };
 
 export type AuditRecord = {
@@ -19,8 +21,10 @@ export type AuditRecord = {
   resource: string;
   resourceId?: string;
   outcome?: 'ok' | 'denied' | 'failed';
-  /** Facts, never a secret. */
+  /** Facts, never a secret, and nothing that names a person. */
   metadata?: JsonObject;
+  /** Whom it is about: `userId`, `email`, `name`. It goes when that person is erased. */
+  about?: { userId?: string; email?: string; name?: string };
 };
 
 /**
@@ -39,44 +43,63 @@ export async function recordAudit(tx: Tx | Sql, actor: AuditActor, record: Audit
   );
   const seq = (last.rows[0]?.seq ?? 0) + 1;
   const prevHash = last.rows[0]?.hash ?? CHAIN_START;
+  const at = new Date().toISOString();
+  const about = record.about ? asStored(record.about) : null;
+  const person = {
+    actorId: actor.userId ?? null,
+    actorName: actor.name ?? null,
+    ip: actor.ip ?? null,
+    userAgent: actor.userAgent ?? null,
+    about,
+  };
+  const salt = newSalt();
   const entry = {
     workspaceId,
     id: uuidv7(),
     seq,
-    actorId: actor.userId ?? null,
-    actorName: actor.name ?? null,
     action: record.action,
     resource: record.resource,
     resourceId: record.resourceId ?? null,
-    metadata: record.metadata ?? {},
-    ip: actor.ip ?? null,
-    userAgent: actor.userAgent ?? null,
+    metadata: asStored({ ...record.metadata, ...(actor.apiKey ? { apiKey: actor.apiKey.id } : {}) }),
     requestId: actor.requestId ?? null,
     outcome: record.outcome ?? 'ok',
-    at: new Date().toISOString(),
+    at,
+    personHash: personHash(salt, person),
   };
+  // Soon afterwards somebody seals the chain's new end.
   await sql.query(
-    `insert into audit_entry (workspace_id, id, seq, actor_id, actor_name, action, resource, resource_id, metadata, ip,
-       user_agent, request_id, outcome, at, prev_hash, hash)
+    `with due as (
+       insert into upkeep_claim (workspace_id, kind, due_at) values ($1::uuid, 'audit', now() + interval '10 s')
+       on conflict (workspace_id, kind) do update set due_at = least(upkeep_claim.due_at, excluded.due_at))
+     insert into audit_entry (workspace_id, id, seq, actor_id, actor_name, action, resource, resource_id, metadata, ip,
+       user_agent, request_id, outcome, at, prev_hash, hash, about, person_salt, person_hash)
      values ($1::uuid, $2::uuid, $3::int, $4::uuid, $5, $6, $7, $8, $9::jsonb, $10, $11, $12, $13::audit_outcome,
-       $14::timestamptz, $15, $16)`,
+       $14::timestamptz, $15, $16, $17::jsonb, $18, $19)`,
     [
-      entry.workspaceId,
+      workspaceId,
       entry.id,
       seq,
-      entry.actorId,
-      entry.actorName,
+      person.actorId,
+      person.actorName,
       entry.action,
       entry.resource,
       entry.resourceId,
       JSON.stringify(entry.metadata),
-      entry.ip,
-      entry.userAgent,
+      person.ip,
+      person.userAgent,
       entry.requestId,
       entry.outcome,
-      entry.at,
+      at,
       prevHash,
       chainHash(prevHash, entry),
+      about && JSON.stringify(about),
+      salt,
+      entry.personHash,
     ],
   );
+}
+
+/** What is read back is hashed again, so nothing goes into the hash that the column does not keep. */
+function asStored(value: object): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject;
 }
