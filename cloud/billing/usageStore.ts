@@ -79,9 +79,15 @@ export async function readCounter(sql: Sql, workspaceId: string, meter: Meter, p
   return asCounter(rows[0]);
 }
 
-/** The plan that holds for the workspace now; a subscription's change sets it in its own transaction. */
+/**
+ * The plan that holds for the workspace now; a subscription's change sets it in its own transaction. Undefined where the
+ * workspace was deleted, so that nothing begins there.
+ */
 export async function readPlan(sql: Sql, workspaceId: string): Promise<PlanSlug | undefined> {
-  const { rows } = await sql.query<{ plan: PlanSlug }>('select plan from workspace where id = $1', [workspaceId]);
+  const { rows } = await sql.query<{ plan: PlanSlug }>(
+    'select plan from workspace where id = $1 and deleted_at is null',
+    [workspaceId],
+  );
   return rows[0]?.plan;
 }
 

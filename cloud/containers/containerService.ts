@@ -30,6 +30,8 @@ export type ContainerDeps = {
 export type FullContainerService = ContainerService & {
   /** Another plan holds: the container gets its limits at once. */
   planChanged(workspaceId: string): Promise<void>;
+  /** The workspace was deleted: its container ends, whether it runs or sleeps. Its data stay. */
+  end(workspaceId: string): Promise<void>;
   /** Brings what the driver runs and what is written down together. Once, before anything is started. */
   recover(): Promise<void>;
   /** Puts to sleep what has been idle, and looks after what does not answer. Every few seconds. */
@@ -303,6 +305,10 @@ export function createContainerService(deps: ContainerDeps): FullContainerServic
       } else await inside(workspaceId, (sql) => store.markHealth(sql, workspaceId, 'degraded', clock.now()));
       return;
     }
+    if (await inside(workspaceId, (sql) => store.isDeleted(sql, workspaceId))) {
+      await end(workspaceId, ref, 'stopped', 'workspace deleted');
+      return;
+    }
     const { row, plan, busy } = await inside(workspaceId, async (sql) => ({
       row: await store.findContainer(sql, workspaceId),
       plan: await allowances.planOf(sql, workspaceId),
@@ -389,6 +395,12 @@ export function createContainerService(deps: ContainerDeps): FullContainerServic
           });
           await end(workspaceId, row.containerRef, 'stopped', 'plan changed');
         }
+      }),
+
+    end: (workspaceId) =>
+      serial(workspaceId, async () => {
+        const row = await inside(workspaceId, (sql) => store.findContainer(sql, workspaceId));
+        if (row?.containerRef) await end(workspaceId, row.containerRef, 'stopped', 'workspace deleted');
       }),
 
     async recover() {

@@ -222,3 +222,9 @@ function asRow(row: Row): ContainerRow {
     updatedAt: row.updated_at,
   };
 }
+
+/** Whether the workspace was deleted, so that nothing may run for it. */
+export async function isDeleted(sql: Sql, workspaceId: string): Promise<boolean> {
+  const { rows } = await sql.query('select 1 from workspace where id = $1 and deleted_at is null', [workspaceId]);
+  return rows.length === 0;
+}

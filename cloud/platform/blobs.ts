@@ -10,6 +10,8 @@ export type Blobs = {
   /** @throws SluiceError blob.not_found, blob.corrupt where the file was damaged */
   get(workspaceId: string, sha256: string): Promise<Buffer>;
   has(workspaceId: string, sha256: string): Promise<boolean>;
+  /** Deletes every blob of a workspace. */
+  removeAll(workspaceId: string): Promise<void>;
 };
 
 const HASH = /^[0-9a-f]{64}$/;
@@ -76,6 +78,10 @@ export function createBlobs(folder: string): Blobs {
 
     async has(workspaceId, sha256) {
       return HASH.test(sha256) && UUID.test(workspaceId) && exists(pathOf(workspaceId, sha256).file);
+    },
+
+    async removeAll(workspaceId) {
+      if (UUID.test(workspaceId)) await rm(join(folder, workspaceId), { recursive: true, force: true });
     },
   };
 }

@@ -7,7 +7,7 @@ import { createAudit } from '../audit/audit.ts';
 import { createBilling, createPlatformAllowances } from '../billing/billing.ts';
 import { createContainers } from '../containers/containers.ts';
 import { createMailing } from '../notifications/mailing.ts';
-import { createWorkspaces } from '../workspaces/workspaces.ts';
+import { createWorkspaces, type WorkspaceEvents } from '../workspaces/workspaces.ts';
 import { createControl } from './control.ts';
 import type { Platform } from './platform.ts';
 
@@ -31,10 +31,10 @@ export type Capability = {
 export type MakeCapabilities = (platform: Platform) => Promise<Capability[]>;
 
 /** Who may ask: what everything else stands on. */
-export const identityCapabilities: MakeCapabilities = async (platform) => [
+export const identityCapabilities = async (platform: Platform, events: WorkspaceEvents = {}): Promise<Capability[]> => [
   createAccounts(platform),
   createApiKeys(platform),
-  createWorkspaces(platform),
+  createWorkspaces(platform, events),
   createAudit(platform),
   createMailing(platform),
 ];
@@ -48,8 +48,15 @@ export const allCapabilities: MakeCapabilities = async (platform) => {
     void service.planChanged(workspaceId).catch((error: unknown) => {
       platform.logger.error('A new plan did not reach its container.', { workspaceId, error: String(error) });
     });
+  const onDeleted = (workspaceId: string) =>
+    void service.end(workspaceId).catch((error: unknown) => {
+      platform.logger.error('The container of a deleted workspace did not stop.', {
+        workspaceId,
+        error: String(error),
+      });
+    });
   return [
-    ...(await identityCapabilities(platform)),
+    ...(await identityCapabilities(platform, { onDeleted })),
     await createBilling(platform, { onPlanChanged }),
     // Stopped while their runtimes can still report what they did: after what claims runs, before the listeners close.
     { ...containers, drain: containers.stop, stop: undefined },

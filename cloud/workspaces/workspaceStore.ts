@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Workspace } from '#shared/contract/cloud/common.ts';
 import { slugOf } from '#shared/ids.ts';
+import type { PlanSlug } from '#shared/plan.ts';
 import { recordAudit } from '../audit/recordAudit.ts';
-import type { Database, Tx } from '../platform/database.ts';
+import type { Database, Sql, Tx } from '../platform/database.ts';
 import type { Secrets } from '../platform/secrets.ts';
 
 type Founder = { userId: string; name: string; ip?: string; userAgent?: string; requestId?: string };
@@ -12,6 +13,7 @@ type Founder = { userId: string; name: string; ip?: string; userAgent?: string; 
  * Makes a workspace with its owner, its data key and its first audit entry.
  *
  * @param first what must exist before, in the same transaction: the person, where they are new too
+ * @param wanted the slug, else one is made from the name
  */
 export function insertWorkspace(
   db: Database,
@@ -19,10 +21,11 @@ export function insertWorkspace(
   founder: Founder,
   name: string,
   first: (tx: Tx) => Promise<void> = async () => undefined,
+  wanted?: string,
 ): Promise<Workspace> {
   const id = uuidv7();
-  // A tail of chance: whether a name is taken by somebody else is nobody's business.
-  const slug = `${slugOf(name).slice(0, 50)}-${randomBytes(4).toString('hex')}`;
+  // A tail of chance, unless somebody wants this very one: whether a name is taken is nobody's business.
+  const slug = wanted ?? `${slugOf(name).slice(0, 50)}-${randomBytes(4).toString('hex')}`;
   return db.withWorkspace({ workspaceId: id }, async (tx) => {
     await first(tx);
     await tx.workspace.create({ data: { id, name, slug, ownerId: founder.userId } });
@@ -44,4 +47,51 @@ export function listWorkspaces(db: Database, userId: string): Promise<Workspace[
     });
     return memberships.map(({ role, workspace: { id, name, slug, plan } }) => ({ id, name, slug, role, plan }));
   });
+}
+
+export type WorkspaceRow = {
+  id: string;
+  name: string;
+  slug: string;
+  plan: PlanSlug;
+  timezone: string;
+  ownerId: string;
+  ownerName: string;
+  createdAt: Date;
+};
+
+/** The workspace of the transaction, unless it was deleted. */
+export async function findWorkspace(sql: Sql, workspaceId: string): Promise<WorkspaceRow | undefined> {
+  const { rows } = await sql.query<WorkspaceRow>(
+    `select w.id, w.name, w.slug, w.plan, w.timezone, w.owner_id as "ownerId", u.name as "ownerName",
+            w.created_at as "createdAt"
+       from workspace w join user_account u on u.id = w.owner_id
+      where w.id = $1 and w.deleted_at is null`,
+    [workspaceId],
+  );
+  return rows[0];
+}
+
+/** @throws where the slug is taken: `isTaken` knows it */
+export async function changeWorkspace(
+  sql: Sql,
+  workspaceId: string,
+  { name, slug, timezone, ownerId }: { name?: string; slug?: string; timezone?: string; ownerId?: string },
+): Promise<void> {
+  await sql.query(
+    `update workspace set name = coalesce($2, name), slug = coalesce($3, slug), timezone = coalesce($4, timezone),
+            owner_id = coalesce($5::uuid, owner_id), updated_at = now()
+      where id = $1 and deleted_at is null`,
+    [workspaceId, name ?? null, slug ?? null, timezone ?? null, ownerId ?? null],
+  );
+}
+
+/** Whether somebody with this address is a member. */
+export async function isMemberEmail(sql: Sql, workspaceId: string, email: string): Promise<boolean> {
+  const { rows } = await sql.query(
+    `select 1 from membership m join user_account u on u.id = m.user_id
+      where m.workspace_id = $1 and u.email = $2 and m.deleted_at is null`,
+    [workspaceId, email],
+  );
+  return rows.length > 0;
 }

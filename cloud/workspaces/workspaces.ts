@@ -1,15 +1,64 @@
 import { cloudApi } from '#shared/contract/cloudApi.ts';
+import { createSessionService } from '../accounts/sessionService.ts';
+import { sealAudit } from '../audit/sealAudit.ts';
+import { createAllowances } from '../billing/allowances.ts';
 import type { Capability } from '../server/capabilities.ts';
-import { type MountedService, mount } from '../server/mount.ts';
+import { mount } from '../server/mount.ts';
 import type { Platform } from '../server/platform.ts';
-import { insertWorkspace, listWorkspaces } from './workspaceStore.ts';
+import { type Loop, startLoop } from '../worker/loop.ts';
+import { invitationPages } from './invitationPages.ts';
+import { createInvitationService } from './invitationService.ts';
+import { purgeRows } from './lifecycleStore.ts';
+import { createMemberService } from './memberService.ts';
+import { createOwnInvitations } from './ownInvitations.ts';
+import { upkeepTick } from './upkeep.ts';
+import { createWorkspaceService } from './workspaceService.ts';
 
-export function createWorkspaces(platform: Platform): Capability {
-  const { db, secrets } = platform;
-  const service: MountedService<typeof cloudApi.workspaces> = {
-    list: (_input, { session }) => listWorkspaces(db, session.userId),
-    create: ({ name }, { session, ip, userAgent, requestId }) =>
-      insertWorkspace(db, secrets, { userId: session.userId, name: session.name, ip, userAgent, requestId }, name),
+export type WorkspaceEvents = {
+  /** A workspace was deleted just now: what runs for it is to stop. It may come back. */
+  onDeleted?(workspaceId: string): void;
+};
+
+const TICK_MS = 5_000;
+const DAY_MS = 86_400_000;
+
+/** Workspaces, who belongs to them, who is asked to, and what has to be done for them from time to time. */
+export function createWorkspaces(
+  platform: Platform,
+  { onDeleted = () => undefined }: WorkspaceEvents = {},
+): Capability {
+  const { db, logger, master, blobs } = platform;
+  const allowances = createAllowances({ log: logger });
+  const invitations = createOwnInvitations(platform);
+  const handlers = {
+    audit: async (workspaceId: string) => {
+      await db.withWorkspaceSql({ workspaceId }, (sql) => sealAudit(sql, workspaceId, { master, logger }));
+      return DAY_MS;
+    },
+    purge: async (workspaceId: string) => {
+      const rows = await db.withWorkspaceSql({ workspaceId }, (sql) => purgeRows(sql, workspaceId));
+      await blobs.removeAll(workspaceId);
+      logger.info('A workspace is gone for good.', { workspaceId, rows });
+      return undefined;
+    },
   };
-  return { routers: [mount('workspaces', cloudApi.workspaces, service, platform)] };
+  let loop: Loop | undefined;
+  return {
+    routers: [
+      mount(
+        'workspaces',
+        cloudApi.workspaces,
+        createWorkspaceService({ ...platform, allowances, onDeleted }),
+        platform,
+      ),
+      mount('members', cloudApi.members, createMemberService(platform), platform),
+      mount('invitations', cloudApi.invitations, createInvitationService(platform), platform),
+      mount('ownInvitations', cloudApi.ownInvitations, invitations, platform),
+      invitationPages({ ...platform, sessions: createSessionService(platform), invitations }),
+    ],
+    async start() {
+      loop = startLoop('upkeep', TICK_MS, () => upkeepTick({ db, logger, handlers }), logger);
+    },
+    drain: async () => loop?.stop(),
+  };
 }

@@ -9,6 +9,8 @@ import { deployments } from './cloud/deployments.ts';
 import { environments } from './cloud/environments.ts';
 import { events } from './cloud/events.ts';
 import { history } from './cloud/history.ts';
+import { invitations, ownInvitations } from './cloud/invitations.ts';
+import { members } from './cloud/members.ts';
 import { projects } from './cloud/projects.ts';
 import { runs } from './cloud/runs.ts';
 import { secondFactor } from './cloud/secondFactor.ts';
@@ -23,6 +25,9 @@ export const cloudApi = {
   secondFactor,
   apiKeys,
   workspaces,
+  members,
+  invitations,
+  ownInvitations,
   projects,
   conflicts,
   history,

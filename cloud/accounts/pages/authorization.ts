@@ -60,6 +60,7 @@ const LOCAL = 'http://local.invalid';
 /** Pages of ours that somebody may be sent to sign in for, with the one thing that their address may carry. */
 const PAGES: Record<string, string | undefined> = {
   '/second-factor': undefined,
+  '/invitation': 'token',
   '/device': undefined,
 };
 
