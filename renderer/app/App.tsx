@@ -1,5 +1,5 @@
 import { LoaderCircle } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { SluiceError } from '#shared/error.ts';
 import { StartScreen } from '../library/StartScreen.tsx';
 import { Button } from '../look/Button.tsx';
@@ -16,14 +16,25 @@ export function App() {
   useTheme();
   const ready = useEditor((state) => state.ready);
   const hasProject = useEditor((state) => state.doc !== undefined);
+  const web = useEditor((state) => state.host?.shell === 'web');
   return (
     <>
       <ErrorBoundary what="The editor">
-        {!ready ? <Starting /> : hasProject ? <Shell /> : <StartScreen />}
+        {!ready ? <Starting /> : web ? <Web /> : hasProject ? <Shell /> : <StartScreen />}
       </ErrorBoundary>
       <Toasts />
       <LiveRegion />
     </>
+  );
+}
+
+const WebApp = lazy(() => import('../web/WebApp.tsx').then((file) => ({ default: file.WebApp })));
+
+function Web() {
+  return (
+    <Suspense fallback={null}>
+      <WebApp />
+    </Suspense>
   );
 }
 

@@ -1,5 +1,7 @@
 import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError, type WireError } from '#shared/error.ts';
+import { socketAddress, socketLink } from './socketLink.ts';
+import { isServedByCloud, webLink } from './webLink.ts';
 
 /** How a host is reached. Everything above this file sees only these three. */
 export type Link = {
@@ -23,9 +25,10 @@ declare global {
   }
 }
 
-/** Electron's bridge where there is one, else a socket back to where this page came from. */
+/** Electron's bridge where there is one; else a socket back to where this page came from, a computer's host or the cloud. */
 export function connect(): Link {
-  return window.sluice ? bridgeLink(window.sluice) : socketLink(socketAddress(), takeToken());
+  if (window.sluice) return bridgeLink(window.sluice);
+  return isServedByCloud() ? webLink() : socketLink(socketAddress('.'), { hello: { token: takeToken() } });
 }
 
 function unwrap(reply: Reply): unknown {
@@ -44,13 +47,6 @@ function bridgeLink(bridge: Bridge): Link {
   };
 }
 
-function socketAddress(): string {
-  const address = new URL('.', window.location.href);
-  address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
-  address.hash = '';
-  return address.href;
-}
-
 /** The token of `#token=…`, kept for a reload of this tab and taken out of the address. */
 function takeToken(): string {
   const token = new URLSearchParams(window.location.hash.slice(1)).get('token');
@@ -60,84 +56,4 @@ function takeToken(): string {
     return token;
   }
   return sessionStorage.getItem('token') ?? '';
-}
-
-type Waiting = { resolve: (output: unknown) => void; reject: (error: unknown) => void };
-
-/** A socket that comes back by itself. Calls made while it is down fail, so that the save loop keeps what it has. */
-export function socketLink(address: string, token: string): Link {
-  const listeners = new Set<(event: HostEvent) => void>();
-  const watchers = new Set<(up: boolean) => void>();
-  const waiting = new Map<number, Waiting>();
-  let nextId = 1;
-  let socket: WebSocket | undefined;
-  let up: boolean | undefined;
-  let delayMs = 250;
-  let opened = Promise.resolve();
-
-  function say(state: boolean) {
-    if (up === state) return;
-    up = state;
-    for (const watcher of watchers) watcher(state);
-  }
-
-  function open() {
-    const next = new WebSocket(address);
-    socket = next;
-    opened = new Promise((resolve) => {
-      next.addEventListener('open', () => {
-        next.send(JSON.stringify({ token }));
-        delayMs = 250;
-        resolve();
-        say(true);
-      });
-      next.addEventListener('close', () => {
-        resolve();
-        for (const call of waiting.values()) call.reject(linkDown());
-        waiting.clear();
-        say(false);
-        setTimeout(open, delayMs);
-        delayMs = Math.min(delayMs * 2, 5_000);
-      });
-    });
-    next.addEventListener('message', (message) => {
-      const frame = JSON.parse(String(message.data)) as { id?: number; reply?: Reply; event?: HostEvent };
-      if (frame.event) for (const listener of listeners) listener(frame.event);
-      if (frame.id === undefined || !frame.reply) return;
-      const call = waiting.get(frame.id);
-      waiting.delete(frame.id);
-      if (!call) return;
-      if (frame.reply.ok) call.resolve(frame.reply.output);
-      else call.reject(SluiceError.fromWire(frame.reply.error));
-    });
-  }
-  open();
-
-  return {
-    async call(name, input) {
-      await opened;
-      const current = socket;
-      if (!current || current.readyState !== WebSocket.OPEN) throw linkDown();
-      const id = nextId++;
-      return new Promise((resolve, reject) => {
-        waiting.set(id, { resolve, reject });
-        current.send(JSON.stringify({ id, name, input }));
-      });
-    },
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    onState(watcher) {
-      watchers.add(watcher);
-      if (up !== undefined) watcher(up);
-      return () => watchers.delete(watcher);
-    },
-  };
-}
-
-function linkDown(): SluiceError {
-  return new SluiceError('service.unavailable', 'The editor lost its host.', {
-    advice: 'Start Sluice again; what you changed is kept here and saved when it answers.',
-  });
 }

@@ -1,0 +1,104 @@
+import { RefreshCw } from 'lucide-react';
+import { useState } from 'react';
+import { cloudClient } from '../host/webLink.ts';
+import { StateBadge } from '../look/Badge.tsx';
+import { Button } from '../look/Button.tsx';
+import { formatTime } from '../look/format.ts';
+import { Select } from '../look/Select.tsx';
+import { now } from '../state/store.ts';
+import { AskFailed, Empty, Page, Panel, Skeleton } from './Page.tsx';
+import { Table } from './Table.tsx';
+import { useAsk } from './useAsk.ts';
+import { useWorkspace } from './workspace.ts';
+
+const PAGE = 50;
+const OUTCOMES = {
+  all: { label: 'Every outcome' },
+  ok: { label: 'Done', state: 'succeeded' },
+  denied: { label: 'Refused', state: 'waiting' },
+  failed: { label: 'Failed', state: 'failed' },
+} as const;
+type Outcome = keyof typeof OUTCOMES;
+
+/** Who did what in the workspace, newest first. */
+export function AuditScreen() {
+  const { id: workspaceId } = useWorkspace();
+  const [outcome, setOutcome] = useState<Outcome>('all');
+  const wish = { limit: PAGE, ...(outcome === 'all' ? {} : { outcome }) };
+  const asked = useAsk(`audit ${outcome}`, (cloud) => cloud.audit.list(wish));
+  const { data, error } = asked;
+
+  async function older() {
+    if (!data?.nextCursor) return;
+    try {
+      const more = await (await cloudClient(workspaceId)).audit.list({ ...wish, cursor: data.nextCursor });
+      asked.put({ ...more, data: [...data.data, ...more.data] });
+    } catch (thrown) {
+      now().fail(thrown, 'Older entries could not be read');
+    }
+  }
+
+  return (
+    <Page
+      title="Audit"
+      actions={
+        <Select
+          look="button"
+          aria-label="Outcome"
+          value={outcome}
+          options={Object.entries(OUTCOMES).map(([value, { label }]) => ({ value, label }))}
+          onChange={(next) => setOutcome(next as Outcome)}
+        />
+      }
+    >
+      {error && <AskFailed error={error} onAgain={() => void asked.again()} />}
+      {!data && !error && <Skeleton />}
+      {data?.data.length === 0 && <Empty title="Nothing of that kind happened" />}
+      {data && data.data.length > 0 && (
+        <Panel>
+          <Table
+            label="What happened"
+            rows={data.data}
+            keyOf={(entry) => entry.id}
+            columns={[
+              { head: 'Action', cell: (entry) => <span className="font-mono text-[12px]">{entry.action}</span> },
+              { head: 'By', cell: (entry) => entry.actorName ?? 'Sluice', wide: true },
+              {
+                head: 'About',
+                wide: true,
+                cell: (entry) => <span className="text-ink-2">{detailsOf(entry.metadata) || entry.resource}</span>,
+              },
+              {
+                head: 'Outcome',
+                cell: ({ outcome: became }) => (
+                  <StateBadge state={OUTCOMES[became].state} word={OUTCOMES[became].label} />
+                ),
+              },
+              {
+                head: 'When',
+                right: true,
+                wide: true,
+                cell: (entry) => <span title={entry.at}>{formatTime(entry.at)}</span>,
+              },
+            ]}
+            below={(entry) => `${entry.actorName ?? 'Sluice'}, ${formatTime(entry.at)}`}
+          />
+          {data.nextCursor && (
+            <Button look="ghost" className="m-3" icon={<RefreshCw className="icon-s" />} onClick={() => void older()}>
+              Older entries
+            </Button>
+          )}
+        </Panel>
+      )}
+    </Page>
+  );
+}
+
+/** The few facts of an entry in one line. */
+function detailsOf(metadata: Record<string, unknown>): string {
+  return Object.entries(metadata)
+    .filter(([, value]) => typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')
+    .slice(0, 200);
+}

@@ -1,0 +1,88 @@
+import type { ReactNode } from 'react';
+import type { SluiceError } from '#shared/error.ts';
+import { Button } from '../look/Button.tsx';
+import { Note } from '../look/Note.tsx';
+
+/** A screen of the web: its title and actions in a bar, its content below in one column. */
+export function Page({
+  title,
+  word,
+  actions,
+  children,
+}: {
+  title: string;
+  word?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
+  return (
+    <main className="flex min-h-0 min-w-0 flex-1 flex-col bg-app">
+      <header className="flex min-h-13 flex-none flex-wrap items-center gap-x-3 gap-y-2 border-b border-line px-6 py-2 max-sm:px-4">
+        <h1 className="text-title font-heading tracking-[-.01em]">{title}</h1>
+        {word && <span className="text-small text-ink-3">{word}</span>}
+        <span className="ml-auto flex flex-wrap items-center gap-2">{actions}</span>
+      </header>
+      <div className="min-h-0 flex-1 overflow-auto">
+        <div className="mx-auto flex w-full max-w-300 flex-col gap-4 p-6 max-sm:p-3">{children}</div>
+      </div>
+    </main>
+  );
+}
+
+/** A part of a screen, with a heading of its own. */
+export function Panel({ title, extra, children }: { title?: ReactNode; extra?: ReactNode; children: ReactNode }) {
+  return (
+    <section className="overflow-hidden rounded-panel bg-panel shadow-card">
+      {title && (
+        <header className="flex min-h-11 flex-wrap items-center gap-2 border-b border-line px-4 py-2">
+          <h2 className="font-heading">{title}</h2>
+          <span className="ml-auto flex items-center gap-2">{extra}</span>
+        </header>
+      )}
+      {children}
+    </section>
+  );
+}
+
+/** Why there is nothing to show, in the place where it would be. */
+export function AskFailed({ error, onAgain }: { error: SluiceError; onAgain: () => void }) {
+  return (
+    <Note
+      kind={error.code === 'access.denied' ? 'info' : 'bad'}
+      title={error.message}
+      actions={
+        error.code !== 'access.denied' && (
+          <Button size="sm" onClick={onAgain}>
+            Try again
+          </Button>
+        )
+      }
+    >
+      {error.advice}
+    </Note>
+  );
+}
+
+export function Skeleton({ rows = 4 }: { rows?: number }) {
+  return (
+    <div aria-hidden className="flex flex-col rounded-panel bg-panel shadow-card">
+      {Array.from({ length: rows }, (_, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: rows that stand for rows have nothing else to be told apart by.
+        <span key={index} className="flex h-11 items-center border-b border-line px-4 last:border-b-0">
+          <span className="h-2.5 rounded-chip bg-press" style={{ width: `${30 + ((index * 17) % 40)}%` }} />
+        </span>
+      ))}
+    </div>
+  );
+}
+
+/** One question, and what can be done about it. */
+export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+  return (
+    <div className="mx-auto max-w-100 px-4 py-12 text-center">
+      <h2 className="text-lead font-heading">{title}</h2>
+      {children && <p className="mt-1 text-ink-2">{children}</p>}
+      {action && <div className="mt-3 flex justify-center gap-2">{action}</div>}
+    </div>
+  );
+}

@@ -1,0 +1,205 @@
+import { ChevronRight, FolderPlus } from 'lucide-react';
+import { useState } from 'react';
+import { SluiceError } from '#shared/error.ts';
+import { TemplateCard } from '../library/TemplateCard.tsx';
+import { Button } from '../look/Button.tsx';
+import { Dialog } from '../look/Dialog.tsx';
+import { formatAgo } from '../look/format.ts';
+import { Field, Input } from '../look/Input.tsx';
+import { Note } from '../look/Note.tsx';
+import { useNow } from '../look/useNow.ts';
+import { editor, now, useEditor } from '../state/store.ts';
+import { Link } from './Link.tsx';
+import { Page } from './Page.tsx';
+import { pathOfProject } from './route.ts';
+import { useWorkspace } from './workspace.ts';
+
+/** The projects of the workspace; for a newcomer, what one may begin with. */
+export function ProjectsScreen() {
+  const workspace = useWorkspace();
+  const all = useEditor((state) => state.projects);
+  const unverified = useEditor((state) => state.account?.user?.emailVerified === false);
+  const [creating, setCreating] = useState(false);
+  const time = useNow(30_000);
+  const projects = all.filter(({ sync }) => sync.workspaceId === workspace.id);
+  const mayWrite = workspace.role !== 'viewer';
+  return (
+    <Page
+      title="Projects"
+      actions={
+        projects.length > 0 && (
+          <Button
+            look="primary"
+            icon={<FolderPlus className="icon-s" />}
+            blocked={!mayWrite && 'As viewer you may look at projects, not make them.'}
+            onClick={() => setCreating(true)}
+          >
+            New project
+          </Button>
+        )
+      }
+    >
+      {unverified && (
+        <Note kind="wait" title="Your e-mail address is not confirmed yet">
+          Build as you like. Publishing waits until you open the link in the letter we sent you.
+        </Note>
+      )}
+      {projects.length === 0 ? (
+        <Start mayWrite={mayWrite} />
+      ) : (
+        <ul aria-label="Projects" className="overflow-hidden rounded-panel bg-panel shadow-card">
+          {projects.map((project) => (
+            <li key={project.id} className="border-b border-line last:border-b-0">
+              <Link
+                to={pathOfProject(project.id)}
+                className="flex min-h-13 items-center gap-3 px-4 py-2 text-ink no-underline hover:bg-hover focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]"
+              >
+                <span className="min-w-0 flex-1">
+                  <span className="block truncate font-name">{project.name}</span>
+                  <span className="block text-small text-ink-3">Revision {project.sync.revision}</span>
+                </span>
+                <span className="flex-none text-small text-ink-3" title={project.openedAt}>
+                  {formatAgo(project.openedAt, time)}
+                </span>
+                <ChevronRight className="icon-s text-ink-3" aria-hidden />
+              </Link>
+            </li>
+          ))}
+        </ul>
+      )}
+      {creating && <NewProject onClose={() => setCreating(false)} />}
+    </Page>
+  );
+}
+
+function useCreate() {
+  const { id: workspaceId } = useWorkspace();
+  const [making, setMaking] = useState<string>();
+  const [error, setError] = useState<SluiceError>();
+  async function create(name: string, template?: string) {
+    if (making !== undefined) return;
+    setMaking(template ?? '');
+    setError(undefined);
+    try {
+      const { id } = await editor().client.projects.create({ name, template, workspaceId });
+      await now().loadProjects();
+      await now().openProject(id);
+    } catch (thrown) {
+      setError(SluiceError.from(thrown));
+    } finally {
+      setMaking(undefined);
+    }
+  }
+  return { create, making, error };
+}
+
+/** Nothing is here yet: working examples first. */
+function Start({ mayWrite }: { mayWrite: boolean }) {
+  const templates = useEditor((state) => state.templates);
+  const { create, making, error } = useCreate();
+  if (!mayWrite) return <p className="py-12 text-center text-ink-2">The workspace has no project yet.</p>;
+  return (
+    <section className="mx-auto w-full max-w-200 py-6">
+      <h2 className="text-page font-heading tracking-[-.018em]">What do you want to build?</h2>
+      <p className="mb-5 text-ink-2">Begin with one that works, change it, and publish it when you like it.</p>
+      <div className="grid grid-cols-[repeat(auto-fill,minmax(min(220px,100%),1fr))] gap-2">
+        {templates.map((template) => (
+          <TemplateCard
+            key={template.name}
+            template={template}
+            busy={making === template.name}
+            onChoose={() => void create(template.title, template.name)}
+          />
+        ))}
+      </div>
+      <h3 className="mt-6 mb-2 font-heading">Or from nothing</h3>
+      <NameForm making={making === ''} onCreate={(name) => void create(name)} />
+      {error && (
+        <Note kind="bad" title={error.message} className="mt-3">
+          {error.advice}
+        </Note>
+      )}
+    </section>
+  );
+}
+
+function NameForm({ making, onCreate }: { making: boolean; onCreate: (name: string) => void }) {
+  const [name, setName] = useState('');
+  return (
+    <form
+      className="flex flex-wrap gap-2"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (name.trim()) onCreate(name.trim());
+      }}
+    >
+      <Input
+        className="min-w-40 flex-1"
+        aria-label="Name of the project"
+        placeholder="Name of the project"
+        value={name}
+        maxLength={120}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <Button
+        type="submit"
+        look="primary"
+        icon={<FolderPlus className="icon-s" />}
+        busy={making && 'Creating'}
+        blocked={name.trim() === '' && 'Give it a name first.'}
+      >
+        Create project
+      </Button>
+    </form>
+  );
+}
+
+function NewProject({ onClose }: { onClose: () => void }) {
+  const templates = useEditor((state) => state.templates);
+  const { create, making, error } = useCreate();
+  const [name, setName] = useState('');
+  return (
+    <Dialog
+      open
+      onClose={onClose}
+      size="form"
+      title="New project"
+      consequence="Everybody in the workspace sees it."
+      actions={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button
+            look="primary"
+            busy={making === '' && 'Creating'}
+            blocked={name.trim() === '' && 'Give it a name, or choose one below.'}
+            onClick={() => void create(name.trim())}
+          >
+            Create project
+          </Button>
+        </>
+      }
+    >
+      <Field label="Name">
+        {(ids) => <Input {...ids} value={name} maxLength={120} onChange={(event) => setName(event.target.value)} />}
+      </Field>
+      <div>
+        <h3 className="mb-2 text-small font-control text-ink-2">Or begin with one that works</h3>
+        <div className="grid grid-cols-[repeat(auto-fill,minmax(min(180px,100%),1fr))] gap-2">
+          {templates.map((template) => (
+            <TemplateCard
+              key={template.name}
+              template={template}
+              busy={making === template.name}
+              onChoose={() => void create(name.trim() || template.title, template.name)}
+            />
+          ))}
+        </div>
+      </div>
+      {error && (
+        <Note kind="bad" title={error.message}>
+          {error.advice}
+        </Note>
+      )}
+    </Dialog>
+  );
+}

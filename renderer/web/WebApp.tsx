@@ -1,0 +1,50 @@
+import { useEffect } from 'react';
+import { Shell } from '../app/Shell.tsx';
+import { editor, now, useEditor } from '../state/store.ts';
+import { navigate, pathOfProject, routeOf, usePath } from './route.ts';
+import { WebShell } from './WebShell.tsx';
+
+/** The editor as the control plane serves it: a project in the editor everybody knows, and around it what is the workspace's. */
+export function WebApp() {
+  const path = usePath();
+  const route = routeOf(path);
+  const wanted = route.kind === 'project' ? route.projectId : undefined;
+  const opened = useEditor((state) => state.doc?.info.id);
+  const name = useEditor((state) => state.doc?.tree.project.name);
+
+  // The address leads: by a link, by going back, by a reload.
+  useEffect(() => {
+    const here = now().doc?.info.id;
+    if (wanted === here) return;
+    if (wanted === undefined) {
+      void now()
+        .closeProject()
+        .then(() => now().loadProjects());
+      return;
+    }
+    now()
+      .openProject(wanted)
+      .catch((thrown: unknown) => {
+        now().fail(thrown, 'The project could not be opened');
+        navigate('/app', { replace: true });
+      });
+  }, [wanted]);
+
+  // And it follows, where the editor itself opened or closed a project.
+  useEffect(
+    () =>
+      editor().store.subscribe(({ doc }, { doc: before }) => {
+        if (doc?.info.id === before?.info.id) return;
+        if (doc) navigate(pathOfProject(doc.info.id));
+        else if (routeOf(window.location.pathname).kind === 'project') navigate('/app');
+      }),
+    [],
+  );
+
+  useEffect(() => {
+    document.title = name ? `${name} · Sluice` : 'Sluice';
+  }, [name]);
+
+  if (wanted !== undefined) return opened === wanted ? <Shell /> : null;
+  return route.kind === 'screen' ? <WebShell screen={route.screen} /> : null;
+}

@@ -1,0 +1,154 @@
+import { RefreshCw } from 'lucide-react';
+import { useState } from 'react';
+import type { RunSummary } from '#shared/contract/cloud/common.ts';
+import { cloudClient } from '../host/webLink.ts';
+import { StateBadge } from '../look/Badge.tsx';
+import { Button } from '../look/Button.tsx';
+import { formatAgo, formatDuration, formatTime } from '../look/format.ts';
+import { Select } from '../look/Select.tsx';
+import { useNow } from '../look/useNow.ts';
+import { TRIGGERS } from '../runs/RunDetail.tsx';
+import { now, useEditor } from '../state/store.ts';
+import { HOLDS, WAITS } from '../state/waitWords.ts';
+import { AskFailed, Empty, Page, Panel, Skeleton } from './Page.tsx';
+import { Table } from './Table.tsx';
+import { useAsk } from './useAsk.ts';
+import { useRefresh } from './useRefresh.ts';
+import { useWorkspace } from './workspace.ts';
+
+const STATES = ['all', 'running', 'waiting', 'failed', 'succeeded', 'cancelled', 'timed_out', 'queued'] as const;
+type State = (typeof STATES)[number];
+const WORDS: Record<State, string> = {
+  all: 'Every state',
+  queued: 'Queued',
+  running: 'Running',
+  waiting: 'Waiting',
+  failed: 'Failed',
+  succeeded: 'Succeeded',
+  cancelled: 'Cancelled',
+  timed_out: 'Timed out',
+};
+const PAGE = 50;
+const REFRESH_MS = 5_000;
+
+/** The hosted runs of all projects, newest first. One opens in its project, with its data on the canvas. */
+export function WorkspaceRuns() {
+  const { id: workspaceId } = useWorkspace();
+  const [state, setState] = useState<State>('all');
+  const asked = useAsk(`runs ${state}`, (cloud) => cloud.runs.list({ limit: PAGE, ...filterOf(state) }));
+  const projects = useEditor((editor) => editor.projects);
+  const time = useNow(5_000);
+  const { data, error } = asked;
+  useRefresh(asked.again, REFRESH_MS);
+  const nameOf = (run: RunSummary) => projects.find(({ id }) => id === run.projectId)?.name ?? '';
+
+  async function older() {
+    if (!data?.nextCursor) return;
+    try {
+      const cloud = await cloudClient(workspaceId);
+      const more = await cloud.runs.list({ limit: PAGE, cursor: data.nextCursor, ...filterOf(state) });
+      asked.put({ ...more, data: [...data.data, ...more.data] });
+    } catch (thrown) {
+      now().fail(thrown, 'Older runs could not be read');
+    }
+  }
+
+  return (
+    <Page
+      title="Runs"
+      word="of everything that is published"
+      actions={
+        <Select
+          look="button"
+          aria-label="State"
+          value={state}
+          options={STATES.map((value) => ({ value, label: WORDS[value] }))}
+          onChange={(next) => setState(next as State)}
+        />
+      }
+    >
+      {error && <AskFailed error={error} onAgain={() => void asked.again()} />}
+      {!data && !error && <Skeleton />}
+      {data?.data.length === 0 && (
+        <Empty title={state === 'all' ? 'Nothing has run yet' : `No run is ${WORDS[state].toLowerCase()}`}>
+          A published workflow runs when its schedule fires, its webhook is called, or somebody starts it.
+        </Empty>
+      )}
+      {data && data.data.length > 0 && (
+        <Panel>
+          <Table
+            label="Runs"
+            rows={data.data}
+            keyOf={(run) => run.id}
+            columns={[
+              {
+                head: 'Workflow',
+                cell: (run) => (
+                  <button
+                    type="button"
+                    className="max-w-full truncate text-left font-name hover:underline"
+                    onClick={() => void openRun(run)}
+                  >
+                    {run.workflowName}
+                  </button>
+                ),
+              },
+              { head: 'Project', cell: (run) => <span className="text-ink-2">{nameOf(run)}</span>, wide: true },
+              { head: 'State', cell: (run) => <RunState run={run} /> },
+              {
+                head: 'Version',
+                cell: (run) => (run.versionNumber === undefined ? '' : `v${run.versionNumber}`),
+                wide: true,
+              },
+              { head: 'Started by', cell: (run) => TRIGGERS[run.trigger], wide: true },
+              {
+                head: 'Started',
+                right: true,
+                wide: true,
+                cell: (run) => (
+                  <span className="text-ink-2" title={run.startedAt ?? run.queuedAt}>
+                    {formatTime(run.startedAt ?? run.queuedAt)}
+                  </span>
+                ),
+              },
+              {
+                head: 'Took',
+                right: true,
+                wide: true,
+                cell: (run) => (run.durationMs === undefined ? '' : formatDuration(run.durationMs)),
+              },
+            ]}
+            below={(run) => `${nameOf(run)}, ${formatAgo(run.startedAt ?? run.queuedAt, time)}`}
+          />
+          {data.nextCursor && (
+            <Button look="ghost" className="m-3" icon={<RefreshCw className="icon-s" />} onClick={() => void older()}>
+              Older runs
+            </Button>
+          )}
+        </Panel>
+      )}
+    </Page>
+  );
+}
+
+const filterOf = (state: State) => (state === 'all' ? {} : { status: state });
+
+async function openRun(run: RunSummary): Promise<void> {
+  try {
+    await now().openProject(run.projectId);
+    await now().lookAt(run.id, 'hosted');
+  } catch (thrown) {
+    now().fail(thrown, 'The run could not be opened');
+  }
+}
+
+/** The state, and for one that waits or is held back why. */
+function RunState({ run }: { run: RunSummary }) {
+  const why = run.wait ? WAITS[run.wait.reason] : run.heldBy ? HOLDS[run.heldBy] : undefined;
+  return (
+    <span className="flex flex-wrap items-center gap-x-2">
+      <StateBadge state={run.status} />
+      {why && <span className="text-small text-ink-3 max-sm:hidden">{why}</span>}
+    </span>
+  );
+}

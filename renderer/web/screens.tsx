@@ -1,0 +1,14 @@
+import { type ComponentType, lazy } from 'react';
+import type { ScreenName } from './route.ts';
+
+/** Each screen comes when it is first looked at. */
+export const SCREEN_PARTS: Partial<Record<ScreenName, ComponentType>> = {
+  projects: lazy(() => import('./ProjectsScreen.tsx').then((file) => ({ default: file.ProjectsScreen }))),
+  runs: lazy(() => import('./WorkspaceRuns.tsx').then((file) => ({ default: file.WorkspaceRuns }))),
+  versions: lazy(() => import('./VersionsScreen.tsx').then((file) => ({ default: file.VersionsScreen }))),
+  connections: lazy(() =>
+    import('./WorkspaceConnections.tsx').then((file) => ({ default: file.WorkspaceConnections })),
+  ),
+  sessions: lazy(() => import('./SessionsScreen.tsx').then((file) => ({ default: file.SessionsScreen }))),
+  audit: lazy(() => import('./AuditScreen.tsx').then((file) => ({ default: file.AuditScreen }))),
+};
