@@ -1,34 +1,69 @@
 import type { Change } from '#shared/contract/cloud/history.ts';
 import type { Commit } from '#shared/merge/ops.ts';
+import type { PlanSlug } from '#shared/plan.ts';
 import type { Sql } from '../platform/database.ts';
+
+type Place = { workspaceId: string; projectId: string };
 
 export type CommitAnswer = { revision: number; hash: string; rebased: boolean };
 
-/** What a commit was answered with when it came first. */
-export async function findCommitAnswer(
-  sql: Sql,
-  workspaceId: string,
-  projectId: string,
-  commitId: string,
-): Promise<CommitAnswer | undefined> {
-  const { rows } = await sql.query<CommitAnswer>(
-    'select revision, hash, rebased from "commit" where workspace_id = $1 and project_id = $2 and commit_id = $3',
-    [workspaceId, projectId, commitId],
+/** What decides whether a commit may be taken, besides the head. */
+export type Premises = {
+  /** What the commit was answered with when it came first. */
+  known: CommitAnswer | undefined;
+  /** Who keeps everybody from changing the project. */
+  lockedBy: string | undefined;
+  plan: PlanSlug;
+  /** Of the workspace's other projects. */
+  bytesElsewhere: number;
+};
+
+/** Read after the head is locked, in a statement of its own: one that waits for a lock sees what was there before. */
+export async function readPremises(sql: Sql, place: Place, commitId: string): Promise<Premises | undefined> {
+  const { rows } = await sql.query<{
+    revision: number | null;
+    hash: string;
+    rebased: boolean;
+    locked: boolean;
+    locked_by: string | null;
+    plan: PlanSlug;
+    elsewhere: string;
+  }>(
+    `select c.revision, c.hash, c.rebased, p.locked_at is not null as locked, l.name as locked_by, w.plan,
+            (select coalesce(sum(h.bytes), 0) from project_head h
+               join project o on o.workspace_id = h.workspace_id and o.id = h.project_id and o.deleted_at is null
+              where h.workspace_id = $1 and h.project_id <> $2) as elsewhere
+       from project p join workspace w on w.id = p.workspace_id
+       left join user_account l on l.id = p.locked_by_id
+       left join "commit" c on c.workspace_id = p.workspace_id and c.project_id = p.id and c.commit_id = $3
+      where p.workspace_id = $1 and p.id = $2 and p.deleted_at is null`,
+    [place.workspaceId, place.projectId, commitId],
   );
-  return rows[0];
+  const row = rows[0];
+  if (!row) return undefined;
+  const { revision, hash, rebased } = row;
+  return {
+    known: revision === null ? undefined : { revision, hash, rebased },
+    lockedBy: row.locked ? (row.locked_by ?? '') : undefined,
+    plan: row.plan,
+    bytesElsewhere: Number(row.elsewhere),
+  };
 }
 
 /** Appends a commit and moves the head to it. The head must be locked. */
 export async function appendCommit(
   sql: Sql,
-  at: { workspaceId: string; projectId: string; authorId: string },
+  at: Place & { authorId: string },
   commit: Commit,
-  next: CommitAnswer & { treeText: string; name: string; slug: string; changes: Change[]; changeCount: number },
+  next: CommitAnswer & { treeText: string; bytes: number; changes: Change[]; changeCount: number },
 ): Promise<void> {
   await sql.query(
-    `insert into "commit" (workspace_id, project_id, revision, commit_id, base_revision, author_id, device_id, origin,
-                           ops, must_exist, format, hash, result_hash, rebased, message, changes, change_count)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9::json, $10::jsonb, $11, $12, $13, $14, $15, $16::json, $17)`,
+    `with added as (
+       insert into "commit" (workspace_id, project_id, revision, commit_id, base_revision, author_id, device_id, origin,
+                             ops, must_exist, format, hash, result_hash, rebased, message, changes, change_count)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9::json, $10::jsonb, $11, $12, $13, $14, $15, $16::json, $17))
+     update project_head set revision = $3, hash = $12, tree = $18::json, bytes = $19, updated_at = now()
+      where workspace_id = $1 and project_id = $2`,
     [
       at.workspaceId,
       at.projectId,
@@ -47,16 +82,16 @@ export async function appendCommit(
       commit.message,
       JSON.stringify(next.changes),
       next.changeCount,
+      next.treeText,
+      next.bytes,
     ],
   );
+}
+
+export async function renameProject(sql: Sql, place: Place, name: string, slug: string): Promise<void> {
   await sql.query(
-    `update project_head set revision = $3, hash = $4, tree = $5::json, updated_at = now()
-      where workspace_id = $1 and project_id = $2`,
-    [at.workspaceId, at.projectId, next.revision, next.hash, next.treeText],
-  );
-  await sql.query(
-    `update project set name = $3, slug = $4, updated_at = now() where workspace_id = $1 and id = $2 and name <> $3`,
-    [at.workspaceId, at.projectId, next.name, next.slug],
+    'update project set name = $3, slug = $4, updated_at = now() where workspace_id = $1 and id = $2 and name <> $3',
+    [place.workspaceId, place.projectId, name, slug],
   );
 }
 
@@ -118,7 +153,7 @@ export async function listCommits(
 /** One commit with the hash it led to; undefined where there is none, or its ops are larger than `maxBytes`. */
 export async function findCommit(
   sql: Sql,
-  place: { workspaceId: string; projectId: string },
+  place: Place,
   revision: number,
   { maxBytes }: { maxBytes: number },
 ): Promise<(StoredCommit & { hash: string }) | undefined> {

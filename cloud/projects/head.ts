@@ -33,5 +33,5 @@ export async function readHead(
   const read = await readHeadTree(sql, workspaceId, projectId);
   if (!read) throw noProject();
   trees.set(treeKey({ workspaceId, projectId }, read), read.tree);
-  return { ...mark, ...read };
+  return read;
 }

@@ -9,7 +9,7 @@ import { type Database, isTaken } from '../platform/database.ts';
 import type { Signals } from '../runs/signals.ts';
 import type { Actor } from '../server/actor.ts';
 import { idCursor, toPage } from '../server/paging.ts';
-import { findCommitAnswer, listCommits } from './commitStore.ts';
+import { listCommits } from './commitStore.ts';
 import { noProject, readHead } from './head.ts';
 import { findHeadMark, findProject, insertProject, listProjects, setLock } from './projectStore.ts';
 import { takeCommit } from './takeCommit.ts';
@@ -111,11 +111,8 @@ export function createProjectService({
       const place = { workspaceId, projectId };
       const { fresh, ...answer } = await database.withWorkspaceSql(actor, async (sql) => {
         const head = await readHead(sql, { ...place, lock: true }, trees);
-        const known = await findCommitAnswer(sql, workspaceId, projectId, commit.commitId);
-        if (known) return { ...known, fresh: false };
         const sender = { ...place, userId: actor.userId, permissions: actor.permissions };
-        const { revision, hash, rebased } = await takeCommit(sql, sender, head, commit, { conflicts, trees });
-        return { revision, hash, rebased, fresh: true };
+        return takeCommit(sql, sender, head, commit, { conflicts, trees });
       });
       if (fresh) signals.publish({ kind: 'commit', ...place, revision: answer.revision });
       if (fresh && conflicts.length > 0) signals.publish({ kind: 'conflicts', ...place });

@@ -71,8 +71,9 @@ export async function insertProject(
   );
   const treeText = JSON.stringify(project.tree);
   await sql.query(
-    `insert into project_head (workspace_id, project_id, revision, hash, tree, updated_at) values ($1, $2, 0, $3, $4::json, now())`,
-    [project.workspaceId, project.id, project.hash, treeText],
+    `insert into project_head (workspace_id, project_id, revision, hash, tree, bytes, updated_at)
+     values ($1, $2, 0, $3, $4::json, $5, now())`,
+    [project.workspaceId, project.id, project.hash, treeText, Buffer.byteLength(treeText)],
   );
   await insertSnapshot(
     sql,
@@ -106,8 +107,7 @@ export async function setLock(
   return rowCount > 0;
 }
 
-/** `lockedBy`: who keeps everybody from changing the project. */
-export type HeadMark = { revision: number; hash: string; name: string; lockedBy: string | null };
+export type HeadMark = { revision: number; hash: string; bytes: number };
 
 /** Where the head stands, without its tree. `lock`: nobody else moves it before this transaction ends. */
 export async function findHeadMark(
@@ -117,11 +117,8 @@ export async function findHeadMark(
   lock = false,
 ): Promise<HeadMark | undefined> {
   const { rows } = await sql.query<HeadMark>(
-    `select h.revision, h.hash, p.name,
-            case when p.locked_at is not null then coalesce(l.name, '') end as "lockedBy"
-       from project_head h
+    `select h.revision, h.hash, h.bytes from project_head h
        join project p on p.workspace_id = h.workspace_id and p.id = h.project_id and p.deleted_at is null
-       left join user_account l on l.id = p.locked_by_id
       where h.workspace_id = $1 and h.project_id = $2 ${lock ? 'for update of h' : ''}`,
     [workspaceId, projectId],
   );
@@ -133,9 +130,9 @@ export async function readHeadTree(
   sql: Sql,
   workspaceId: string,
   projectId: string,
-): Promise<{ revision: number; hash: string; tree: Tree } | undefined> {
-  const { rows } = await sql.query<{ revision: number; hash: string; tree: Tree }>(
-    'select revision, hash, tree from project_head where workspace_id = $1 and project_id = $2',
+): Promise<(HeadMark & { tree: Tree }) | undefined> {
+  const { rows } = await sql.query<HeadMark & { tree: Tree }>(
+    'select revision, hash, bytes, tree from project_head where workspace_id = $1 and project_id = $2',
     [workspaceId, projectId],
   );
   return rows[0];

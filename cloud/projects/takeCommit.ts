@@ -8,11 +8,11 @@ import { dataFault } from '#shared/workflow/plainData.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { Sql } from '../platform/database.ts';
 import { changesOf } from './changes.ts';
-import { appendCommit, type CommitAnswer } from './commitStore.ts';
+import { appendCommit, type CommitAnswer, readPremises, renameProject } from './commitStore.ts';
 import { placeHash } from './conflictPlace.ts';
 import { insertConflicts } from './conflictStore.ts';
-import { type Head, treeKey } from './head.ts';
-import { ensureFits, ensureMayPush, ensureUnlocked } from './projectPolicy.ts';
+import { type Head, noProject, treeKey } from './head.ts';
+import { ensureFits, ensureMayPush, ensureRoom, ensureUnlocked } from './projectPolicy.ts';
 import { insertSnapshot } from './projectStore.ts';
 import type { TreeCache } from './treeCache.ts';
 
@@ -21,14 +21,15 @@ export const SNAPSHOT_EVERY = 200;
 
 export type Sender = { workspaceId: string; projectId: string; userId: string; permissions: ReadonlySet<Permission> };
 
-export type Taken = CommitAnswer & { tree: Tree };
+/** `fresh`: not taken before. */
+export type Taken = CommitAnswer & { fresh: boolean };
 
 /**
- * The one way to move a head: checks a commit, puts it on the head, and keeps it with the conflicts that it carries. The
- * head must be locked by this transaction.
+ * The one way to move a head: checks a commit, puts it on the head, and keeps it with the conflicts that it carries. One
+ * that was taken before gets its first answer, and nothing else happens. The head must be locked by this transaction.
  *
- * @throws SluiceError project.locked, access.denied, project.rebase_required, project.invalid, client.upgrade_required,
- *   request.too_large
+ * @throws SluiceError project.not_found, project.locked, access.denied, project.rebase_required, project.invalid,
+ *   client.upgrade_required, request.too_large, plan.limit_exceeded
  */
 export async function takeCommit(
   sql: Sql,
@@ -38,23 +39,28 @@ export async function takeCommit(
   { conflicts = [], trees }: { conflicts?: readonly ConflictRecord[]; trees: TreeCache },
 ): Promise<Taken> {
   const place = { workspaceId: sender.workspaceId, projectId: sender.projectId };
-  ensureUnlocked(head);
+  const premises = await readPremises(sql, place, commit.commitId);
+  if (!premises) throw noProject();
+  if (premises.known) return { ...premises.known, fresh: false };
+  ensureUnlocked(premises);
   ensureMayPush(sender.permissions, commit.ops);
   const { tree, rebased } = applyCommit(head, commit);
   const treeText = JSON.stringify(tree);
-  ensureFits(treeText, tree, commit.ops);
+  const bytes = Buffer.byteLength(treeText);
+  ensureFits(bytes, tree, commit.ops);
+  ensureRoom(premises, head, { tree, bytes }, commit.ops);
   const revision = head.revision + 1;
   const hash = merkleHash(tree);
-  const { name } = tree.project;
   await appendCommit(sql, { ...place, authorId: sender.userId }, commit, {
     ...changesOf(head.tree, tree, commit.ops),
     revision,
     hash,
     rebased,
     treeText,
-    name,
-    slug: slugOf(name),
+    bytes,
   });
+  const { name } = tree.project;
+  if (name !== head.tree.project.name) await renameProject(sql, place, name, slugOf(name));
   if (conflicts.length > 0)
     await insertConflicts(
       sql,
@@ -64,7 +70,7 @@ export async function takeCommit(
   if (revision % SNAPSHOT_EVERY === 0) await insertSnapshot(sql, place, { revision, hash, treeText });
   // Where the transaction does not commit, nobody asks for this revision with this hash.
   trees.set(treeKey(place, { revision, hash }), tree);
-  return { revision, hash, rebased, tree };
+  return { revision, hash, rebased, fresh: true };
 }
 
 function left(record: ConflictRecord, tree: Tree): { record: ConflictRecord; placeHash: string } {
