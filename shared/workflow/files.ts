@@ -1,7 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from '../json.ts';
+import { sameJson } from '../merge/sameJson.ts';
 import type { StepCatalog } from './catalog.ts';
 import { plainShape, workflowShape } from './fileShapes.ts';
-import { merkleHash } from './hash.ts';
 import { type ProjectFiles, type ReadProject, readProject } from './readProject.ts';
 import type { Tree } from './tree.ts';
 import { defaultMode, workflowToDisk } from './workflowFile.ts';
@@ -75,13 +75,14 @@ function changedText(old: string, { path, from, file, before, tree, options }: C
   }
   const yaml = before.yamlOf(from);
   const want = meaning(tree, file.key);
+  const isMeant = (read: Tree) => sameJson(meaning(read, file.key), want);
   const named = !file.key.startsWith('workflows/') || (isJsonObject(yaml?.data) && yaml.data.id !== undefined);
-  if (named && meaning(before.readable, file.key) === want) return old;
+  if (named && isMeant(before.readable)) return old;
   if (!yaml) return freshText(file);
   const manifest = previousManifest(tree);
   const isRight = (text: string) => {
     const read = readProject({ 'sluice.yaml': manifest, [path]: text }, options.catalog);
-    return read.tree !== undefined && meaning(read.tree, file.key) === want;
+    return read.tree !== undefined && isMeant(read.tree);
   };
   const text = spliceYaml(yaml, file.data, file.shape, isRight);
   if (text === undefined) throw new TypeError(`The writer could not write ${path}.`);
@@ -90,13 +91,13 @@ function changedText(old: string, { path, from, file, before, tree, options }: C
 
 const previousManifest = ({ project }: Tree) => yamlText({ ...project }, () => false);
 
-/** A hash of one record, by `kind/id`. A workflow's slug is its file's name, so it is left out. */
-function meaning(tree: Tree, key: string): string {
+/** One record, by `kind/id`. A workflow's slug is its file's name, so it is left out. */
+function meaning(tree: Tree, key: string): Json | undefined {
   const [kind, ...rest] = key.split('/') as [keyof Tree, ...string[]];
   const id = rest.join('/');
-  if (kind === 'project' || kind === 'connections') return merkleHash(tree[kind]);
-  if (kind === 'workflows') return merkleHash({ ...tree.workflows[id], slug: '' });
-  return merkleHash((tree[kind] as Record<string, Json>)[id] ?? null);
+  if (kind === 'project' || kind === 'connections') return tree[kind] as unknown as Json;
+  if (kind === 'workflows') return { ...tree.workflows[id], slug: '' } as unknown as Json;
+  return (tree[kind] as Record<string, Json>)[id];
 }
 
 /** The texts of the pinned data that are in the folder, by hash. */

@@ -10,11 +10,12 @@ import { derivedId, sha256Hex } from './hash.ts';
 import { withWorkflowIds } from './machine.ts';
 import { storable } from './plainData.ts';
 import type { Problem } from './problem.ts';
+import { createRecordCache, readYamlOnce } from './readCache.ts';
 import { createSources, type ReadFile, type Sources } from './sources.ts';
 import { Case, Environment, Tree, Workflow } from './tree.ts';
 import { checkFormat } from './upgrades.ts';
-import { workflowFromDisk } from './workflowFile.ts';
-import { readYaml, type YamlFile, type YamlPath } from './yamlFile.ts';
+import { type WorkflowCandidate, workflowFromDisk } from './workflowFile.ts';
+import type { readYaml, YamlFile, YamlPath } from './yamlFile.ts';
 
 /** A project's files: text by path below its folder, with `/`. */
 export type ProjectFiles = Record<string, string>;
@@ -35,6 +36,7 @@ export type ReadProject = {
 };
 
 const MAX_TREE = 20_000_000;
+const workflowOnce = createRecordCache<{ candidate: WorkflowCandidate; isRight: boolean }>();
 const dict = <T>(): Record<string, T> => Object.create(null) as Record<string, T>;
 
 /**
@@ -93,9 +95,10 @@ export function readProject(files: ProjectFiles, catalog: StepCatalog = {}): Rea
   /** The data of a YAML file as an object, or undefined with the reason reported. */
   function open(
     path: string,
+    kind: string,
     textual: Parameters<typeof readYaml>[1],
   ): { yaml: YamlFile; data: JsonObject } | undefined {
-    const yaml = readYaml(files[path] as string, textual);
+    const yaml = readYamlOnce(files[path] as string, kind, catalog, textual);
     read.set(path, { yaml });
     for (const { offset, ...fault } of yaml.faults) report(path, yaml.lines.at(offset), fault);
     if (yaml.data === undefined) return undefined;
@@ -154,7 +157,7 @@ export function readProject(files: ProjectFiles, catalog: StepCatalog = {}): Rea
     );
     return result;
   }
-  const manifest = open('sluice.yaml', TEXTUAL.project);
+  const manifest = open('sluice.yaml', 'project', TEXTUAL.project);
   if (manifest) {
     try {
       checkFormat(manifest.data.format);
@@ -191,7 +194,7 @@ export function readProject(files: ProjectFiles, catalog: StepCatalog = {}): Rea
   for (const path of paths) {
     const slug = named('workflows', path);
     if (slug === undefined || slugFault(path, slug)) continue;
-    const file = open(path, workflowTextual(catalog));
+    const file = open(path, 'workflows', workflowTextual(catalog));
     if (!file) continue;
     const given = file.data.id;
     if (given !== undefined && !Uuid.safeParse(given).success) {
@@ -215,12 +218,16 @@ export function readProject(files: ProjectFiles, catalog: StepCatalog = {}): Rea
       continue;
     }
     fileOf.set(`workflows/${id}`, path);
-    const candidate = workflowFromDisk(data, slug, catalog, (name) => idOfSlug.get(name));
+    const lookup = (name: string) => idOfSlug.get(name);
+    const { candidate, isRight } = workflowOnce(data, slug, catalog, lookup, (idOf) => {
+      const made = workflowFromDisk(data, slug, catalog, idOf);
+      return { candidate: made, isRight: Workflow.safeParse(made.workflow).success };
+    });
     read.set(path, { yaml, edgeAt: candidate.edgeAt });
     for (const { path: at, ...fault } of candidate.faults) {
       report(path, yaml.lines.at(yaml.offsetOf(at)), { severity: 'error', ...fault, workflowId: id });
     }
-    if (check(path, yaml, Workflow, candidate.workflow, [], id))
+    if (isRight || check(path, yaml, Workflow, candidate.workflow, [], id))
       tree.workflows[id] = candidate.workflow as unknown as Workflow;
   }
 
@@ -252,7 +259,11 @@ export function readProject(files: ProjectFiles, catalog: StepCatalog = {}): Rea
       if (slugFault(path, slug)) continue;
       const kind = environment !== undefined ? 'environments' : machine !== undefined ? 'machines' : 'tests';
       fileOf.set(`${kind}/${slug}`, path);
-      const file = open(path, kind === 'environments' ? TEXTUAL.environment : kind === 'tests' ? TEXTUAL.case : {});
+      const file = open(
+        path,
+        kind,
+        kind === 'environments' ? TEXTUAL.environment : kind === 'tests' ? TEXTUAL.case : {},
+      );
       if (!file) continue;
       if (kind === 'environments') {
         const value = { ...file.data, vars: file.data.vars ?? dict(), bindings: file.data.bindings ?? dict() };
@@ -266,9 +277,9 @@ export function readProject(files: ProjectFiles, catalog: StepCatalog = {}): Rea
         if (check(path, file.yaml, Case, value, [])) tree.tests[slug] = value as unknown as Case;
       }
     } else if (path === 'connections.yaml') {
-      const yaml = readYaml(text, TEXTUAL.connections);
+      const yaml = readYamlOnce(text, 'connections', catalog, TEXTUAL.connections);
       const empty = yaml.data === null;
-      const file = empty ? undefined : open(path, TEXTUAL.connections);
+      const file = empty ? undefined : open(path, 'connections', TEXTUAL.connections);
       if (empty) read.set(path, { yaml });
       if (file && check(path, file.yaml, Tree.shape.connections, file.data, [])) {
         tree.connections = file.data as unknown as Tree['connections'];
