@@ -23,6 +23,7 @@ import { createIdempotency } from './server/idempotency.ts';
 import { listen, startServer } from './server/main.ts';
 import type { Platform } from './server/platform.ts';
 import { createRateLimits, RATE_LIMITS } from './server/rateLimits.ts';
+import { openRateStore } from './server/rateStore.ts';
 import { createRoutes } from './server/routes.ts';
 
 export type Cloud = {
@@ -127,7 +128,9 @@ async function createPlatform(
   undo.push(() => mail.close());
 
   const perMinute = { points: config.requestsPerMinute, seconds: 60 };
-  const limits = createRateLimits({
+  const rateStore = config.redisUrl ? openRateStore(config.redisUrl, logger) : undefined;
+  undo.push(() => rateStore?.close());
+  const rates = {
     read: perMinute,
     write: perMinute,
     // Several people may share an address: it has room for ten of them.
@@ -135,7 +138,8 @@ async function createPlatform(
     sign_in: { points: config.signInsPerMinute, seconds: 60 },
     sign_up: { ...RATE_LIMITS.sign_up, points: config.signUpsPerHour },
     reset: { ...RATE_LIMITS.reset, points: config.resetsPerHour },
-  });
+  };
+  const limits = createRateLimits(rates, rateStore);
   return {
     ...urls,
     config,

@@ -76,7 +76,7 @@ export function createKeyring({ db, clock, logger }: { db: Database; clock: Cloc
         workspaceId,
         role,
         permissions: scopesNow(scopes, memberPermissions(role, overrides)),
-        apiKey: { id, name },
+        apiKey: { id, name, perSecond: PLANS[found.plan].requestsPerSecondPerKey },
       };
     },
   };

@@ -34,11 +34,25 @@ const Environment = z.object({
   AGENT_PORT: Port.default(0),
   /** How many proxies stand in front of us and say who asks. */
   TRUST_PROXY: z.coerce.number().int().min(0).max(10).default(0),
+  /** Pages of these origins may use the API from a browser, with a token of their own. */
+  CORS_ORIGINS: List.refine(
+    (origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
+    'must hold origins such as https://tools.example.com, without a path',
+  ).default([]),
   SMTP_URL: z
     .url({ protocol: /^smtps?$/ })
     .transform((value) => new Secret(value))
     .optional(),
   MAIL_FROM: z.string().default('Sluice <no-reply@localhost>'),
+  /** Sign-in with GitHub: an OAuth app of one's own, whose callback is `<PUBLIC_URL>/sign-in/with/github/answer`. */
+  GITHUB_CLIENT_ID: z.string().min(1).optional(),
+  GITHUB_CLIENT_SECRET: Hidden.optional(),
+  /** Another than github.com: GitHub Enterprise. */
+  GITHUB_URL: z.url({ protocol: /^https?$/ }).default('https://github.com'),
+  /** Sign-in with Google: an OAuth client of one's own, whose callback is `<PUBLIC_URL>/sign-in/with/google/answer`. */
+  GOOGLE_CLIENT_ID: z.string().min(1).optional(),
+  GOOGLE_CLIENT_SECRET: Hidden.optional(),
+  GOOGLE_URL: z.url({ protocol: /^https?$/ }).default('https://accounts.google.com'),
   STRIPE_SECRET_KEY: Hidden.optional(),
   STRIPE_WEBHOOK_SECRET: Hidden.optional(),
   STRIPE_API_URL: z.url({ protocol: /^https?$/ }).optional(),
@@ -69,6 +83,9 @@ const Environment = z.object({
 
 export type StripePrices = Record<'starter' | 'pro' | 'business', { month?: string; year?: string }>;
 
+/** One's own registration at a provider that signs people in, and the address where that provider is. */
+export type ProviderSettings = { clientId: string; clientSecret: Secret<string>; url: string };
+
 export type Config = {
   dataDir: string;
   databaseUrl?: string;
@@ -81,8 +98,12 @@ export type Config = {
   agentHost: string;
   agentPort: number;
   trustProxy: number;
+  corsOrigins: string[];
   mail: { smtpUrl?: Secret<string>; from: string };
   stripe?: { secretKey: Secret<string>; webhookSecret?: Secret<string>; apiUrl?: string; prices: StripePrices };
+  /** Who else may say who somebody is. */
+  github?: ProviderSettings;
+  google?: ProviderSettings;
   masterKey?: Secret<string>;
   containerDriver: 'auto' | 'docker' | 'process';
   containerSubnets: string;
@@ -118,6 +139,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     agentHost: values.AGENT_HOST ?? values.HOST,
     agentPort: values.AGENT_PORT,
     trustProxy: values.TRUST_PROXY,
+    corsOrigins: values.CORS_ORIGINS,
     mail: { smtpUrl: values.SMTP_URL, from: values.MAIL_FROM },
     stripe: values.STRIPE_SECRET_KEY && {
       secretKey: values.STRIPE_SECRET_KEY,
@@ -129,6 +151,8 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
         business: { month: values.STRIPE_PRICE_BUSINESS, year: values.STRIPE_PRICE_BUSINESS_YEAR },
       },
     },
+    github: providerOf('GITHUB', values.GITHUB_CLIENT_ID, values.GITHUB_CLIENT_SECRET, values.GITHUB_URL),
+    google: providerOf('GOOGLE', values.GOOGLE_CLIENT_ID, values.GOOGLE_CLIENT_SECRET, values.GOOGLE_URL),
     masterKey: values.SLUICE_MASTER_KEY,
     containerDriver: values.CONTAINER_DRIVER,
     containerSubnets: values.CONTAINER_SUBNETS,
@@ -141,6 +165,21 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     logLevel: values.LOG_LEVEL,
     metricsPublic: values.METRICS_PUBLIC,
   };
+}
+
+/** @throws SluiceError config.invalid where one half is set without the other */
+function providerOf(
+  name: string,
+  clientId: string | undefined,
+  clientSecret: Secret<string> | undefined,
+  url: string,
+): ProviderSettings | undefined {
+  if (clientId !== undefined && clientSecret !== undefined) return { clientId, clientSecret, url };
+  if (clientId === undefined && clientSecret === undefined) return undefined;
+  const missing = `${name}_CLIENT_${clientId === undefined ? 'ID' : 'SECRET'}`;
+  throw new SluiceError('config.invalid', `The settings cannot be used. ${missing}: is missing.`, {
+    advice: 'Set both or neither of the two, and start again.',
+  });
 }
 
 /** `.data/` of a checkout, else the place for data of this user. */

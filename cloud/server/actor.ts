@@ -28,5 +28,5 @@ export type Actor = Omit<Caller, 'session' | 'bearer'> &
     role: Role;
     permissions: ReadonlySet<Permission>;
     /** Set where a program asks with a key: then the person is the one who answers for it. */
-    apiKey?: { id: string; name: string };
+    apiKey?: { id: string; name: string; perSecond: number };
   };

@@ -4,9 +4,10 @@ import { v7 as uuidv7 } from 'uuid';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import { allowOrigins } from './cors.ts';
 import { problemHandler, requestIdOf, sendProblem } from './problem.ts';
-import type { RateLimits } from './rateLimits.ts';
-import type { Routes } from './routes.ts';
+import { type RateLimits, rateHeaders } from './rateLimits.ts';
+import { methodsAt, type Routes } from './routes.ts';
 
 export type AppDeps = {
   routers: Router[];
@@ -18,12 +19,14 @@ export type AppDeps = {
   https: boolean;
   /** Requests whose path begins so have quotas of their own in place of the one per address. */
   unmetered: string[];
+  /** Whose pages may use the API from a browser. */
+  corsOrigins?: readonly string[];
   isDraining: () => boolean;
 };
 
 const SLOW_MS = 3_000;
 
-/** An Express app of registered routes. No other origin may read its answers: it sends no CORS headers at all. */
+/** An Express app of registered routes. No other origin may read its answers but those that are listed. */
 export function createApp(deps: AppDeps): Express {
   const { routers, routes, limits, logger } = deps;
   const app = express();
@@ -31,10 +34,25 @@ export function createApp(deps: AppDeps): Express {
   app.disable('etag');
   app.set('query parser', 'simple');
   app.set('trust proxy', deps.trustProxy);
-  app.use(identify(deps), securityHeaders(deps.https), meterAddress(limits, deps));
+  app.use(
+    identify(deps),
+    securityHeaders(deps.https),
+    allowOrigins(deps.corsOrigins ?? []),
+    meterAddress(limits, deps),
+    answerOptions(app),
+  );
   for (const router of routers) app.use(router);
   app.use((req, res) => {
-    const error = new SluiceError('request.not_found', `There is nothing at ${req.method} on this address.`);
+    const methods = methodsAt(app, req.path);
+    const error =
+      methods.length > 0
+        ? new SluiceError('request.method_not_allowed', `This address takes no ${req.method}.`, {
+            advice: `Use ${methods.join(' or ')}.`,
+            details: { methods },
+          })
+        : new SluiceError('request.not_found', `There is nothing at ${req.method} on this address.`, {
+            advice: 'Compare the address with /v1/openapi.json, which lists them all.',
+          });
     sendProblem(res, error, requestIdOf(res), logger);
   });
   app.use(problemHandler(logger));
@@ -74,10 +92,24 @@ function identify({ logger, metrics, isDraining }: AppDeps): RequestHandler {
   };
 }
 
+/** Says which methods an address takes, where it is not a route itself that is asked. */
+function answerOptions(app: Express): RequestHandler {
+  return (req, res, next) => {
+    if (req.method !== 'OPTIONS') return next();
+    const methods = methodsAt(app, req.path);
+    if (methods.length === 0 || methods.includes('OPTIONS')) return next();
+    res.setHeader('Allow', [...methods, 'OPTIONS'].join(', '));
+    res.status(204).end();
+  };
+}
+
 function meterAddress(limits: RateLimits, { unmetered, logger }: AppDeps): RequestHandler {
   return async (req, res, next) => {
     try {
-      if (!unmetered.some((prefix) => req.path.startsWith(prefix))) await limits.take('address', req.ip ?? '');
+      if (!unmetered.some((prefix) => req.path.startsWith(prefix))) {
+        const state = await limits.take('address', req.ip ?? '');
+        for (const [name, value] of Object.entries(rateHeaders(state))) res.setHeader(name, value);
+      }
     } catch (thrown) {
       sendProblem(res, thrown, requestIdOf(res), logger);
       return;

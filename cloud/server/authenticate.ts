@@ -20,7 +20,7 @@ export type Identities = {
   keyOf?(key: string, ip: string): Promise<KeyHolder | undefined>;
 };
 
-export type KeyHolder = Omit<Actor, keyof Caller> & { apiKey: { id: string; name: string } };
+export type KeyHolder = Omit<Actor, keyof Caller> & Required<Pick<Actor, 'apiKey'>>;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '#shared/error.ts';
 import { apiPageRouter } from './apiPage.ts';
 import { createApp } from './app.ts';
+import { answerBrokenRequests } from './brokenRequests.ts';
 import type { Capability } from './capabilities.ts';
 import { healthRouter } from './health.ts';
 import type { Platform } from './platform.ts';
@@ -68,6 +69,7 @@ export async function startServer(
     metrics,
     trustProxy: config.trustProxy,
     https: platform.publicUrl.startsWith('https:'),
+    corsOrigins: config.corsOrigins,
     isDraining,
   };
   const health = healthRouter({ ...platform, db, metrics, metricsPublic: config.metricsPublic, isDraining });
@@ -77,6 +79,7 @@ export async function startServer(
 
   serve(open.server, createApp({ ...common, routers, unmetered: ['/v1/hooks/', '/livez', '/readyz'] }));
   serve(agents.server, createApp({ ...common, routers: agentRouters, unmetered: ['/agent/'] }));
+  for (const { server } of [open, agents]) answerBrokenRequests(server, logger);
   serveUpgrades(open.server, capabilities, isDraining);
   for (const capability of capabilities) await capability.start?.();
 

@@ -10,8 +10,11 @@ import type { Actor, Caller } from './actor.ts';
 import type { Authenticator } from './authenticate.ts';
 import { checkDepth } from './bodyDepth.ts';
 import type { Calls } from './calls.ts';
+import { asPrecondition, expectedOf, isKnown } from './conditions.ts';
+import { deprecationHeaders } from './deprecation.ts';
 import type { Idempotency } from './idempotency.ts';
-import { sendProblem } from './problem.ts';
+import { meter } from './meter.ts';
+import { sendProblem, unsupportedMedia } from './problem.ts';
 import type { RateLimits } from './rateLimits.ts';
 import type { Routes } from './routes.ts';
 
@@ -69,54 +72,68 @@ export function mount<G extends HttpGroup>(
     deps.routes.add({ name: `${name}.${verb}`, method, path, access: call.access, rate: call.rate });
     const answer = service[verb] as (input: unknown, asker: Caller | Actor) => unknown;
     deps.calls?.add(`${name}.${verb}`, { call, answer });
-    const handlers: RequestHandler[] = [];
-    if (method !== 'GET' && method !== 'DELETE') {
-      handlers.push(
-        express.json({ limit: bodyBytes[verb] ?? BODY_BYTES, verify: (_req, _res, bytes) => checkDepth(bytes) }),
-      );
-    }
-    handlers.push(answerCall(`${name}.${verb}`, call, answer, deps, secret.includes(verb)));
-    router[method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete'](path, ...handlers);
+    const readBody = method === 'GET' || method === 'DELETE' ? undefined : bodyReader(bodyBytes[verb] ?? BODY_BYTES);
+    const handle = answerCall(`${name}.${verb}`, { ...call, answer, readBody, secret: secret.includes(verb) }, deps);
+    router[method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete'](path, handle);
   }
   return router;
 }
 
-function answerCall(
-  name: string,
-  call: HttpCall,
-  answer: (input: unknown, asker: Caller | Actor) => unknown,
-  deps: MountDeps,
-  secret: boolean,
-): RequestHandler {
+type Mounted = HttpCall & {
+  answer: (input: unknown, asker: Caller | Actor) => unknown;
+  readBody: ((req: Request, res: Response) => Promise<void>) | undefined;
+  secret: boolean;
+};
+
+function answerCall(name: string, call: Mounted, deps: MountDeps): RequestHandler {
   return async (req, res) => {
     res.locals.route = name;
     try {
       const asker = await deps.authenticate(req, res, call.access);
-      const userId = 'userId' in asker ? asker.userId : asker.session?.userId;
-      // A key has a limit of its own, by plan (apiKeys/keyring.ts): programs do not use up what their person may ask.
-      if (!('apiKey' in asker && asker.apiKey)) await deps.limits.take(call.rate, userId ?? asker.ip);
-      const input = parse(call.input, inputOf(req), 'The request');
+      await meter(deps.limits, call.rate, asker, res);
+      if (!req.accepts('application/json')) {
+        throw new SluiceError('request.not_acceptable', 'This call answers JSON, which the request does not take.', {
+          advice: 'Send Accept: application/json, or no such header.',
+        });
+      }
+      // Only now: who may not ask is not read.
+      await call.readBody?.(req, res);
+      const said = inputOf(req);
+      const input = parse(call.input, { ...said, ...expectedOf(req, call, said) }, 'The request');
       const work = async () =>
-        parse(call.output, await answer(input, asker), `The answer of ${name}`, 'internal') as Json;
-      const key = req.method === 'POST' ? req.get('idempotency-key') : undefined;
-      const body =
-        key !== undefined && userId !== undefined
-          ? await once(
-              deps.idempotency,
-              {
-                userId,
-                key,
-                route: `${name} ${'workspaceId' in asker ? asker.workspaceId : ''}`,
-                input: input as Json,
-              },
-              work,
-              secret,
-            )
-          : await work();
-      send(res, body);
+        parse(call.output, await call.answer(input, asker), `The answer of ${name}`, 'internal') as Json;
+      const body = await answerOnce(req, { name, input: input as Json, asker, secret: call.secret }, work, deps);
+      for (const [header, value] of Object.entries(deprecationHeaders(call))) res.setHeader(header, value);
+      send(req, res, body);
     } catch (thrown) {
-      sendProblem(res, thrown, String(res.locals.requestId), deps.logger);
+      sendProblem(res, asPrecondition(req, thrown), String(res.locals.requestId), deps.logger);
     }
+  };
+}
+
+/** A POST with an Idempotency-Key of somebody who is signed in does its work once. */
+async function answerOnce(
+  req: Request,
+  { name, input, asker, secret }: { name: string; input: Json; asker: Caller | Actor; secret: boolean },
+  work: () => Promise<Json>,
+  deps: MountDeps,
+): Promise<Json> {
+  const key = req.method === 'POST' ? req.get('idempotency-key') : undefined;
+  const userId = 'userId' in asker ? asker.userId : asker.session?.userId;
+  if (key === undefined || userId === undefined) return work();
+  const route = `${name} ${'workspaceId' in asker ? asker.workspaceId : ''}`;
+  return once(deps.idempotency, { userId, key, route, input }, work, secret);
+}
+
+/** Reads a JSON body of at most so many bytes. @throws SluiceError request.media_unsupported, and what the reader throws */
+function bodyReader(limit: number): (req: Request, res: Response) => Promise<void> {
+  const read = express.json({ limit, verify: (_req, _res, bytes) => checkDepth(bytes) });
+  return async (req, res) => {
+    // Without this a body of another kind would be left out, and the first field be called missing.
+    if (req.is('application/json') === false && req.headers['content-length'] !== '0') throw unsupportedMedia();
+    await new Promise<void>((done, fail) => {
+      read(req, res, (thrown?: unknown) => (thrown === undefined ? done() : fail(thrown)));
+    });
   };
 }
 
@@ -139,8 +156,12 @@ async function once(
   });
 }
 
-function send(res: Response, body: Json): void {
+function send(req: Request, res: Response, body: Json): void {
   res.setHeader('Cache-Control', 'no-store');
+  if (isKnown(req, res, body)) {
+    res.status(304).end();
+    return;
+  }
   res.status(200).type('application/json').send(JSON.stringify(body));
 }
 

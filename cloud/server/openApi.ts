@@ -125,6 +125,7 @@ function describeCall(route: Route, call: HttpCall, schemas: Schemas): JsonObjec
   ];
   const hasBody = !byQuery && !(isJsonObject(rest.properties) && Object.keys(rest.properties).length === 0);
   return {
+    ...(call.deprecated ? { deprecated: true } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(hasBody ? { requestBody: { required: true, content: { 'application/json': { schema: rest } } } } : {}),
     responses: {

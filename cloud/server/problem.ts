@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, Response } from 'express';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
+import { rateHeaders } from './rateLimits.ts';
 
 /** Answers with a problem document (formats.md 13). A bug shows nothing of itself: its cause is in the log. */
 export function sendProblem(res: Response, thrown: unknown, requestId: string, logger: Logger): void {
@@ -21,6 +22,7 @@ export function sendProblem(res: Response, thrown: unknown, requestId: string, l
   const wait = error.details?.retryAfterSeconds;
   if (typeof wait === 'number') res.setHeader('Retry-After', String(Math.max(1, Math.ceil(wait))));
   else if (error.status === 503 || error.status === 429) res.setHeader('Retry-After', '5');
+  for (const [name, value] of Object.entries(rateHeadersOf(error))) res.setHeader(name, value);
   const challenge = error.details?.challenge;
   if (error.status === 401) res.setHeader('WWW-Authenticate', typeof challenge === 'string' ? challenge : 'Bearer');
   const methods = error.details?.methods;
@@ -51,6 +53,21 @@ export function requestIdOf(res: Response): string {
   return String(res.locals.requestId);
 }
 
+export function unsupportedMedia(): SluiceError {
+  return new SluiceError('request.media_unsupported', 'The body is not of a kind that this call reads.', {
+    advice: 'Send JSON in UTF-8, with the header Content-Type: application/json.',
+  });
+}
+
+/** Where a limit was the reason, the headers that say so. */
+function rateHeadersOf({ code, details }: SluiceError): Record<string, string> {
+  if (code !== 'rate.exceeded') return {};
+  const { policy, limit, windowSeconds, retryAfterSeconds } = details ?? {};
+  if (typeof policy !== 'string' || typeof limit !== 'number' || typeof windowSeconds !== 'number') return {};
+  const resetSeconds = typeof retryAfterSeconds === 'number' ? retryAfterSeconds : windowSeconds;
+  return rateHeaders({ policy, limit, windowSeconds, left: 0, resetSeconds });
+}
+
 /** Failures of reading a request come from a library, with names of their own. */
 function asSluiceError(thrown: unknown): SluiceError {
   const type = typeof thrown === 'object' && thrown !== null && 'type' in thrown ? thrown.type : undefined;
@@ -59,12 +76,8 @@ function asSluiceError(thrown: unknown): SluiceError {
   if (type === 'entity.parse.failed') return new SluiceError('request.invalid', 'The body is not JSON.');
   if (type === 'entity.verify.failed' && thrown instanceof Error)
     return new SluiceError('request.invalid', thrown.message);
-  if (
-    type === 'encoding.unsupported' ||
-    type === 'charset.unsupported' ||
-    type === 'request.aborted' ||
-    type === 'request.size.invalid'
-  ) {
+  if (type === 'encoding.unsupported' || type === 'charset.unsupported') return unsupportedMedia();
+  if (type === 'request.aborted' || type === 'request.size.invalid') {
     return new SluiceError('request.invalid', 'The body could not be read.');
   }
   if (thrown instanceof URIError) return new SluiceError('request.invalid', 'The address is not well formed.');

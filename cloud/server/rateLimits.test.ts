@@ -1,5 +1,11 @@
-import { expect, test } from 'vitest';
-import { createRateLimits } from './rateLimits.ts';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createLogger } from '../platform/logger.ts';
+import { createRateLimits, rateHeaders } from './rateLimits.ts';
+import { openRateStore, type RateStore } from './rateStore.ts';
 
 test('each key has its own count, and each class too', async () => {
   const limits = createRateLimits({ read: { points: 1, seconds: 60 }, write: { points: 1, seconds: 60 } });
@@ -8,8 +14,24 @@ test('each key has its own count, and each class too', async () => {
   await limits.take('read', 'kim');
   await expect(limits.take('read', 'robin')).rejects.toMatchObject({
     code: 'rate.exceeded',
-    details: { retryAfterSeconds: expect.any(Number) },
+    details: { retryAfterSeconds: expect.any(Number), policy: 'read', limit: 1, windowSeconds: 60 },
   });
+});
+
+test('what is left is said as the standard has it', async () => {
+  const limits = createRateLimits({ read: { points: 5, seconds: 60 } });
+  await limits.take('read', 'robin');
+  const headers = rateHeaders(await limits.take('read', 'robin'));
+  expect(headers['RateLimit-Policy']).toBe('"read";q=5;w=60');
+  expect(headers.RateLimit).toMatch(/^"read";r=3;t=\d+$/);
+});
+
+test('an API key has as many requests in a second as its plan says', async () => {
+  const limits = createRateLimits();
+  const ask = (n: number) => Promise.allSettled(Array.from({ length: n }, () => limits.takeKey('key', 10)));
+  expect((await ask(10)).map(({ status }) => status)).toEqual(Array(10).fill('fulfilled'));
+  await expect(limits.takeKey('key', 10)).rejects.toMatchObject({ details: { policy: 'key', limit: 10 } });
+  await limits.takeKey('another', 10);
 });
 
 test('an address five times above its limit is closed for an hour', async () => {
@@ -24,3 +46,80 @@ test('an address five times above its limit is closed for an hour', async () => 
   expect(waits.slice(0, 8).every((seconds) => seconds <= 60)).toBe(true);
   expect(waits.slice(8).every((seconds) => seconds > 3_500)).toBe(true);
 });
+
+const program = ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server'].find(
+  existsSync,
+);
+if (!program) console.log('Skipped: limits that processes share, because there is no Redis.');
+
+describe.skipIf(!program)('where Redis counts (needs Redis)', () => {
+  const undo: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  });
+
+  async function startRedis(port: number): Promise<ChildProcess> {
+    const flags = ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'];
+    const server = spawn(program ?? '', flags, { stdio: 'ignore' });
+    undo.push(() => server.kill('SIGKILL'));
+    return server;
+  }
+
+  /** Two processes' worth of limits on one Redis, and what they log. */
+  async function twoProcesses(port: number) {
+    const log: string[] = [];
+    const logger = createLogger('debug', { write: (line: string) => void log.push(line) });
+    const stores = [1, 2].map((): RateStore => openRateStore(`redis://127.0.0.1:${port}`, logger));
+    for (const store of stores) undo.push(() => store.close());
+    const [a, b] = stores.map((store) => createRateLimits({ read: { points: 4, seconds: 600 } }, store));
+    if (!a || !b) throw new Error('There are no limits.');
+    const ready = async () => {
+      for (const { redis } of stores) while (redis.status !== 'ready') await sleep(20);
+    };
+    return { a, b, ready, log };
+  }
+
+  const accepted = async (...tries: Promise<unknown>[]) =>
+    (await Promise.allSettled(tries)).filter(({ status }) => status === 'fulfilled').length;
+
+  test('processes share one count; without Redis each counts for itself, with the same limit, and it goes on', async () => {
+    const port = await freePort();
+    const server = await startRedis(port);
+    const { a, b, ready, log } = await twoProcesses(port);
+    await ready();
+    const take = (limits: typeof a, who: string) => limits.take('read', who);
+    expect(await accepted(...Array.from({ length: 3 }, () => take(a, 'robin')))).toBe(3);
+    expect(await accepted(...Array.from({ length: 3 }, () => take(b, 'robin')))).toBe(1);
+
+    const gone = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGKILL');
+    await gone;
+    // Nobody is let through without a count, and nobody is refused for want of one.
+    expect(await accepted(...Array.from({ length: 9 }, () => take(a, 'kim')))).toBe(4);
+    expect(await accepted(...Array.from({ length: 9 }, () => take(b, 'kim')))).toBe(4);
+    await sleep(50);
+    expect(log.join('')).toContain('each process limits requests for itself');
+
+    await startRedis(port);
+    await ready();
+    expect(await accepted(...Array.from({ length: 3 }, () => take(a, 'sam')))).toBe(3);
+    expect(await accepted(...Array.from({ length: 3 }, () => take(b, 'sam')))).toBe(1);
+  });
+
+  test('a Redis that answers nothing at all holds nobody up for long', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    undo.push(() => silent.close());
+    await new Promise((resolve) => silent.once('listening', resolve));
+    const address = silent.address();
+    const { a } = await twoProcesses(typeof address === 'object' && address ? address.port : 0);
+    expect(await accepted(...Array.from({ length: 9 }, () => a.take('read', 'robin')))).toBe(4);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address ? address.port : 0;
+}

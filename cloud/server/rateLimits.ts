@@ -1,6 +1,7 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { RateClass } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
+import type { RateStore } from './rateStore.ts';
 
 /** So many in so many seconds; above it the key stays closed for `blockSeconds`, or until the window ends. */
 export type RateLimit = { points: number; seconds: number; blockSeconds?: number };
@@ -22,25 +23,33 @@ export const RATE_LIMITS: Record<RateClass | 'address', RateLimit> = {
   address: { points: 1_000, seconds: 60 },
 };
 
+/** These only guard the process they are in, and asking a store would cost more than what they guard. */
+const ALWAYS_HERE: ReadonlySet<string> = new Set(['hook', 'agent', 'monitor', 'page']);
+
+/** What a limit says after one more request. */
+export type RateState = { policy: string; limit: number; windowSeconds: number; left: number; resetSeconds: number };
+
 export type RateLimits = {
   /** @throws SluiceError rate.exceeded with the seconds to wait */
-  take(rate: RateClass | 'address', key: string): Promise<void>;
+  take(rate: RateClass | 'address', key: string): Promise<RateState>;
+  /** One more request of an API key, of so many in a second. @throws SluiceError rate.exceeded */
+  takeKey(keyId: string, perSecond: number): Promise<RateState>;
 };
 
-/** Limits in this process's memory. @param overrides what an operator set differently */
-export function createRateLimits(overrides: Partial<Record<RateClass | 'address', RateLimit>> = {}): RateLimits {
+/**
+ * Limits in this process's memory, or in a store that several processes share. Where the store fails, this process counts for
+ * itself, with the same limits.
+ *
+ * @param overrides what an operator set differently
+ */
+export function createRateLimits(
+  overrides: Partial<Record<RateClass | 'address', RateLimit>> = {},
+  store?: RateStore,
+): RateLimits {
   const limits = { ...RATE_LIMITS, ...overrides };
-  const limiters = new Map<string, RateLimiterMemory>();
-  for (const [name, { points, seconds, blockSeconds }] of Object.entries(limits)) {
-    limiters.set(
-      name,
-      new RateLimiterMemory({
-        keyPrefix: name,
-        points,
-        duration: seconds,
-        ...(blockSeconds ? { blockDuration: blockSeconds } : {}),
-      }),
-    );
+  const limiters = new Map<string, RateLimiterAbstract>();
+  for (const [name, limit] of Object.entries(limits)) {
+    limiters.set(name, limiterFor(name, limit, ALWAYS_HERE.has(name) ? undefined : store));
   }
   // An address that goes on far beyond its limit is closed for an hour.
   const flood = new RateLimiterMemory({
@@ -54,17 +63,63 @@ export function createRateLimits(overrides: Partial<Record<RateClass | 'address'
     async take(rate, key) {
       const limiter = limiters.get(rate);
       if (!limiter) throw new Error(`There is no rate class ${rate}.`);
-      try {
-        if (rate === 'address') await flood.consume(key);
-        await limiter.consume(key);
-      } catch (thrown) {
-        if (!(thrown instanceof RateLimiterRes)) throw thrown;
-        const retryAfterSeconds = Math.max(1, Math.ceil(thrown.msBeforeNext / 1_000));
-        throw new SluiceError('rate.exceeded', 'That is more than this server answers in so short a time.', {
-          advice: `Wait ${retryAfterSeconds} s and try again.`,
-          details: { retryAfterSeconds },
-        });
-      }
+      const { points: limit, seconds: windowSeconds } = limits[rate];
+      const policy = { policy: rate, limit, windowSeconds };
+      if (rate === 'address') await consume(flood, key, policy);
+      return consume(limiter, key, policy);
     },
+
+    async takeKey(keyId, perSecond) {
+      const name = `key${perSecond}`;
+      let limiter = limiters.get(name);
+      if (!limiter) {
+        limiter = limiterFor(name, { points: perSecond, seconds: 1 }, store);
+        limiters.set(name, limiter);
+      }
+      return consume(limiter, keyId, { policy: 'key', limit: perSecond, windowSeconds: 1 });
+    },
+  };
+}
+
+function limiterFor(
+  name: string,
+  { points, seconds, blockSeconds }: RateLimit,
+  store: RateStore | undefined,
+): RateLimiterAbstract {
+  const options = { points, duration: seconds, ...(blockSeconds ? { blockDuration: blockSeconds } : {}) };
+  const here = new RateLimiterMemory({ keyPrefix: name, ...options });
+  if (!store) return here;
+  return new RateLimiterRedis({
+    ...options,
+    keyPrefix: `sluice:rate:${name}`,
+    storeClient: store.redis,
+    rejectIfRedisNotReady: true,
+    insuranceLimiter: here,
+  });
+}
+
+async function consume(
+  limiter: RateLimiterAbstract,
+  key: string,
+  policy: Pick<RateState, 'policy' | 'limit' | 'windowSeconds'>,
+): Promise<RateState> {
+  try {
+    const { remainingPoints, msBeforeNext } = await limiter.consume(key);
+    return { ...policy, left: remainingPoints, resetSeconds: Math.max(1, Math.ceil(msBeforeNext / 1_000)) };
+  } catch (thrown) {
+    if (!(thrown instanceof RateLimiterRes)) throw thrown;
+    const retryAfterSeconds = Math.max(1, Math.ceil(thrown.msBeforeNext / 1_000));
+    throw new SluiceError('rate.exceeded', 'That is more than this server answers in so short a time.', {
+      advice: `Wait ${retryAfterSeconds} s and try again.`,
+      details: { retryAfterSeconds, ...policy },
+    });
+  }
+}
+
+/** The headers of draft-ietf-httpapi-ratelimit-headers: which limit holds, and what is left of it. */
+export function rateHeaders({ policy, limit, windowSeconds, left, resetSeconds }: RateState): Record<string, string> {
+  return {
+    'RateLimit-Policy': `"${policy}";q=${limit};w=${windowSeconds}`,
+    RateLimit: `"${policy}";r=${left};t=${resetSeconds}`,
   };
 }

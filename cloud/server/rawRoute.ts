@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response, Router } from 'express';
 import type { Actor, Caller } from './actor.ts';
+import { meter } from './meter.ts';
 import type { MountDeps } from './mount.ts';
 import { sendProblem } from './problem.ts';
 import type { Route } from './routes.ts';
@@ -22,8 +23,7 @@ export function rawRoute(
     res.locals.route = route.name;
     try {
       const asker = await authenticate(req, res, route.access);
-      const userId = 'userId' in asker ? asker.userId : asker.session?.userId;
-      await limits.take(route.rate, userId ?? asker.ip);
+      await meter(limits, route.rate, asker, res);
       await handler(req, res, asker);
     } catch (thrown) {
       sendProblem(res, thrown, String(res.locals.requestId), logger);

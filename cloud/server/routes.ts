@@ -33,7 +33,34 @@ export function createRoutes(): Routes {
   };
 }
 
-type Layer = { route?: { path: string; methods: Record<string, boolean> }; handle?: { stack?: Layer[] } };
+type Layer = {
+  route?: { path: string; methods: Record<string, boolean> };
+  handle?: { stack?: Layer[] };
+  match(path: string): boolean;
+};
+
+/** The methods that an address takes, where it is one of ours. */
+export function methodsAt(app: Express, path: string): string[] {
+  const found = new Set<string>();
+  const walk = (layers: Layer[]): void => {
+    for (const layer of layers) {
+      if (!layer.route) walk(layer.handle?.stack ?? []);
+      else if (matches(layer, path))
+        for (const method of Object.keys(layer.route.methods)) found.add(method.toUpperCase());
+    }
+  };
+  walk(app.router.stack as unknown as Layer[]);
+  return [...found].sort();
+}
+
+function matches(layer: Layer, path: string): boolean {
+  try {
+    return layer.match(path);
+  } catch {
+    // A part that is not well formed, such as %zz.
+    return false;
+  }
+}
 
 function routesOf(router: IRouter): { method: string; path: string }[] {
   const walk = (layers: Layer[]): { method: string; path: string }[] =>

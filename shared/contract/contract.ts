@@ -28,6 +28,8 @@ export type Call = {
   route?: string;
   access?: Access;
   rate?: RateClass;
+  /** It still works, and will not for ever. Dates as `2026-11-21`. */
+  deprecated?: { since: string; until?: string; instead?: string };
   input: z.ZodType;
   output: z.ZodType;
 };

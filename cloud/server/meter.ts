@@ -1,0 +1,17 @@
+import type { Response } from 'express';
+import type { RateClass } from '#shared/contract/contract.ts';
+import type { Actor, Caller } from './actor.ts';
+import { type RateLimits, rateHeaders } from './rateLimits.ts';
+
+/**
+ * Counts a request against the limit of whoever asks, and says in headers what is left: a key has one of its own, by
+ * plan, so that programs do not use up what their person may ask; else the person has one for each class, else the address.
+ *
+ * @throws SluiceError rate.exceeded
+ */
+export async function meter(limits: RateLimits, rate: RateClass, asker: Caller | Actor, res: Response): Promise<void> {
+  const key = 'apiKey' in asker ? asker.apiKey : undefined;
+  const userId = 'userId' in asker ? asker.userId : asker.session?.userId;
+  const state = key ? await limits.takeKey(key.id, key.perSecond) : await limits.take(rate, userId ?? asker.ip);
+  for (const [name, value] of Object.entries(rateHeaders(state))) res.setHeader(name, value);
+}
