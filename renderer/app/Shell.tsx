@@ -4,7 +4,6 @@ import { Canvas } from '../canvas/Canvas.tsx';
 import { Button } from '../look/Button.tsx';
 import { Note } from '../look/Note.tsx';
 import { Splitter } from '../look/Splitter.tsx';
-import { BottomPanel } from '../runs/BottomPanel.tsx';
 import { isOpen } from '../state/conflictsSlice.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { now, useEditor } from '../state/store.ts';
@@ -21,6 +20,7 @@ import { ONE_AT_A_TIME_BELOW, useWidth } from './useWidth.ts';
 
 const loadInspector = () => import('../inspector/Inspector.tsx').then((file) => ({ default: file.Inspector }));
 const Inspector = lazy(loadInspector);
+const BottomPanel = lazy(() => import('../runs/BottomPanel.tsx').then((file) => ({ default: file.BottomPanel })));
 const CommandBar = lazy(() => import('./CommandBar.tsx').then((file) => ({ default: file.CommandBar })));
 const KeysDialog = lazy(() => import('./KeysDialog.tsx').then((file) => ({ default: file.KeysDialog })));
 const StepView = lazy(() => import('../inspector/StepView.tsx').then((file) => ({ default: file.StepView })));
@@ -239,7 +239,9 @@ function Workbench() {
               />
             )}
             <ErrorBoundary what="This panel" resetKey={bottom.tab}>
-              <BottomPanel />
+              <Suspense fallback={null}>
+                <BottomPanel />
+              </Suspense>
             </ErrorBoundary>
           </section>
         )}
