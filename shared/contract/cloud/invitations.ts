@@ -48,7 +48,7 @@ export const invitations = {
     access: 'member:write',
     rate: 'write',
     input: z.strictObject({
-      email: z.email().max(254).toLowerCase(),
+      email: z.string().trim().toLowerCase().pipe(z.email().max(254)),
       role: InvitedRole.default('editor'),
     }),
     output: Invitation,
