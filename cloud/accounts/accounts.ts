@@ -8,6 +8,10 @@ import { createFailedSignIns } from './failedSignIns.ts';
 import { createOwnSessions } from './ownSessions.ts';
 import { pageRouter } from './pages/pageRouter.ts';
 import { createPasswordCheck } from './passwordCheck.ts';
+import { createGithub } from './providers/github.ts';
+import { createGoogle } from './providers/google.ts';
+import type { Provider } from './providers/provider.ts';
+import { createProviderSignIn } from './providers/providerSignIn.ts';
 import { createSecondFactor } from './secondFactor.ts';
 import { createSessionService } from './sessionService.ts';
 
@@ -16,6 +20,7 @@ export function createAccounts(platform: Platform): Capability {
   const passwords = createPasswordCheck({ ...platform, failed: createFailedSignIns() });
   const factor = createSecondFactor({ ...platform, ...passwords });
   const devices = createDeviceFlow({ ...platform, sessions });
+  const providers = createProviderSignIn({ ...platform, providers: providersOf(platform) });
   const service = createAccountService({ ...platform, ...passwords, sessions, factor, devices });
   return {
     routers: [
@@ -24,7 +29,12 @@ export function createAccounts(platform: Platform): Capability {
       mount('secondFactor', cloudApi.secondFactor, factor, platform, {
         secret: ['enrol', 'confirm', 'renewCodes', 'disable'],
       }),
-      pageRouter({ ...platform, sessions, accounts: service, factor, devices }),
+      pageRouter({ ...platform, sessions, accounts: service, factor, devices, providers }),
     ],
   };
+}
+
+/** Those that are set up; the pages show no others. */
+function providersOf({ config: { github, google } }: Platform): Provider[] {
+  return [...(github ? [createGithub(github)] : []), ...(google ? [createGoogle(google)] : [])];
 }

@@ -64,6 +64,22 @@ export function secondFactorLetter({ to, name, what }: { to: string; name: strin
   };
 }
 
+export function connectedLetter(about: { to: string; name: string; title: string; url: string }): Letter {
+  const { to, name, title, url } = about;
+  return {
+    to,
+    subject: `${title} was connected to your Sluice account`,
+    text: [
+      `Hello ${oneLine(name)},`,
+      '',
+      `from now on an account of ${title} signs you in to Sluice. If you connected it, there is nothing to do. If it was not`,
+      'you, disconnect it and set another password at once:',
+      '',
+      url,
+    ].join('\n'),
+  };
+}
+
 export function existingLetter({ to, url }: { to: string; url: string }): Letter {
   return {
     to,

@@ -52,6 +52,11 @@ export function createPasswordCheck({ db, clock, logger, failed }: PasswordCheck
     } catch (thrown) {
       const { code, advice, details } = SluiceError.from(thrown);
       if (code !== 'sign_in.failed') throw thrown;
+      if (!(await store.findUser(db, caller.session.userId))?.passwordHash) {
+        throw new SluiceError('access.denied', 'Your account has no password yet.', {
+          advice: 'Set one by "Forgot the password?" on the sign-in page.',
+        });
+      }
       throw new SluiceError('access.denied', 'This is not your password.', { advice, details });
     }
   }

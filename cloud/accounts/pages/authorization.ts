@@ -62,10 +62,14 @@ const PAGES: Record<string, string | undefined> = {
   '/second-factor': undefined,
   '/invitation': 'token',
   '/device': undefined,
+  '/connect': undefined,
+  '/connected-accounts': undefined,
 };
 
 /** Where a form goes on to: only ever a page of ours. The request is set where that page is `/authorize`. */
-export function readNext(value: unknown): { next: string; authorization?: Authorization } {
+export type Next = { next: string; authorization?: Authorization };
+
+export function readNext(value: unknown): Next {
   const home = { next: '/signed-in' };
   if (typeof value !== 'string' || !value.startsWith('/') || !URL.canParse(value, LOCAL)) return home;
   const url = new URL(value, LOCAL);

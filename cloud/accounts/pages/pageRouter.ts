@@ -9,11 +9,20 @@ import type { Caller } from '../../server/actor.ts';
 import type { AccountService } from '../accountService.ts';
 import type { DeviceFlow } from '../deviceFlow.ts';
 import { requireUncommon } from '../passwords.ts';
+import type { ProviderSignIn } from '../providers/providerSignIn.ts';
 import type { SecondFactor } from '../secondFactor.ts';
 import { BROWSER_MS } from '../sessionService.ts';
-import { type Authorization, authorizationQuery, readAuthorization, readNext, redirectBack } from './authorization.ts';
+import {
+  type Authorization,
+  authorizationQuery,
+  type Next,
+  readAuthorization,
+  readNext,
+  redirectBack,
+} from './authorization.ts';
 import { devicePages } from './devicePages.ts';
 import { createPages, type PageDeps as FrameDeps, formOf, orAgain, send } from './pages.ts';
+import { providerPages } from './providerPages.ts';
 import { secondFactorPages } from './secondFactorPages.ts';
 import { STYLESHEET } from './stylesheet.ts';
 import * as views from './views.ts';
@@ -24,11 +33,13 @@ export type PageDeps = FrameDeps & {
   accounts: AccountService;
   factor: SecondFactor;
   devices: DeviceFlow;
+  providers: ProviderSignIn;
 };
 
 /** The few pages of the control plane, made here, without a script: sign up, sign in, confirm, connect a device. */
 export function pageRouter(deps: PageDeps): Router {
-  const { accounts, factor, sessions, publicUrl, limits } = deps;
+  const { accounts, factor, sessions, providers, publicUrl, limits } = deps;
+  const { offered } = providers;
   const router = Router();
   const pages = createPages(router, deps);
   const { add, signedIn, cookieName, cookieOptions } = pages;
@@ -37,17 +48,19 @@ export function pageRouter(deps: PageDeps): Router {
     res.redirect(303, redirectBack(authorization, publicUrl, { code }));
   };
   /** After the password, and the code where one is asked for. */
-  const enter = async (res: Response, userId: string, next: ReturnType<typeof readNext>, caller: Caller) => {
+  const enter = async (res: Response, userId: string, next: Next, caller: Caller) => {
     res.cookie(cookieName, await sessions.signInBrowser(userId, caller), { ...cookieOptions, maxAge: BROWSER_MS });
     // The button said "and connect this device", below the name of the device.
     if (next.authorization) await sendBack(res, userId, next.authorization);
     else res.redirect(303, next.next);
   };
+  const askForCode = async (res: Response, userId: string, next: string) =>
+    send(res, views.codePage(await factor.challenge(userId), next));
   const deviceOf = (authorization: Authorization | undefined) =>
     authorization && views.deviceCard(authorization.device, authorization.redirectUri);
 
   add('GET', '/sign-up', 'signUp', 'read', (req, res) => {
-    send(res, views.signUpPage({ name: '', email: '', next: readNext(req.query.next).next }));
+    send(res, views.signUpPage({ name: '', email: '', next: readNext(req.query.next).next, offered }));
   });
 
   add('POST', '/sign-up', 'register', 'sign_in', async (req, res, caller) => {
@@ -61,13 +74,15 @@ export function pageRouter(deps: PageDeps): Router {
       await accounts.register(input, caller);
       send(res, views.checkMailPage(input.email, next));
     };
-    await orAgain(attempt, res, (problem) => views.signUpPage({ name: name ?? '', email: email ?? '', next, problem }));
+    await orAgain(attempt, res, (problem) =>
+      views.signUpPage({ name: name ?? '', email: email ?? '', next, problem, offered }),
+    );
   });
 
   add('GET', '/sign-in', 'signIn', 'read', async (req, res) => {
     const { next, authorization } = readNext(req.query.next);
     if (await signedIn(req)) return res.redirect(303, next);
-    send(res, views.signInPage({ email: '', next, device: deviceOf(authorization) }));
+    send(res, views.signInPage({ email: '', next, device: deviceOf(authorization), offered }));
   });
 
   add('POST', '/sign-in', 'startSession', 'sign_in', async (req, res, caller) => {
@@ -76,11 +91,11 @@ export function pageRouter(deps: PageDeps): Router {
     const attempt = async () => {
       const input = parse(cloudApi.auth.signIn.input, { email, password }, 'What you entered');
       const userId = await accounts.checkPassword(input.email, input.password, caller);
-      if (await factor.isOn(userId)) send(res, views.codePage(await factor.challenge(userId), next));
+      if (await factor.isOn(userId)) await askForCode(res, userId, next);
       else await enter(res, userId, { next, authorization }, caller);
     };
     await orAgain(attempt, res, (problem) =>
-      views.signInPage({ email: email ?? '', next, problem, device: deviceOf(authorization) }),
+      views.signInPage({ email: email ?? '', next, problem, device: deviceOf(authorization), offered }),
     );
   });
 
@@ -176,6 +191,15 @@ export function pageRouter(deps: PageDeps): Router {
 
   secondFactorPages(pages, deps);
   devicePages(pages, deps);
+  providerPages(pages, {
+    providers,
+    limits,
+    async enter(res, userId, { next }, caller) {
+      if (await factor.isOn(userId)) await askForCode(res, userId, next);
+      // Whoever came by a link has pressed no button that says what is connected: the page does, if there is a device.
+      else await enter(res, userId, { next }, caller);
+    },
+  });
 
   const font = readFileSync(
     createRequire(import.meta.url).resolve('@fontsource-variable/inter/files/inter-latin-wght-normal.woff2'),

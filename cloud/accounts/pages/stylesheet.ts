@@ -64,5 +64,12 @@ input:focus-visible,button:focus-visible,a:focus-visible{outline:2px solid trans
 .device span{font-size:12px;line-height:16px;color:var(--ink-3)}
 code,pre{margin:0;font:13px/20px ui-monospace,monospace;color:var(--ink);overflow-wrap:anywhere}
 pre{padding:10px 12px;border-radius:8px;background:var(--app);box-shadow:inset 0 0 0 1px var(--line)}
+.ways{display:grid;gap:8px}
+.list{display:grid;gap:1px;margin:0;padding:0;list-style:none}
+.list li{display:flex;align-items:center;justify-content:space-between;gap:12px;padding:10px 0;box-shadow:0 1px 0 var(--line)}
+.list div{display:grid;min-width:0;overflow-wrap:anywhere}
+.list strong{font-weight:600}
+.list span{font-size:12px;line-height:16px;color:var(--ink-3)}
+.list form{flex:none}
 .below{display:grid;gap:6px;justify-items:center;text-align:center;font-size:12px;line-height:16px;color:var(--ink-3)}
 `;

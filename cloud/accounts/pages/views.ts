@@ -1,4 +1,5 @@
 import { type Html, html } from '#shared/html.ts';
+import { type OfferedProvider, otherWays } from './otherWays.ts';
 
 const LOGO = html`<svg width="36" height="36" viewBox="0 0 20 20" role="img" aria-label="Sluice"><rect width="20" height="20" rx="5.5" fill="var(--accent)"/><path d="M5.5 4.6v10.8M14.5 4.6v10.8" stroke="var(--on-accent)" stroke-width="1.7" stroke-linecap="round"/><path d="M5.6 6.2h8.8v3.4H5.6z" fill="var(--on-accent)"/><path d="M7.6 12.1c1-.8 1.7-.8 2.4 0s1.5.8 2.4 0M7.6 14.8c1-.8 1.7-.8 2.4 0s1.5.8 2.4 0" fill="none" stroke="var(--on-accent)" stroke-width="1.25" stroke-linecap="round"/></svg>`;
 
@@ -45,9 +46,9 @@ export function problemNote(problem: Problem | undefined): Html | undefined {
   return html`<p class="note" role="alert">${problem.message}${problem.advice !== undefined && html` ${problem.advice}`}</p>`;
 }
 
-type SignInView = { email: string; next: string; problem?: Problem; device?: Html };
+type SignInView = { email: string; next: string; problem?: Problem; device?: Html; offered: OfferedProvider[] };
 
-export function signInPage({ email, next, problem, device }: SignInView): Page {
+export function signInPage({ email, next, problem, device, offered }: SignInView): Page {
   return {
     title: 'Sign in to Sluice',
     lead: device ? 'to connect the desktop app on this computer' : undefined,
@@ -58,7 +59,8 @@ export function signInPage({ email, next, problem, device }: SignInView): Page {
 <div class="field"><label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required maxlength="200"${!!email && html` autofocus`}></div>
 ${problemNote(problem)}
 <button type="submit">${device ? 'Sign in and connect this device' : 'Sign in'}</button>
-</form>`,
+</form>
+${otherWays(offered, next)}`,
     below: html`<span><a href="/forgot">Forgot the password?</a></span><span>No account? <a href="/sign-up?next=${encodeURIComponent(next)}">Create one</a></span><span>Building and running on your own machine needs no account.</span>`,
   };
 }
@@ -134,9 +136,9 @@ export function recoveryCodesPage(codes: string[]): Page {
   };
 }
 
-type SignUpView = { name: string; email: string; next: string; problem?: Problem };
+type SignUpView = { name: string; email: string; next: string; problem?: Problem; offered: OfferedProvider[] };
 
-export function signUpPage({ name, email, next, problem }: SignUpView): Page {
+export function signUpPage({ name, email, next, problem, offered }: SignUpView): Page {
   return {
     title: 'Create an account',
     lead: 'to sync projects and to publish workflows',
@@ -147,7 +149,8 @@ export function signUpPage({ name, email, next, problem }: SignUpView): Page {
 <div class="field"><label for="password">Password</label><input id="password" name="password" type="password" autocomplete="new-password" required minlength="8" maxlength="200" aria-describedby="hint"><span id="hint" class="hint">At least 8 characters, and not one that everybody tries.</span></div>
 ${problemNote(problem)}
 <button type="submit">Create the account</button>
-</form>`,
+</form>
+${otherWays(offered, next)}`,
     below: html`<span>You have one? <a href="/sign-in?next=${encodeURIComponent(next)}">Sign in</a></span>`,
   };
 }
@@ -243,6 +246,7 @@ export function signedInPage(name: string, email: string): Page {
     body: html`<p>You can close this page and go back to the app, or go on in the browser.</p>
 <a class="button" href="/app">Open your workflows here</a>
 <a class="button quiet" href="/second-factor">Second factor</a>
+<a class="button quiet" href="/connected-accounts">Connected accounts</a>
 <form method="post" action="/sign-out"><button type="submit" class="quiet">Sign out here</button></form>`,
   };
 }
