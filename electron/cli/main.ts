@@ -9,6 +9,7 @@ import { findPlaces } from '../store/dataDir.ts';
 import { registerCloud } from './cloud.ts';
 import { registerAccount, registerPublish } from './cloudCommands.ts';
 import { type ActionWrapper, type CliContext, EXIT, printJson, type Register, usageError } from './context.ts';
+import { registerMergeDriver } from './mergeDriver.ts';
 import { registerNew } from './new.ts';
 import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
@@ -22,6 +23,7 @@ import { registerValidate } from './validate.ts';
 const COMMANDS: Register[] = [
   registerNew,
   registerValidate,
+  registerMergeDriver,
   registerRun,
   registerReplay,
   registerTest,
