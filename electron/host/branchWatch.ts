@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { checkedOut } from '../store/git.ts';
 import type { ProjectDb } from '../store/projectDb.ts';
-import { checkedOut } from './git.ts';
 
 /** A switch to another branch that changed the project, and no word yet whether the workspace shall follow it. */
 const Held = z.strictObject({ from: z.string(), to: z.string(), since: z.string(), revision: z.int() });

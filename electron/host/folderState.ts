@@ -26,15 +26,17 @@ export type FolderState = {
  * marker, a branch switch or a cloud drive must not look like a deletion.
  *
  * @param onDisk the files that are there
+ * @param beside what is there and is not read
  * @param lastGood how they were when they last could be read; empty for a folder seen for the first time
  * @throws SluiceError project.invalid where nothing can be made of it
  */
 export function understandFolder(
   onDisk: ProjectFiles,
-  refused: RefusedFile[],
+  beside: { refused: RefusedFile[]; copies: string[] },
   lastGood: ProjectFiles,
   catalog: StepCatalog,
 ): FolderState {
+  const { refused, copies } = beside;
   const marked = markedFiles(onDisk);
   const now = readProject(without(onDisk, marked), catalog);
   const unreadable = new Map<string, UnreadableFile>();
@@ -49,16 +51,19 @@ export function understandFolder(
     const { message, advice } = markedProblem(file, line);
     unreadable.set(file, { file, line, message: `${message} ${advice}`, why: 'markers', advice });
   }
-  const gone = goneFiles(onDisk, lastGood, now.fileOf, catalog).filter((file) => !unreadable.has(file));
+  const gone = goneFiles(onDisk, lastGood, now.fileOf, catalog).filter(
+    (file) => !unreadable.has(file) || onDisk[file] === undefined,
+  );
   for (const file of gone) {
     const { message, advice } = goneProblem(file);
     unreadable.set(file, { file, line: 1, message: `${message} ${advice}`, why: 'gone', advice });
   }
   const problems = [
-    ...now.problems,
+    ...now.problems.filter(({ file }) => !gone.includes(file)),
     ...[...marked].map(([file, line]) => markedProblem(file, line)),
     ...refused.map(refusedProblem),
     ...gone.map(goneProblem),
+    ...copies.map(copyProblem),
   ];
   if (unreadable.size === 0 && now.tree)
     return { good: { ...onDisk }, tree: now.tree, problems, sources: now.sources, unreadable, gone };
@@ -143,6 +148,16 @@ const goneProblem = (file: string): Problem => ({
   code: 'file.gone',
   message: `${file} is gone.`,
   advice: 'Say whether it was meant to go, or have it written again.',
+});
+
+const copyProblem = (file: string): Problem => ({
+  file,
+  line: 1,
+  column: 1,
+  severity: 'warning',
+  code: 'file.conflicted_copy',
+  message: 'A cloud drive put this copy here because the file was changed in two places. It is not read.',
+  advice: 'Compare it with the file it is a copy of, take over what you need, and delete it.',
 });
 
 /** Places in the files, found when the first one is asked for: most projects have no problem to point at. */

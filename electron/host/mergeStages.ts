@@ -4,8 +4,8 @@ import { mergeTrees } from '#shared/merge/mergeTrees.ts';
 import { projectFiles, type WriteOptions } from '#shared/workflow/files.ts';
 import { type ProjectFiles, readProject } from '#shared/workflow/readProject.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
+import type { Stages } from '../store/git.ts';
 import { commonParts } from '../sync/commonParts.ts';
-import type { Stages } from './git.ts';
 
 /**
  * Puts the two sides of one file together by structure instead of by line. The text is our side's with the other's changes

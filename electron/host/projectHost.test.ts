@@ -1,60 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuid } from 'uuid';
-import { expect, onTestFinished, test, vi } from 'vitest';
-import { catalog } from '#runtime/connectors/registry.ts';
+import { expect, test, vi } from 'vitest';
 import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
 import { diskFailure } from '../store/atomicFile.ts';
-import { openProject, type ProjectDeps } from './projectHost.ts';
-import { createFromTemplate } from './templates.ts';
-
-const FILE = 'workflows/triage.yaml';
-
-async function newProject(change: (text: string) => string = (text) => text) {
-  const dir = join(mkdtempSync(join(tmpdir(), 'sluice-host-')), 'project');
-  await createFromTemplate({ dir, name: 'Test', template: 'issue-triage' }, { uuid });
-  const file = join(dir, FILE);
-  const disk = {
-    read: () => readFileSync(file, 'utf8'),
-    write: (text: string) => writeFileSync(file, text),
-    replace: (from: string, to: string) => {
-      const text = readFileSync(file, 'utf8');
-      expect(text).toContain(from);
-      writeFileSync(file, text.replace(from, to));
-    },
-  };
-  disk.write(change(disk.read()));
-  return { dir, disk };
-}
-
-async function open(dir: string, more: Partial<ProjectDeps> = {}) {
-  const events: HostEvent[] = [];
-  const project = await openProject(dir, {
-    catalog: catalog(),
-    emit: (event) => events.push(event),
-    program: 'The test',
-    now: Date.now,
-    uuid,
-    ...more,
-  });
-  onTestFinished(() => project.close().catch(() => undefined));
-  const [workflowId = ''] = Object.entries(project.tree().workflows).find(([, { slug }]) => slug === 'triage') ?? [];
-  const step = (stepId: string) => project.tree().workflows[workflowId]?.steps[stepId];
-  const set = (stepId: string, path: string[], value: string | number): Edit => ({
-    type: 'setConfig',
-    workflowId,
-    stepId,
-    path,
-    value,
-  });
-  return { project, events, workflowId, step, set };
-}
+import { FILE, newProject, open } from './openProject.fixture.ts';
 
 const changedLines = (before: string, after: string) => {
   const [a, b] = [before.split('\n'), after.split('\n')];

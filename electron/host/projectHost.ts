@@ -15,6 +15,7 @@ import type { Item, Tree } from '#shared/workflow/tree.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
 import { changedParts } from '../store/changedParts.ts';
 import { type ConflictStore, localEntry, openConflictStore } from '../store/conflictStore.ts';
+import { gitDirOf, gitStages } from '../store/git.ts';
 import { type HistoryStore, openHistoryStore } from '../store/historyStore.ts';
 import { type CommitOrigin, openProjectDb, type ProjectDb } from '../store/projectDb.ts';
 import {
@@ -29,7 +30,6 @@ import { openUndoStore, type UndoStep } from '../store/undoStore.ts';
 import { watchProject } from '../store/watcher.ts';
 import { createBranchWatch } from './branchWatch.ts';
 import { type FolderState, lazySources, understandFolder } from './folderState.ts';
-import { gitDirOf, gitStages } from './git.ts';
 import { mergeStages } from './mergeStages.ts';
 import { createPinTexts } from './pinTexts.ts';
 
@@ -112,6 +112,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   const db = openProjectDb(dir, deps.program);
 
   let onDisk: ProjectFiles = first.files;
+  let seenCopies = first.copies.join('\n');
   /** As the files should be: those on the disk, changed by what the canvas did since. */
   let texts: ProjectFiles;
   let folder: FolderState;
@@ -138,7 +139,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   try {
     await sweepTemporary(dir);
     const base = db.baseFiles();
-    folder = understandFolder(onDisk, first.refused, base, catalog);
+    folder = understandFolder(onDisk, first, base, catalog);
     pins.learn(onDisk);
     texts = { ...folder.good };
     written = tree = folder.tree;
@@ -384,13 +385,13 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
 
   /** @param confirmed files that are gone and were meant to go */
   async function scan(confirmed: readonly string[] = []): Promise<void> {
-    const { files, refused } = await readProjectFolder(dir).catch((thrown: unknown) => {
-      // The whole folder may be away for a moment: every file counts as gone, none as deleted.
-      if (thrown instanceof SluiceError && thrown.code === 'project.not_found') return { files: {}, refused: [] };
-      throw thrown;
-    });
+    // The whole folder may be away for a moment: every file counts as gone, none as deleted.
+    const found = await readProjectFolder(dir, { even: true });
     const switched = branch.switched();
-    const same = sameTexts(files, onDisk) && refused.every(({ file }) => folder.unreadable.has(file));
+    const { files, refused } = found;
+    const copies = found.copies.join('\n');
+    const same =
+      sameTexts(files, onDisk) && copies === seenCopies && refused.every(({ file }) => folder.unreadable.has(file));
     if (closed) return;
     if (same && confirmed.length === 0) {
       branch.seen();
@@ -398,7 +399,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     }
     project();
     const lastGood = confirmed.length === 0 ? folder.good : without(folder.good, confirmed);
-    const next = understandFolder(files, refused, lastGood, catalog);
+    const next = understandFolder(files, found, lastGood, catalog);
     if (next.tree.project.id !== tree.project.id) {
       throw new SluiceError('project.changed', `${dir} holds another project now.`, {
         advice: 'Close the project and open the folder again.',
@@ -409,6 +410,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     const merged = mergeTrees({ base: folder.tree, theirs: next.tree, ours: tree });
     goneSince = next.gone.length === 0 ? undefined : (goneSince ?? isoNow());
     onDisk = files;
+    seenCopies = copies;
     folder = next;
     texts = { ...next.good };
     written = merged.tree === next.tree ? merged.tree : undefined;
@@ -430,12 +432,12 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   }
 
   async function confirmDeletion(): Promise<number> {
-    branch.release();
-    if (folder.gone.includes('sluice.yaml')) {
+    if (onDisk['sluice.yaml'] === undefined) {
       throw new SluiceError('file.not_found', 'The file sluice.yaml is gone: without it this is no project.', {
         advice: 'Have the files written again, or take the project off the list.',
       });
     }
+    branch.release();
     if (folder.gone.length > 0) await scan(folder.gone);
     tellDeletion();
     return db.revision();

@@ -1,7 +1,7 @@
 import type { Change } from '#shared/contract/cloud/history.ts';
 import type { Op } from '#shared/merge/ops.ts';
 import { getIn } from '#shared/workflow/plainData.ts';
-import type { Tree } from '#shared/workflow/tree.ts';
+import { parseEdge, type Tree } from '#shared/workflow/tree.ts';
 
 /** The first few parts that a commit changed, by the names they had, and how many there are in all. */
 export type ChangedParts = { changes: Change[]; changeCount: number };
@@ -15,7 +15,9 @@ export function changedParts(before: Tree, after: Tree, ops: readonly Op[]): Cha
     const part = partOf(path);
     parts.set(part.join('\n'), part);
   }
-  const changes = [...parts.values()].slice(0, NAMED).map((path): Change => {
+  // Where boxes were only moved comes last.
+  const inOrder = [...parts.values()].sort((a, b) => Number(a[2] === 'layout') - Number(b[2] === 'layout'));
+  const changes = inOrder.slice(0, NAMED).map((path): Change => {
     const [was, is] = [getIn(before, path), getIn(after, path)];
     const what = was === undefined ? 'added' : is === undefined ? 'removed' : 'changed';
     return { path, name: nameOf(path, is === undefined ? before : after), what };
@@ -23,16 +25,21 @@ export function changedParts(before: Tree, after: Tree, ops: readonly Op[]): Cha
   return { changes, changeCount: parts.size };
 }
 
-function partOf(path: readonly string[]): string[] {
-  const isStep = path[0] === 'workflows' && path[2] === 'steps' && path.length > 3;
-  return path.slice(0, isStep ? 4 : path[0] === 'workflows' && path.length > 2 ? 3 : 2);
+function partOf([kind = '', id = '', section, key]: readonly string[]): string[] {
+  if (section === undefined || (kind !== 'workflows' && kind !== 'pins')) return [kind, id];
+  const isOne = (section === 'steps' || section === 'edges') && key !== undefined;
+  return isOne ? [kind, id, section, key] : [kind, id, section];
 }
 
-/** `Triage / Score` for a place in the tree. */
-export function nameOf([kind = '', id = '', section, part = '', ...rest]: readonly string[], tree: Tree): string {
-  if (kind !== 'workflows') return [kind, id].join('/');
+/** What a person calls the thing at a path: a step by its own name, an edge by those of its two ends. */
+function nameOf([kind = '', id = '', section, key = '']: readonly string[], tree: Tree): string {
+  if (kind === 'project') return tree.project.name;
+  if (kind === 'tests') return tree.tests[id]?.name ?? id;
+  if (kind !== 'workflows' && kind !== 'pins') return id;
   const workflow = tree.workflows[id];
-  const name = workflow?.name ?? id;
-  if (section !== 'steps') return [name, section, part].filter(Boolean).join(' / ');
-  return [name, workflow?.steps[part]?.name ?? part, rest.join('.')].filter(Boolean).join(' / ');
+  const step = (stepId: string) => workflow?.steps[stepId]?.name ?? stepId;
+  if (section === 'steps' && key !== '') return step(key);
+  if (section !== 'edges' || key === '') return kind === 'pins' && section ? step(section) : (workflow?.name ?? id);
+  const { from, to } = parseEdge(key);
+  return `${step(from)} → ${step(to)}`;
 }

@@ -38,15 +38,31 @@ export function isProjectPath(path: string): boolean {
   return Slug.safeParse(rest.slice(0, -'.yaml'.length)).success;
 }
 
+/** How Dropbox, Nextcloud, Syncthing, Google Drive and iCloud name the second of two files that met. */
+const COPY =
+  /\((?:[^()]*\s)?conflicted copy[^()]*\)|\(case conflict[^()]*\)|\.sync-conflict-\d{8}-\d{6}| (?:\(\d+\)|\d+)(?=\.[a-z]+$)/i;
+
+/** Whether a cloud drive put this file beside one of the project's because both had changed. It is never read. */
+export function isConflictedCopy(path: string): boolean {
+  const slash = path.lastIndexOf('/');
+  const inProject = slash === -1 ? /^(?:sluice|connections)\b/.test(path) : FOLDERS.includes(path.split('/')[0] ?? '');
+  return inProject && /\.(?:yaml|ts|js|py|json)$/.test(path) && COPY.test(path.slice(slash + 1));
+}
+
 /**
  * Reads a project's files. Only reads: nothing is followed, executed or contacted. Links, devices, pipes, files beyond the
  * limits and bytes that are not UTF-8 are refused and named.
  *
+ * @param even also where there is no sluice.yaml, or no folder any more
  * @throws SluiceError project.not_found where there is no sluice.yaml, project.invalid beyond the limits of the whole
  */
-export async function readProjectFolder(dir: string): Promise<{ files: ProjectFiles; refused: RefusedFile[] }> {
+export async function readProjectFolder(
+  dir: string,
+  { even = false }: { even?: boolean } = {},
+): Promise<{ files: ProjectFiles; refused: RefusedFile[]; copies: string[] }> {
   const files: ProjectFiles = Object.create(null) as ProjectFiles;
   const refused: RefusedFile[] = [];
+  const copies: string[] = [];
   let entries = 0;
   let count = 0;
   let bytes = 0;
@@ -79,15 +95,17 @@ export async function readProjectFolder(dir: string): Promise<{ files: ProjectFi
       if (entry.isDirectory()) {
         if (depth < MAX_DEPTH && !entry.name.startsWith('.') && entry.name !== 'node_modules')
           await walk(path, depth + 1);
-      } else if (isProjectPath(path)) await take(path);
+      } else if (isConflictedCopy(path)) copies.push(path);
+      else if (isProjectPath(path)) await take(path);
     }
   }
 
   await take('sluice.yaml');
-  if (!Object.hasOwn(files, 'sluice.yaml') && refused.length === 0) throw noProject(dir);
+  if (!even && !Object.hasOwn(files, 'sluice.yaml') && refused.length === 0) throw noProject(dir);
   await take('connections.yaml');
   for (const folder of FOLDERS) await walk(folder, 1);
-  return { files, refused };
+  for (const name of (await readdir(dir).catch(() => [])).sort()) if (isConflictedCopy(name)) copies.push(name);
+  return { files, refused, copies };
 }
 
 /**

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { relative, sep } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
-import { isProjectPath } from './projectFolder.ts';
+import { gitDirOf, gitIsBusy } from './git.ts';
+import { isConflictedCopy, isProjectPath } from './projectFolder.ts';
 
 const SETTLE_MS = 150;
 /** Git is at work as long as its lock is there; one that a crash left behind must not stop us for ever. */
@@ -19,6 +19,7 @@ export function watchProject(
   onChange: (paths: string[]) => Promise<void>,
   onError: (error: unknown) => void,
 ): { ready: Promise<void>; close(): Promise<void> } {
+  const gitDir = gitDirOf(dir);
   const changed = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   let waitedForGit = 0;
@@ -35,7 +36,7 @@ export function watchProject(
   function settle(): void {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      if (existsSync(join(dir, '.git', 'index.lock')) && waitedForGit < GIT_LOCK_MS) {
+      if (gitIsBusy(gitDir) && waitedForGit < GIT_LOCK_MS) {
         waitedForGit += SETTLE_MS;
         settle();
         return;
@@ -52,7 +53,7 @@ export function watchProject(
 
   watcher.on('all', (_event, full) => {
     const path = pathOf(full);
-    if (!isProjectPath(path)) return;
+    if (!isProjectPath(path) && !isConflictedCopy(path)) return;
     changed.add(path);
     settle();
   });
