@@ -252,6 +252,25 @@ test('stopping the control plane ends every container, and nothing is started af
   await expect(service.ensureRunning(workspaceId)).rejects.toMatchObject({ code: 'service.draining' });
 });
 
+test('the container of a deleted workspace ends at once, or when it is looked at next, and starts again when it is back', async () => {
+  const mark = (deletedAt: Date | null) =>
+    inside((tx) => tx.workspace.update({ where: { id: workspaceId }, data: { deletedAt } }));
+  const refused = () =>
+    expect(service.ensureRunning(workspaceId)).rejects.toMatchObject({ code: 'workspace.not_found' });
+  for (const end of [() => service.end(workspaceId), () => service.tick()]) {
+    await service.ensureRunning(workspaceId);
+    expect(await driver.list()).toHaveLength(1);
+    await mark(new Date());
+    await end();
+    expect(await driver.list()).toEqual([]);
+    expect(await row()).toMatchObject({ status: 'stopped', containerRef: null });
+    await refused();
+    await mark(null);
+  }
+  await service.ensureRunning(workspaceId);
+  expect((await row()).status).toBe('running');
+});
+
 test('another plan is written to the container at once', async () => {
   await service.ensureRunning(workspaceId);
   await inside((tx) => tx.workspace.update({ where: { id: workspaceId }, data: { plan: 'pro' } }));
