@@ -72,6 +72,7 @@ export function createGoogle({ clientId, clientSecret, url }: ProviderSettings):
       await oauth.validateApplicationLevelSignature(server, traded, options);
       const claims = oauth.getValidatedIdTokenClaims(tokens);
       if (!claims?.sub) throw new Error('The ID token names nobody.');
+      if (claims.azp !== undefined && claims.azp !== clientId) throw new Error('The ID token is for another program.');
       const email = plainEmail(claims.email);
       return {
         accountId: claims.sub,
