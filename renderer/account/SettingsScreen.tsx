@@ -75,8 +75,12 @@ export function SettingsScreen() {
             <dd>{host?.version}</dd>
             <dt className="text-ink-3">Runtime</dt>
             <dd className="truncate font-mono text-[11px]">{host?.runtimeHash}</dd>
-            <dt className="text-ink-3">Projects</dt>
-            <dd className="truncate font-mono text-[11px]">{host?.projectsDir}</dd>
+            {host?.projectsDir && (
+              <>
+                <dt className="text-ink-3">Projects</dt>
+                <dd className="truncate font-mono text-[11px]">{host.projectsDir}</dd>
+              </>
+            )}
           </dl>
         </Panel>
       </div>

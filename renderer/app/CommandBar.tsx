@@ -10,6 +10,7 @@ import { SearchList, SearchOption } from '../look/SearchList.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
 import { openConflicts } from '../state/conflictsSlice.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { hasComputer } from '../state/hostFacts.ts';
 import { cardState } from '../state/stepFacts.ts';
 import { now } from '../state/store.ts';
 import { startRun } from './TitleBar.tsx';
@@ -122,7 +123,7 @@ function commands(): Entry[] {
   const step = stepId ? openWorkflow(state)?.steps[stepId] : undefined;
   const icon = <Play className="icon" />;
   const plain: Omit<Entry, 'id' | 'group' | 'icon'>[] = [
-    ...(stepId && step
+    ...(stepId && step && hasComputer(state)
       ? [
           {
             title: `Run from ${step.name}`,
@@ -131,6 +132,10 @@ function commands(): Entry[] {
             run: () => runFrom(stepId),
           },
           { title: `Pin output of ${step.name}`, keys: 'P', run: () => void togglePin(stepId) },
+        ]
+      : []),
+    ...(stepId && step
+      ? [
           { title: `Turn ${step.name} off or on`, keys: 'D', run: () => toggleDisabled([stepId]) },
           { title: `Open ${step.name}`, keys: 'Enter', run: () => state.openStep(stepId) },
         ]

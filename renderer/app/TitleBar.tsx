@@ -10,6 +10,7 @@ import { Tooltip } from '../look/Tooltip.tsx';
 import { PublishButton } from '../publish/PublishButton.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { isReadOnly } from '../state/historySlice.ts';
+import { hasComputer, liveDeployment } from '../state/hostFacts.ts';
 import { isRunning } from '../state/runSlice.ts';
 import { now, useEditor } from '../state/store.ts';
 import { People } from './People.tsx';
@@ -72,6 +73,8 @@ function RunButton() {
   const readOnly = useEditor(isReadOnly);
   const selected = useEditor((state) => (state.selection.length === 1 ? state.selection[0] : undefined));
   const steps = useEditor((state) => openWorkflow(state)?.steps);
+  const computer = useEditor(hasComputer);
+  const live = useEditor(liveDeployment);
   if (running) {
     return (
       <Button look="danger" icon={<Square className="icon-s" />} onClick={() => void now().stop()}>
@@ -84,14 +87,16 @@ function RunButton() {
     ? 'The folder is not trusted yet.'
     : readOnly
       ? 'What is shown cannot be run. Go back to editing first.'
-      : ids.length === 0 && 'The workflow has no trigger. Add one to run it.';
+      : ids.length === 0
+        ? 'The workflow has no trigger. Add one to run it.'
+        : !computer && !live && 'Here only what is published runs. Publish it first.';
   const entries: MenuEntry[] = [
     ...ids.map((id) => ({
       label: `Run from ${steps?.[id]?.name ?? id}`,
       icon: <StepIcon uses={steps?.[id]?.uses ?? ''} className="icon-s" />,
       onSelect: () => runFrom(id),
     })),
-    ...(selected
+    ...(selected && computer
       ? ([
           'line',
           { label: 'Run from the selected step', keys: 'Shift R', onSelect: () => runFrom(selected) },
@@ -108,7 +113,7 @@ function RunButton() {
         className="rounded-r-none"
         onClick={() => startRun()}
       >
-        Run
+        {computer || !live ? 'Run' : `Run v${live.versionNumber}`}
       </Button>
       <Menu
         trigger={

@@ -3,6 +3,7 @@ import { TemplateCard, useCreateProject } from '../library/TemplateCard.tsx';
 import { plural } from '../look/format.ts';
 import { Kbd } from '../look/Kbd.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
+import { hasComputer } from '../state/hostFacts.ts';
 import { now, useEditor } from '../state/store.ts';
 import { addStep } from './commands.ts';
 
@@ -18,6 +19,7 @@ export function EmptyCanvas() {
   const types = useEditor((state) => state.stepTypes);
   const templates = useEditor((state) => state.templates);
   const { create, creating } = useCreateProject();
+  const computer = useEditor(hasComputer);
   const likely = LIKELY.filter(({ type }) => types[type]);
   return (
     <div className="pointer-events-none absolute inset-0 z-4 flex overflow-auto p-6">
@@ -25,7 +27,9 @@ export function EmptyCanvas() {
         <div>
           <h1 className="text-page font-heading tracking-[-.018em]">What starts this workflow?</h1>
           <p className="mt-2 max-w-110 text-body text-ink-2">
-            Pick a trigger, or try a step on its own first. Everything here runs on your computer and costs nothing.
+            {computer
+              ? 'Pick a trigger, or try a step on its own first. Everything here runs on your computer and costs nothing.'
+              : 'Pick a trigger, then add what it should do. It runs once you publish it.'}
           </p>
         </div>
         <div className="grid grid-cols-[repeat(auto-fit,minmax(140px,1fr))] gap-2">

@@ -11,6 +11,7 @@ import { useNow } from '../look/useNow.ts';
 import { conflictsOfStep } from '../state/conflictsSlice.ts';
 import { openWorkflow, stepById } from '../state/documentSlice.ts';
 import { isReadOnly, markOf } from '../state/historySlice.ts';
+import { hasComputer } from '../state/hostFacts.ts';
 import { cardState, isPinned, lackingField, metaLine, runStepById } from '../state/stepFacts.ts';
 import { portsOf } from '../state/steps.ts';
 import { now, useEditor } from '../state/store.ts';
@@ -106,8 +107,9 @@ function Elapsed({ since, until, word }: { since: string; until?: string; word: 
 function StepTools({ stepId, trigger }: { stepId: string; trigger: boolean }) {
   const pinned = useEditor(isPinned(stepId));
   const readOnly = useEditor(isReadOnly);
+  const computer = useEditor(hasComputer);
   if (readOnly) return null;
-  const tools = [
+  const onComputer = [
     {
       label: trigger ? 'Run' : 'Run from here',
       keys: 'Shift R',
@@ -120,6 +122,9 @@ function StepTools({ stepId, trigger }: { stepId: string; trigger: boolean }) {
       icon: <Pin className="icon-s" />,
       run: () => togglePin(stepId),
     },
+  ];
+  const tools = [
+    ...(computer ? onComputer : []),
     { label: 'Turn off or on', keys: 'D', icon: <Power className="icon-s" />, run: () => toggleDisabled([stepId]) },
     {
       label: 'Delete',

@@ -3,6 +3,7 @@ import type { Edit } from '#shared/workflow/edit.ts';
 import { edgeKey, parseEdge } from '#shared/workflow/tree.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { isReadOnly } from '../state/historySlice.ts';
+import { hasComputer } from '../state/hostFacts.ts';
 import { isPinned } from '../state/stepFacts.ts';
 import { addStepEdit, openPort, placeOf } from '../state/steps.ts';
 import { editor, now } from '../state/store.ts';
@@ -109,13 +110,13 @@ export function runFrom(stepId: string): void {
   if (!here) return;
   const info = stepTypeInfo(here.state.stepTypes, here.workflow.steps[stepId]?.uses ?? '');
   if (info?.trigger) void here.state.start({ triggerStepId: stepId });
-  else void here.state.start({ fromStepId: stepId });
+  else if (hasComputer(here.state)) void here.state.start({ fromStepId: stepId });
 }
 
 /** Runs this step alone, on what the steps before it gave. */
 export function runOne(stepId: string): void {
   const here = open();
-  if (!here) return;
+  if (!here || !hasComputer(here.state)) return;
   const info = stepTypeInfo(here.state.stepTypes, here.workflow.steps[stepId]?.uses ?? '');
   if (info?.trigger) void here.state.start({ triggerStepId: stepId, stopAfterStepId: stepId });
   else if (here.state.shownRun[here.workflowId]) void here.state.start({ fromStepId: stepId, stopAfterStepId: stepId });
@@ -127,7 +128,7 @@ export function runOne(stepId: string): void {
 export async function togglePin(stepId: string): Promise<void> {
   const here = open();
   const { doc } = now();
-  if (!here || !doc) return;
+  if (!here || !doc || !hasComputer(here.state)) return;
   const { state, workflowId } = here;
   const pinned = isPinned(stepId)(state);
   const items = pinned ? undefined : await nearestOutput(stepId);

@@ -47,7 +47,7 @@ export function EnvironmentPane({ name }: { name: string }) {
         <div>
           <h1 className="text-title font-heading">{name}</h1>
           <p className="text-ink-2">
-            {name === 'local' ? 'Used by runs on this computer, and by tests.' : 'Used by what is published here.'}
+            {name === 'local' ? 'Used by runs on a desktop, and by tests.' : 'Used by what is published here.'}
           </p>
         </div>
         <section className="flex flex-col gap-2">

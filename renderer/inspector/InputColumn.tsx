@@ -7,6 +7,7 @@ import { Button } from '../look/Button.tsx';
 import { plural } from '../look/format.ts';
 import { type DataLook, DataLooks, SearchableData } from '../runs/ItemsView.tsx';
 import { SchemaTree } from '../runs/SchemaTree.tsx';
+import { hasComputer } from '../state/hostFacts.ts';
 import { outputAtHand, useStepInput } from '../state/stepData.ts';
 import { stepsBefore } from '../state/steps.ts';
 import { now, useEditor } from '../state/store.ts';
@@ -23,6 +24,7 @@ export function InputColumn({ stepId, workflow }: { stepId: string; workflow: Wo
   const { items, from, waiting } = useStepInput(stepId);
   const index = useEditor((state) => state.itemIndex);
   const [look, setLook] = useState<DataLook>('schema');
+  const computer = useEditor(hasComputer);
   const source = from ? workflow.steps[from]?.name : undefined;
   return (
     <section aria-label="Input" className="flex min-h-0 min-w-0 flex-col">
@@ -38,9 +40,11 @@ export function InputColumn({ stepId, workflow }: { stepId: string; workflow: Wo
       ) : items.length === 0 ? (
         <div className="flex flex-col items-start gap-2 p-4 text-small text-ink-3">
           <p>No items yet. Run the steps before this one to see what comes in and to try expressions on it.</p>
-          <Button size="sm" icon={<Play className="icon-s" />} onClick={() => runOne(stepId)}>
-            Run up to here
-          </Button>
+          {computer && (
+            <Button size="sm" icon={<Play className="icon-s" />} onClick={() => runOne(stepId)}>
+              Run up to here
+            </Button>
+          )}
         </div>
       ) : (
         <SearchableData

@@ -9,6 +9,7 @@ import { StepIcon } from '../look/stepIcon.tsx';
 import { isOpen } from '../state/conflictsSlice.ts';
 import { openWorkflow, stepById } from '../state/documentSlice.ts';
 import { isReadOnly } from '../state/historySlice.ts';
+import { hasComputer } from '../state/hostFacts.ts';
 import { cardState } from '../state/stepFacts.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ErrorForm, NotesForm } from './ErrorForm.tsx';
@@ -46,6 +47,7 @@ function StepPanel({ stepId }: { stepId: string }) {
   const step = useEditor(stepById(stepId));
   const state = useEditor(cardState(stepId));
   const readOnly = useEditor(isReadOnly);
+  const computer = useEditor(hasComputer);
   const conflict = useEditor(
     ({ conflicts, workflowId }) =>
       conflicts.find((one) => isOpen(one) && one.path[1] === workflowId && one.path[3] === stepId)?.id,
@@ -83,7 +85,7 @@ function StepPanel({ stepId }: { stepId: string }) {
         <Segmented label="Form" value={tab} options={FORM_TABS} onChange={setTab} />
         <span className="ml-auto flex items-center gap-2">
           {state !== 'idle' && <StateBadge state={state} />}
-          {!readOnly && (
+          {!readOnly && computer && (
             <Button
               look="ghost"
               size="sm"

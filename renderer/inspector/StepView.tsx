@@ -11,6 +11,7 @@ import { Segmented } from '../look/Segmented.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
 import { openWorkflow, stepById } from '../state/documentSlice.ts';
 import { isReadOnly } from '../state/historySlice.ts';
+import { hasComputer } from '../state/hostFacts.ts';
 import { stepRunOf } from '../state/stepData.ts';
 import { cardState, isPinned } from '../state/stepFacts.ts';
 import { now, useEditor } from '../state/store.ts';
@@ -36,6 +37,7 @@ export function StepView({ stepId }: { stepId: string }) {
   const pinned = useEditor(isPinned(stepId));
   const ran = useEditor(stepRunOf(stepId));
   const readOnly = useEditor(isReadOnly);
+  const computer = useEditor(hasComputer);
   const trusted = useEditor((editor) => editor.doc?.info.trusted ?? false);
   const [tab, setTab] = useState<FormTab>('fields');
   const [column, setColumn] = useState<Column>('form');
@@ -77,22 +79,24 @@ export function StepView({ stepId }: { stepId: string }) {
         <Neighbour stepId={after} workflow={workflow} side="after" />
         <span className="ml-auto flex items-center gap-2">
           {state !== 'idle' && <StateBadge state={state} word={word} />}
-          {!readOnly && (
+          {!readOnly && computer && (
             <Button icon={<Pin className="icon-s" />} pressed={pinned} onClick={() => void togglePin(stepId)}>
               {pinned ? 'Unpin' : 'Pin output'}
             </Button>
           )}
-          <Button
-            look="primary"
-            icon={<Play className="icon-s" />}
-            blocked={readOnly ? 'A past run is shown.' : !trusted && 'The folder is not trusted yet.'}
-            onClick={() => {
-              runOne(stepId);
-              setColumn('output');
-            }}
-          >
-            Run step
-          </Button>
+          {computer && (
+            <Button
+              look="primary"
+              icon={<Play className="icon-s" />}
+              blocked={readOnly ? 'A past run is shown.' : !trusted && 'The folder is not trusted yet.'}
+              onClick={() => {
+                runOne(stepId);
+                setColumn('output');
+              }}
+            >
+              Run step
+            </Button>
+          )}
         </span>
       </header>
       {narrow && (

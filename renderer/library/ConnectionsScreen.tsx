@@ -16,6 +16,7 @@ import { Note } from '../look/Note.tsx';
 import { Screen } from '../look/Screen.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { Select } from '../look/Select.tsx';
+import { hasComputer } from '../state/hostFacts.ts';
 import { editor, now, useEditor } from '../state/store.ts';
 
 type Listed = z.output<HostApi['connections']['list']['output']>[number];
@@ -28,6 +29,7 @@ export function ConnectionsScreen() {
   const [list, setList] = useState<Listed[]>([]);
   const [connectors, setConnectors] = useState<Connector[]>([]);
   const [open, setOpen] = useState<{ name?: string; connector?: string }>();
+  const computer = useEditor(hasComputer);
 
   const load = useCallback(async () => {
     if (!projectId) return;
@@ -68,7 +70,7 @@ export function ConnectionsScreen() {
           <table className="w-full max-w-240 overflow-hidden rounded-panel bg-panel text-list shadow-card">
             <thead>
               <tr className="text-left text-micro font-control text-ink-3">
-                {['Name', 'Connector', 'Hosts', 'On this computer', 'Hosted', ''].map((head) => (
+                {['Name', 'Connector', 'Hosts', ...(computer ? ['On this computer'] : []), 'Hosted', ''].map((head) => (
                   <th key={head} scope="col" className="h-7.5 border-b border-line px-4">
                     {head}
                   </th>
@@ -87,13 +89,15 @@ export function ConnectionsScreen() {
                   <td className="max-w-60 truncate border-b border-line px-4 font-mono text-[11.5px] text-ink-2">
                     {one.hosts.join(', ')}
                   </td>
-                  <td className="border-b border-line px-4">
-                    {one.local ? (
-                      <StateBadge state="succeeded" word="Set" />
-                    ) : (
-                      <StateBadge state="lacks" word="Not set" />
-                    )}
-                  </td>
+                  {computer && (
+                    <td className="border-b border-line px-4">
+                      {one.local ? (
+                        <StateBadge state="succeeded" word="Set" />
+                      ) : (
+                        <StateBadge state="lacks" word="Not set" />
+                      )}
+                    </td>
+                  )}
                   <td className="border-b border-line px-4">
                     {one.hosted ? (
                       <StateBadge state="succeeded" word="Set" />
@@ -143,7 +147,8 @@ function ConnectionDialog(props: ConnectionDialogProps) {
   const taken = useEditor((state) => state.doc?.tree.connections);
   const [name, setName] = useState(props.name ?? '');
   const [kind, setKind] = useState(props.connector ?? connectors[0]?.name ?? 'http');
-  const [where, setWhere] = useState<'local' | 'hosted'>('local');
+  const computer = useEditor(hasComputer);
+  const [where, setWhere] = useState<'local' | 'hosted'>(computer ? 'local' : 'hosted');
   const [secret, setSecret] = useState<JsonObject>({});
   const [hosts, setHosts] = useState((props.hosts ?? []).join('\n'));
   const [error, setError] = useState<SluiceError>();
@@ -216,7 +221,7 @@ function ConnectionDialog(props: ConnectionDialogProps) {
           </Field>
         </div>
       )}
-      {bound && (
+      {bound && computer && (
         <Field
           label="Where"
           help={where === 'local' ? 'For runs on this computer.' : 'For hosted runs, kept by the workspace.'}

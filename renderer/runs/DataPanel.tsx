@@ -11,6 +11,7 @@ import { Input } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { hasComputer } from '../state/hostFacts.ts';
 import { placeOf } from '../state/openWaits.ts';
 import { shownRunOf } from '../state/runSlice.ts';
 import { countItems, sourceOfStep, stateOfStep } from '../state/runView.ts';
@@ -80,6 +81,7 @@ function StepData({ stepId }: { stepId: string }) {
   const stepRun = useEditor(stepRunOf(stepId));
   const pinned = useEditor(isPinned(stepId));
   const readOnly = useEditor((state) => state.readOnlyRun !== undefined);
+  const computer = useEditor(hasComputer);
   const index = useEditor((state) => state.itemIndex);
   const [side, setSide] = useState<Side>();
   const [port, setPort] = useState<string>();
@@ -141,7 +143,7 @@ function StepData({ stepId }: { stepId: string }) {
               icon={<Search className="icon-s" />}
               onClick={() => setSearch(search === undefined ? '' : undefined)}
             />
-            {!readOnly && (
+            {!readOnly && computer && (
               <Button
                 look="ghost"
                 size="sm"

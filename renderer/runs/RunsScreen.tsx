@@ -8,6 +8,7 @@ import { Kbd } from '../look/Kbd.tsx';
 import { Screen } from '../look/Screen.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { TabRow } from '../look/Tabs.tsx';
+import { hasComputer } from '../state/hostFacts.ts';
 import type { RetryWish } from '../state/runListSlice.ts';
 import { isOver } from '../state/runView.ts';
 import { editor, now, useEditor } from '../state/store.ts';
@@ -33,7 +34,9 @@ const groupOf = (run: RunSummary): Filter =>
 export function RunsScreen() {
   const bound = useEditor((state) => state.doc?.info.sync.workspaceId !== undefined);
   const signedIn = useEditor((state) => state.account?.status === 'signed_in');
-  const where: Where = useEditor((state) => state.runsWhere) ?? (bound && signedIn ? 'hosted' : 'local');
+  const computer = useEditor(hasComputer);
+  const chosen = useEditor((state) => state.runsWhere);
+  const where: Where = computer ? (chosen ?? (bound && signedIn ? 'hosted' : 'local')) : 'hosted';
   const runs = useEditor((state) => (where === 'local' ? state.localRuns : state.hostedRuns));
   const [filter, setFilter] = useState<Filter>('all');
   const [search, setSearch] = useState('');
@@ -158,19 +161,21 @@ export function RunsScreen() {
         </span>
       }
       actions={
-        <Segmented
-          label="Where"
-          value={where}
-          onChange={(next) => {
-            editor().store.setState({ runsWhere: next, lookedAt: undefined });
-            setPicked(new Set());
-            setRetried(undefined);
-          }}
-          options={[
-            { value: 'local', label: 'On this computer' },
-            { value: 'hosted', label: 'Hosted' },
-          ]}
-        />
+        computer && (
+          <Segmented
+            label="Where"
+            value={where}
+            onChange={(next) => {
+              editor().store.setState({ runsWhere: next, lookedAt: undefined });
+              setPicked(new Set());
+              setRetried(undefined);
+            }}
+            options={[
+              { value: 'local', label: 'On this computer' },
+              { value: 'hosted', label: 'Hosted' },
+            ]}
+          />
+        )
       }
     >
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the button that closes does the same. */}

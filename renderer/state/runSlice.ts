@@ -5,6 +5,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import { openWorkflow } from './documentSlice.ts';
+import { hasComputer } from './hostFacts.ts';
 import { foldView, isOver, newRunView, type RunView } from './runView.ts';
 import type { EditorDeps, EditorState } from './store.ts';
 
@@ -111,7 +112,7 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
           const basedOn = options.fromStepId && before && get().runs[before]?.where === 'local' ? before : undefined;
           const { runId } = await deps.client.runs.start({ projectId: doc.info.id, workflowId, ...options, basedOn });
           set((state) => {
-            const view = state.runs[runId] ?? newRunView(runId, 'local');
+            const view = state.runs[runId] ?? newRunView(runId, hasComputer(state) ? 'local' : 'hosted');
             return {
               runs: { ...state.runs, [runId]: { ...view, workflow } },
               shownRun: { ...state.shownRun, [workflowId]: runId },
