@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { RunEvent } from '#shared/run/events.ts';
 import { newRun, openControl, temporaryDir } from '../../tests/fixtures/agent.ts';
 import { PROJECT_ID } from '../../tests/fixtures/engine.ts';
@@ -36,7 +36,7 @@ function setUp() {
     return { runId, run: runs[0] };
   };
   const take = (from: LocalControl = control) => from.agent(PROJECT_ID).next({ free: 10, have: [], waitMs: 0 });
-  return { dir: place.dir, control, other, agent, ask, take, handOver, pass: (ms: number) => (now += ms) };
+  return { dir: place.dir, open, control, other, agent, ask, take, handOver, pass: (ms: number) => (now += ms) };
 }
 
 function eventsOf(runId: string, fence: number, from: number, ...list: NewEvent[]) {
@@ -76,16 +76,19 @@ test('more runs than a runtime waits for are in the store for the next who asks'
 
 describe('a run whose caller was told nothing yet', () => {
   test('reaches the disk with its first report, and its caller is answered only then', async () => {
-    const { control, other, agent, handOver } = setUp();
+    const { control, other, open, agent, handOver } = setUp();
     const { runId, run } = await handOver('held');
     expect(run).toMatchObject({ runId, fence: 1 });
     expect(other.get(runId)).toBeUndefined();
-    const seen = control.answered(runId, 20_000).then((given) => ({ given, there: other.get(runId) }));
+    const seen = control.answered(runId, 20_000).then((given) => ({ given, there: open().get(runId) }));
     const events = eventsOf(runId, 1, 1, started, answer, ended);
     expect(await agent.report({ runId, fence: 1, events, done: true })).toEqual({ ack: 3 });
     const { given, there } = await seen;
     expect(given).toMatchObject({ status: 201, body: { n: 1 } });
     expect(there).toMatchObject({ run: { status: 'succeeded' }, events });
+    // Whoever has the file open already sees it a moment later.
+    await vi.waitFor(() => expect(other.get(runId)).toEqual(there), { timeout: 10_000 });
+    expect(control.get(runId)).toEqual(there);
   });
 
   test('goes on report by report as any other', async () => {

@@ -23,7 +23,7 @@ export type LiveRunsDeps = {
   store: RunStore;
   journal: ReturnType<typeof createLocalJournal>;
   commit: ReturnType<typeof createGroupCommit>;
-  storedRuns: Pick<StoredRuns, 'insert'>;
+  storedRuns: Pick<StoredRuns, 'insert' | 'keepEnded'>;
 };
 
 /** So many ended runs of which nothing is kept can still be asked about. */
@@ -61,6 +61,24 @@ export function createLiveRuns({ store, journal, commit, storedRuns }: LiveRunsD
       throw thrown;
     }
     live.delete(one.run.runId);
+  }
+
+  /** Most runs end with their first report, and nothing follows from it: no transaction is needed. */
+  async function keepEnded(
+    one: LiveRun,
+    { logs = [] }: LocalReport,
+    taken: Taken,
+  ): Promise<Taken & { after: StoredRun }> {
+    const after = { ...one.run, ...taken.change };
+    one.stored = true;
+    try {
+      await storedRuns.keepEnded({ ...after, assignment: {} }, one.tree, { events: taken.fresh, logs });
+    } catch (thrown) {
+      one.stored = false;
+      throw thrown;
+    }
+    live.delete(one.run.runId);
+    return { ...taken, after };
   }
 
   function change(one: LiveRun, change: Partial<StoredRun>, events: readonly RunEvent[]): void {
@@ -112,6 +130,9 @@ export function createLiveRuns({ store, journal, commit, storedRuns }: LiveRunsD
         if (!taken.again) change(one, taken.change, taken.fresh);
         return { ...taken, after: one.run };
       }
+      const ended = one.stored ? undefined : journal.weigh(one.run, report);
+      if (ended?.change.status && hasEnded(ended.change.status) && !failureIn(ended.fresh))
+        return keepEnded(one, report, ended);
       await committing(one, () => {
         if (one.stored) {
           taken = journal.take(report);

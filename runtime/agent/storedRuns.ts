@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
+import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { RunStore, StoredRun } from '../journal/runStore.ts';
 import type { NewRun } from './localControl.ts';
@@ -9,12 +10,15 @@ export type StoredRuns = ReturnType<typeof createStoredRuns>;
 
 /** Runs as the store has them, each with the version that it runs. */
 export function createStoredRuns(store: RunStore, now: () => number) {
-  const hashes = new WeakMap<Tree, string>();
+  const texts = new WeakMap<Tree, { text: string; hash: string }>();
 
-  function hashOf(tree: Tree): string {
-    const known = hashes.get(tree) ?? createHash('sha256').update(textOf(tree)).digest('hex');
-    hashes.set(tree, known);
-    return known;
+  function textOf(tree: Tree): { text: string; hash: string } {
+    const known = texts.get(tree);
+    if (known) return known;
+    const text = JSON.stringify(tree);
+    const made = { text, hash: createHash('sha256').update(text).digest('hex') };
+    texts.set(tree, made);
+    return made;
   }
 
   return {
@@ -37,7 +41,7 @@ export function createStoredRuns(store: RunStore, now: () => number) {
       finishedAt: undefined,
       stepCount: 0,
       lastSeq: 0,
-      treeHash: hashOf(run.tree),
+      treeHash: textOf(run.tree).hash,
       assignment: {
         environment: run.environment,
         input: run.items,
@@ -53,9 +57,15 @@ export function createStoredRuns(store: RunStore, now: () => number) {
     }),
     /** Call it inside a transaction. */
     insert(row: StoredRun, tree: Tree): void {
-      if (!store.hasTree(row.treeHash)) store.putTree(row.treeHash, textOf(tree));
+      if (!store.hasTree(row.treeHash)) store.putTree(row.treeHash, textOf(tree).text);
       store.insertRun(row);
     },
+    /** Stores a run that ended before anything of it was stored. Resolves once it is on the disk. */
+    keepEnded: (
+      row: StoredRun,
+      tree: Tree,
+      { events, logs }: { events: readonly RunEvent[]; logs: readonly RunLogLine[] },
+    ) => store.keepEnded(row, { tree: textOf(tree).text, events, logs }),
     /** The version of a run, as it was stored with it. @throws SluiceError version.not_found */
     treeOf(run: Pick<StoredRun, 'runId' | 'treeHash'>): Tree {
       const json = store.tree(run.treeHash);
@@ -64,5 +74,3 @@ export function createStoredRuns(store: RunStore, now: () => number) {
     },
   };
 }
-
-const textOf = (tree: Tree): string => JSON.stringify(tree);

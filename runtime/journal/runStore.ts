@@ -1,10 +1,14 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Json } from '#shared/json.ts';
 import type { Answer, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
 import { failpoint } from '../failpoint.ts';
+import { createEndedLog, type EndedRun, readEndedLog } from './endedLog.ts';
 import { createGateStore, GATE_SCHEMA } from './gateStore.ts';
+import { COLUMNS, FIELDS, fromRow, packed, type Row, toColumn, unpacked, type Value } from './runRow.ts';
 
 /** A run as the local control plane keeps it. `input` and what else a runtime needs stand in `assignment`. */
 export type StoredRun = {
@@ -64,9 +68,6 @@ export type RunHead = Pick<
   holdsOthers?: boolean;
 };
 
-type Value = string | number | null | Uint8Array;
-type Row = Record<string, Value>;
-
 /**
  * Runs, their journals and logs in one SQLite file: WAL with `synchronous=FULL`, so what `transaction` returned from has
  * reached the disk. Several processes may open the same file.
@@ -85,17 +86,59 @@ export function openRunStore(file: string) {
   db.exec(INDEXES);
   takeOverEvents(db);
   const statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
-  const sql = (text: string) => {
+  const prepared = (text: string) => {
     const known = statements.get(text);
     if (known) return known;
     const made = db.prepare(text);
     statements.set(text, made);
     return made;
   };
+  const endedFile = `${file}${ENDED}${process.pid}-${randomBytes(6).toString('hex')}`;
+  const ended = createEndedLog(endedFile, storeEnded);
+  takeOverEnded();
+  /** Nothing is asked or changed before what only the log has is in the database. */
+  const sql = (text: string) => {
+    ended.settle();
+    return prepared(text);
+  };
   const one = (text: string, ...values: Value[]) => sql(text).get(...values) as Row | undefined;
   const all = (text: string, ...values: (Value | Record<string, Value>)[]) =>
     sql(text).all(...(values as Value[])) as Row[];
   const run = (text: string, ...values: Value[]) => sql(text).run(...values);
+
+  function storeEnded(runs: readonly EndedRun[], flush = true): void {
+    // A commit that is flushed flushes those before it.
+    if (!flush) db.exec('PRAGMA synchronous = NORMAL');
+    try {
+      prepared('BEGIN IMMEDIATE').run();
+      const trees = new Set<string>();
+      for (const { row, runId, firstSeq, lastSeq, events, logs, treeHash, tree } of runs) {
+        if (!trees.has(treeHash)) prepared(INSERT_TREE).run(treeHash, tree);
+        trees.add(treeHash);
+        if (prepared(INSERT_ENDED).run(...row).changes === 0) continue;
+        prepared(INSERT_REPORT).run(runId, firstSeq, lastSeq, events);
+        for (const line of logs) prepared(INSERT_LOG).run(runId, line);
+      }
+      prepared('COMMIT').run();
+    } catch (thrown) {
+      if (db.isTransaction) prepared('ROLLBACK').run();
+      throw thrown;
+    } finally {
+      if (!flush) db.exec('PRAGMA synchronous = FULL');
+    }
+  }
+
+  /** What a process that ended in between left in its log. Of one that lives it is stored twice, which changes nothing. */
+  function takeOverEnded(): void {
+    const prefix = `${basename(file)}${ENDED}`;
+    for (const name of readdirSync(dirname(file)).filter((one) => one.startsWith(prefix))) {
+      const log = join(dirname(file), name);
+      const runs = readEndedLog(log);
+      if (runs.length > 0) storeEnded(runs);
+      if (!isOpen(log, Number.parseInt(name.slice(prefix.length), 10))) rmSync(log, { force: true });
+    }
+    ownLogs.add(endedFile);
+  }
 
   return {
     ...createGateStore(sql),
@@ -121,6 +164,25 @@ export function openRunStore(file: string) {
       if (columns.length === 0) return;
       const values = columns.map((column) => toColumn(change[FIELDS[column] as keyof StoredRun]));
       run(`UPDATE runs SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE run_id = ?`, ...values, runId);
+    },
+    /**
+     * Stores a run that has ended, its version, its one report and its log, where nothing of it is stored yet. Resolves once
+     * it is on the disk.
+     */
+    keepEnded(
+      run: StoredRun,
+      { tree, events, logs }: { tree: string; events: readonly RunEvent[]; logs: readonly RunLogLine[] },
+    ): Promise<void> {
+      return ended.keep({
+        row: COLUMNS.map((column) => toColumn(run[FIELDS[column] as keyof StoredRun])),
+        runId: run.runId,
+        firstSeq: events[0]?.seq ?? 1,
+        lastSeq: run.lastSeq,
+        events: packed(JSON.stringify(events)),
+        logs: logs.map((line) => JSON.stringify(line)),
+        treeHash: run.treeHash,
+        tree,
+      });
     },
     /** Without what a runtime would need of it, which may be large. */
     findRun(runId: string): ShownRun | undefined {
@@ -201,13 +263,7 @@ export function openRunStore(file: string) {
       const first = events[0];
       const last = events.at(-1);
       if (!first || !last) return;
-      run(
-        'INSERT INTO run_reports (run_id, first_seq, last_seq, events) VALUES (?, ?, ?, ?)',
-        first.runId,
-        first.seq,
-        last.seq,
-        packed(JSON.stringify(events)),
-      );
+      run(INSERT_REPORT, first.runId, first.seq, last.seq, packed(JSON.stringify(events)));
     },
     events(runId: string): RunEvent[] {
       return all('SELECT events FROM run_reports WHERE run_id = ? ORDER BY first_seq', runId).flatMap(
@@ -215,8 +271,7 @@ export function openRunStore(file: string) {
       );
     },
     appendLogs(lines: readonly RunLogLine[]): void {
-      for (const line of lines)
-        run('INSERT INTO run_logs (run_id, line) VALUES (?, ?)', line.runId, JSON.stringify(line));
+      for (const line of lines) run(INSERT_LOG, line.runId, JSON.stringify(line));
     },
     logs(runId: string): RunLogLine[] {
       return all('SELECT line FROM run_logs WHERE run_id = ? ORDER BY rowid', runId).map(
@@ -224,7 +279,7 @@ export function openRunStore(file: string) {
       );
     },
     putTree(hash: string, json: string): void {
-      run('INSERT OR IGNORE INTO trees (hash, tree) VALUES (?, ?)', hash, json);
+      run(INSERT_TREE, hash, json);
     },
     hasTree: (hash: string) => one('SELECT 1 AS found FROM trees WHERE hash = ?', hash) !== undefined,
     tree(hash: string): string | undefined {
@@ -263,7 +318,11 @@ export function openRunStore(file: string) {
         firstId(before),
       );
     },
-    close: () => db.close(),
+    close(): void {
+      ended.close();
+      ownLogs.delete(endedFile);
+      db.close();
+    },
   };
 }
 
@@ -369,42 +428,27 @@ function takeOverEvents(db: DatabaseSync): void {
   db.exec('COMMIT');
 }
 
-/** Column → field, in the order of the table. */
-const FIELDS: Record<string, keyof StoredRun> = {
-  run_id: 'runId',
-  project_id: 'projectId',
-  workflow_id: 'workflowId',
-  workflow_name: 'workflowName',
-  environment: 'environment',
-  trigger: 'trigger',
-  trigger_step_id: 'triggerStepId',
-  status: 'status',
-  fence: 'fence',
-  lease_until: 'leaseUntil',
-  due_at: 'dueAt',
-  cancel: 'cancel',
-  queued_at: 'queuedAt',
-  started_at: 'startedAt',
-  finished_at: 'finishedAt',
-  step_count: 'stepCount',
-  last_seq: 'lastSeq',
-  tree_hash: 'treeHash',
-  assignment: 'assignment',
-  wait: 'wait',
-  error: 'error',
-  answer: 'answer',
-  retry_of: 'retryOf',
-  rank: 'rank',
-  group_key: 'groupKey',
-  group_limit: 'groupLimit',
-  singleton_key: 'singletonKey',
-  debounce_key: 'debounceKey',
-  held_by: 'heldBy',
-  held_since: 'heldSince',
-  after_run_id: 'afterRunId',
-};
-const COLUMNS = Object.keys(FIELDS);
 const INSERT_RUN = `INSERT INTO runs (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
+const INSERT_ENDED = INSERT_RUN.replace('INSERT', 'INSERT OR IGNORE');
+const INSERT_REPORT = 'INSERT INTO run_reports (run_id, first_seq, last_seq, events) VALUES (?, ?, ?, ?)';
+const INSERT_LOG = 'INSERT INTO run_logs (run_id, line) VALUES (?, ?)';
+const INSERT_TREE = 'INSERT OR IGNORE INTO trees (hash, tree) VALUES (?, ?)';
+/** Between the name of the database and whose log of ended runs it is. */
+const ENDED = '.ended-';
+
+/** Logs of the stores that are open in this process: one that had its process id before it had other names. */
+const ownLogs = new Set<string>();
+
+function isOpen(log: string, pid: number): boolean {
+  if (pid === process.pid) return ownLogs.has(log);
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /** Without what a runtime would need of it, which may be large. */
 const SELECT_SHOWN = `SELECT ${COLUMNS.filter((column) => column !== 'assignment').join(', ')},
   group_key IS NOT NULL AND status = 'queued' AND lease_until IS NULL AND group_limit <= (SELECT count(*) FROM runs busy
@@ -412,42 +456,8 @@ const SELECT_SHOWN = `SELECT ${COLUMNS.filter((column) => column !== 'assignment
   FROM runs`;
 const SELECT_HEAD = `SELECT project_id, status, fence, lease_until, cancel, step_count, last_seq, answer,
   group_key IS NOT NULL OR singleton_key IS NOT NULL AS holds_others FROM runs WHERE run_id = ?`;
-const JSON_FIELDS: readonly (keyof StoredRun)[] = ['assignment', 'wait', 'error', 'answer'];
-
 /** Ids begin with their time (UUID v7): those of runs accepted before a moment are less than this. */
 function firstId(ms: number): string {
   const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}`;
-}
-
-/** From this many characters on, the JSON of a report is packed: step after step repeats the same items. */
-const PACKED_FROM = 16_384;
-
-/** Text that is short as it is, other deflated at the speed at which it could just be written. */
-function packed(json: string): Value {
-  return json.length < PACKED_FROM ? json : deflateRawSync(json, { level: 1 });
-}
-
-function unpacked(value: Value | undefined): string {
-  return value instanceof Uint8Array ? inflateRawSync(value).toString('utf8') : String(value);
-}
-
-function toColumn(value: unknown): string | number | null {
-  if (value === undefined || value === null) return null;
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  if (typeof value === 'string' || typeof value === 'number') return value;
-  return JSON.stringify(value);
-}
-
-function fromRow(row: Row): StoredRun {
-  const run: Record<string, unknown> = {};
-  for (const column of COLUMNS) {
-    const field = FIELDS[column] as keyof StoredRun;
-    const value = row[column];
-    if (JSON_FIELDS.includes(field))
-      run[field] = value === null || value === undefined ? undefined : JSON.parse(String(value));
-    else run[field] = value === null ? undefined : value;
-  }
-  run.cancel = run.cancel === 1;
-  return run as StoredRun;
 }

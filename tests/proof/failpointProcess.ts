@@ -6,20 +6,13 @@ import { createLocalControl } from '#runtime/agent/localControl.ts';
 import { createRunPorts, remoteBlobs } from '#runtime/agent/runPorts.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
-import type { Tree } from '#shared/workflow/tree.ts';
-import { type Arm, armFailpoint } from './armedFailpoint.ts';
-
-/** What the proof tells this process, one line each. */
-export type Order =
-  | { open: { dir: string; projectId: string; workflowId: string; tree: Tree; leaseMs: number } }
-  | { arm?: Arm; runs: number }
-  | { finish: true }
-  | { stop: true };
-/** What it says. */
-export type Word = { ready: true } | { started: string } | { at: string } | { finished: true };
+import { armFailpoint } from './armedFailpoint.ts';
+import { type Order, QUICK_ID, type Word } from './failpointWords.ts';
 
 const say = (word: Word) => writeSync(1, `${JSON.stringify(word)}\n`);
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, with: () => quiet };
+/** So long a caller waits for an answer. */
+const ANSWER_MS = 5_000;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
@@ -72,29 +65,40 @@ function open({ dir, projectId, workflowId, tree, leaseMs }: Extract<Order, { op
     return undefined;
   }
 
+  const newRun = {
+    ...{
+      projectId,
+      tree,
+      environment: { name: 'local', vars: {} },
+      triggerStepId: 'start',
+      trigger: 'manual' as const,
+    },
+    items: [1, 2].map((n) => ({ json: { n } })),
+  };
+
   async function startRuns(count: number): Promise<void> {
     for (let index = 0; index < count; index++) {
-      const started = await insist(() =>
-        control.start({
-          projectId,
-          workflowId,
-          workflowName: 'Failpoints',
-          tree,
-          environment: { name: 'local', vars: {} },
-          triggerStepId: 'start',
-          trigger: 'manual',
-          items: [1, 2].map((n) => ({ json: { n } })),
-        }),
-      );
+      const started = await insist(() => control.start({ ...newRun, workflowId, workflowName: 'Failpoints' }));
       if (started) say({ started: started.runId });
     }
+    // One after the other: those that come together are flushed together.
+    for (let index = 0; index < count; index++) await callQuick();
+  }
+
+  /** A caller who waits for the answer: nothing was promised before it comes. */
+  async function callQuick(): Promise<void> {
+    const run = { ...newRun, workflowId: QUICK_ID, workflowName: 'Quick', accept: 'held' as const };
+    const started = await insist(() => control.start(run));
+    const answer = started && (await insist(() => control.answered(started.runId, ANSWER_MS)));
+    if (answer) say({ started: started.runId });
   }
 
   /** Answers what waits for a person, and looks whether anything is left to do. */
   async function attend(): Promise<void> {
     while (!stopped) {
-      const { data } = control.list({ projectId, limit: 200 });
-      const open = data.filter(({ status }) => ['queued', 'running', 'waiting'].includes(status));
+      const listed = await insist(() => control.list({ projectId, limit: 200 }));
+      if (!listed) continue;
+      const open = listed.data.filter(({ status }) => ['queued', 'running', 'waiting'].includes(status));
       for (const { id, wait } of open) {
         if (wait?.reason !== 'approval' || wait.stepId !== 'ask') continue;
         const { stepId, iteration } = wait;

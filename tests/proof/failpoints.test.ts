@@ -3,7 +3,7 @@ import { temporaryDir } from '../fixtures/agent.ts';
 import { bundleArmed, FAILPOINTS, toldFailpoints, visitFailpoints } from './failpoints.ts';
 
 // The same with 20 seeds: failpoints.long.test.ts.
-const SEEDS = 3;
+const SEEDS = 1;
 
 const place = temporaryDir();
 let program: string;

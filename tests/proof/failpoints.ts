@@ -12,7 +12,7 @@ import type { Tree } from '#shared/workflow/tree.ts';
 import { openControl, temporaryDir } from '../fixtures/agent.ts';
 import { PROJECT_ID, sketchTree, WORKFLOW_ID } from '../fixtures/engine.ts';
 import type { Arm } from './armedFailpoint.ts';
-import type { Order, Word } from './failpointProcess.ts';
+import { type Order, QUICK_ID, type Word } from './failpointWords.ts';
 import { journalFaults } from './invariants.ts';
 import { createDice } from './world.ts';
 
@@ -103,7 +103,10 @@ async function startReceiver() {
   };
 }
 
-/** One of everything that is durable: effects, a try again, a loop, a file, a table, two waits, an answer. */
+/**
+ * One of everything that is durable: effects, a try again, a loop, a file, a table, two waits, an answer. And one that ends
+ * at once, whose caller waits for the answer.
+ */
 function workflowOf(url: string): Tree {
   const post = (path: string, what: string, n: string) => ({
     uses: 'http.request',
@@ -113,7 +116,11 @@ function workflowOf(url: string): Tree {
     },
     retry: { count: 8, delayMs: 10, backoff: 'fixed' as const },
   });
-  return sketchTree({
+  const quick = {
+    steps: { start: { uses: 'trigger.manual' }, answer: { uses: 'flow.respond', config: { body: { ok: true } } } },
+    edges: ['start -> answer'],
+  };
+  const whole = {
     steps: {
       start: { uses: 'trigger.manual' },
       one: { uses: 'items.limit', config: { count: 1 } },
@@ -146,7 +153,8 @@ function workflowOf(url: string): Tree {
       ...['each.loop -> inner', 'inner -> seen', 'seen -> each.next', 'each.done -> ask'],
       ...['ask.approved -> last', 'last -> answer', 'answer -> late'],
     ],
-  });
+  };
+  return sketchTree(whole, { workflows: { [QUICK_ID]: quick } });
 }
 
 /** A process over the folder, that has loaded its program and waits to be told what to do. */
@@ -235,8 +243,12 @@ export async function visitFailpoints(
     for (let number = 0; number < seeds; number++) {
       for (const name of FAILPOINTS) {
         const visit = 1 + dice.pick(2);
-        current.tell({ arm: { name, action, visit }, runs: 2 });
-        const isReached = await current.says((word) => 'at' in word, REACH_MS);
+        let isReached = false;
+        // What broke a moment ago is tried again only after a while; runs that never end are found at the end.
+        for (let tries = 0; tries < 2 && !isReached; tries++) {
+          current.tell({ arm: { name, action, visit }, runs: 2 });
+          isReached = await current.says((word) => 'at' in word, REACH_MS);
+        }
         tally.rounds++;
         if (isReached) tally.visited.add(name);
         else tally.faults.push(`${seed}: ${name} was not visited, try ${number + 1}`);
@@ -284,7 +296,7 @@ function check(
     for (const id of accepted) if (!known.has(id)) tally.faults.push(`run ${id} was accepted and is lost`);
     const bodies = new Set(taken.map(({ body }) => body));
     const effectsOf = Map.groupBy(bodies, (body) => (JSON.parse(body) as { run: string }).run);
-    for (const { id, status, error } of data) {
+    for (const { id, workflowId, status, error } of data) {
       const events: RunEvent[] = control.get(id)?.events ?? [];
       // One that broke before it began has no beginning.
       const isUnbegun = tally.action === 'throw' && events.length === 1 && events[0]?.type === 'run.ended';
@@ -293,8 +305,8 @@ function check(
       if (status === 'failed') tally.failed++;
       const mayFail = tally.action === 'throw' && status === 'failed' && error !== undefined;
       if (status !== 'succeeded' && !mayFail) tally.faults.push(`run ${id} ${status}: ${JSON.stringify(error)}`);
-      if (status === 'succeeded' && count !== EFFECTS)
-        tally.faults.push(`run ${id} did ${count} of ${EFFECTS} effects`);
+      const due = workflowId === QUICK_ID ? 0 : EFFECTS;
+      if (status === 'succeeded' && count !== due) tally.faults.push(`run ${id} did ${count} of ${due} effects`);
     }
     for (const [body, all] of Map.groupBy(taken, ({ body }) => body))
       if (new Set(all.map(({ key }) => key)).size > 1) tally.faults.push(`${body} happened under two keys`);
