@@ -55,7 +55,8 @@ export function placeHash(tree: Tree, path: readonly string[]): Hash {
 export function decide(tree: Tree, conflict: Conflict, decision: Decision): Tree {
   const { path, kind, chosen } = conflict;
   const { choice, was } = decision;
-  if (choice === chosen) return tree;
+  // Where both stand, ours is in.
+  if (choice === chosen || (chosen === 'both' && choice === 'ours')) return tree;
   const now = placeHash(tree, path);
   const hasSeen = now === (was ?? decision.placeHash);
   if (kind === 'text' && choice === 'ours') return setText(tree, conflict, hasSeen);

@@ -1,5 +1,6 @@
 import { v7 as newId } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SluiceError } from '#shared/error.ts';
 import { commitOf } from '#shared/merge/ops.ts';
 import { rebaseCommit, type TakenCommit } from '#shared/merge/rebaseCommit.ts';
 import type { Step, Tree } from '#shared/workflow/tree.ts';
@@ -74,6 +75,16 @@ const configOf = (tree: unknown, id: string) => {
   const { workflows } = tree as Tree;
   return Object.values(workflows)[0]?.steps[id]?.config;
 };
+
+async function refusalOf(call: () => unknown): Promise<SluiceError> {
+  try {
+    await call();
+  } catch (thrown) {
+    if (thrown instanceof SluiceError) return thrown;
+    throw thrown;
+  }
+  throw new Error('It was not refused.');
+}
 
 /** Another person of the same workspace. */
 async function colleague({ workspaceId }: Bench, name: string): Promise<Actor> {
@@ -159,15 +170,13 @@ test('what stands already is kept as it is now; the other answer never replaces 
   const conflictId = conflict?.id ?? '';
   await control.push(actor, setN((await headOf(one)).tree as Tree, 'one', 100));
   const before = await headOf(one);
-  const refused = await control.conflicts
-    .resolve({ projectId, conflictId, choice: 'ours' }, actor)
-    .catch((thrown) => thrown);
+  const refused = await refusalOf(() => control.conflicts.resolve({ projectId, conflictId, choice: 'ours' }, actor));
   expect(refused).toMatchObject({ code: 'conflict.place_changed', details: { was: expect.any(String) } });
   expect(await headOf(one)).toEqual(before);
   expect(await openOf(one, actor)).toHaveLength(1);
   // Having seen it, the person decides all the same.
   await control.conflicts.resolve(
-    { projectId, conflictId, choice: 'edit', value: 55, was: refused.details.was },
+    { projectId, conflictId, choice: 'edit', value: 55, was: String(refused.details?.was) },
     actor,
   );
   expect(configOf((await headOf(one)).tree, 'one')).toEqual({ fields: { n: 55 } });

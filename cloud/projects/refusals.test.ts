@@ -30,7 +30,8 @@ async function bench(plan: 'free' | 'pro' = 'pro') {
     ...more,
   });
   const withScripts = (scripts: Record<string, string>) => commit({ ...tree, scripts });
-  const push = (one: Commit, by: Actor = actor) => control.projects.push({ projectId, commit: one, conflicts: [] }, by);
+  const push = async (one: Commit, by: Actor = actor) =>
+    control.projects.push({ projectId, commit: one, conflicts: [] }, by);
   return { ...tenant, tree, commit, withScripts, push };
 }
 type Bench = Awaited<ReturnType<typeof bench>>;
