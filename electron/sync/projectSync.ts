@@ -154,10 +154,12 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
     if (refusal && refusal.paths.length === 0 && staysRefused(refusal.code)) return undefined;
     const localRevision = project.revision();
     const tree = leaveOut(base.tree, project.tree(), refusal?.paths ?? []);
+    // What was too much is no longer there.
+    const isWhole = merkleHash(tree) === merkleHash(project.tree());
     const records = project.conflicts.unsent().slice(0, MAX_RECORDS);
     const same = tree === base.tree || merkleHash(tree) === merkleHash(base.tree);
     if (same && records.length === 0) {
-      if (refusal && refusal.paths.length > 0) return undefined;
+      if (!isWhole) return undefined;
       if (base.localRevision !== localRevision) store.settle({ ...base, localRevision });
       store.setRefusal(undefined);
       return undefined;
@@ -170,7 +172,7 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
     } as const;
     const outgoing = {
       commit: commitOf(base.tree, tree, about),
-      localRevision,
+      localRevision: isWhole ? localRevision : base.localRevision,
       conflicts: records.map((entry) => recordOf(entry, about.commitId)),
     };
     store.setOutgoing(outgoing);
@@ -187,14 +189,13 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
     try {
       const answer = await cloud.projects.push({ projectId: project.id, commit, conflicts: outgoing.conflicts });
       conflicts.sent(outgoing.conflicts);
-      const held = (store.refusal()?.paths ?? []).length > 0;
-      if (!held) store.setRefusal(undefined);
+      // Refusals of one place stay until that is taken as well.
+      if (localRevision > base.localRevision) store.setRefusal(undefined);
       const ours = applyOps(base.tree, commit.ops);
-      const upTo = held ? base.localRevision : localRevision;
       if (answer.revision === base.revision + 1 && answer.hash === merkleHash(ours)) {
-        store.settle({ revision: answer.revision, tree: ours, localRevision: upTo, syncedAt: isoNow() });
+        store.settle({ revision: answer.revision, tree: ours, localRevision, syncedAt: isoNow() });
         behind = again || heard > answer.revision;
-      } else await advance(cloud, ours, upTo);
+      } else await advance(cloud, ours, localRevision);
       return undefined;
     } catch (thrown) {
       if (thrown instanceof SluiceError && thrown.code === 'project.rebase_required') {

@@ -37,7 +37,7 @@ const NEXT: Record<string, string> = {
 export function refusalOf(error: SluiceError, at: string): Refusal {
   const { code, message, advice } = error;
   const reason = advice ? `${message} ${advice}` : message;
-  const rest = pathsOf(error).length > 0 ? 'Everything else was sent. ' : '';
+  const rest = pathsOf(error).length > 0 ? 'Everything else is sent all the same. ' : '';
   const next =
     NEXT[code] ?? 'Your changes stay on this computer. Change what it names; then they are sent by themselves.';
   return { code, reason, next: rest + next, paths: pathsOf(error), at };

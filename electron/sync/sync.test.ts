@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { v7 as uuid } from 'uuid';
@@ -280,6 +280,74 @@ test.each([
   await one.reaches(id, 'cannot_sync');
   expect((await one.stateOf(id))?.reason).toBe('Refused for a reason.');
   expect((await one.tree(id)).environments.local?.vars.word).toBe('Moin');
+});
+
+test('where the plan has no room for some of it, everything else is sent, and the rest when there is room', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, head } = await boundProject(cloud, one);
+  const [workflowId = ''] = Object.keys(head().tree.workflows);
+  const scripts = { full: true };
+  cloud.mood.beforePush = async ({ ops }) => {
+    const paths = ops.map(({ path }) => path).filter(([kind]) => kind === 'scripts' || kind === 'machines');
+    if (scripts.full && paths.length > 0) {
+      throw new SluiceError('plan.limit_exceeded', 'There is no room for a script.', {
+        details: { limit: 1, have: 1, paths },
+      });
+    }
+  };
+  await one.edit(
+    id,
+    { type: 'setScript', path: 'big.ts', text: 'export default 1;\n' },
+    { type: 'renameStep', workflowId, stepId: 'greet_c4r7', name: 'Hi' },
+  );
+  await one.reaches(id, 'cannot_sync');
+  await vi.waitFor(() => expect(head().tree.workflows[workflowId]?.steps.greet_c4r7?.name).toBe('Hi'));
+  expect(head().tree.scripts).toEqual({});
+  const refused = {
+    code: 'plan.limit_exceeded',
+    paths: [['scripts', 'big.ts']],
+    next: expect.stringContaining('stay'),
+  };
+  await vi.waitFor(async () => expect(await one.stateOf(id)).toMatchObject({ refused }));
+  // Later edits are sent, and what has no room is not asked for again.
+  const asked = cloud.requests.length;
+  await one.edit(id, variable('later', 'x'));
+  await vi.waitFor(() => expect(head().tree.environments.local?.vars.later).toBe('x'), { timeout: 10_000 });
+  expect(cloud.requests.slice(asked).filter((line) => line.startsWith('POST'))).toHaveLength(1);
+  expect((await one.tree(id)).scripts['big.ts']).toBe('export default 1;\n');
+
+  scripts.full = false;
+  expect(await one.client.sync.now({ projectId: id })).toMatchObject({ state: 'synced', pending: 0 });
+  expect(head().tree.scripts['big.ts']).toBe('export default 1;\n');
+  expect(await one.stateOf(id)).not.toHaveProperty('refused');
+});
+
+test('a branch that Git switched to is sent when somebody says so, and not before', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, dir, head } = await boundProject(cloud, one);
+  const file = join(dir, 'environments', 'local.yaml');
+  const git = (branch: string, text: string) => {
+    mkdirSync(join(dir, '.git'), { recursive: true });
+    writeFileSync(join(dir, '.git', 'HEAD'), `ref: refs/heads/${branch}\n`);
+    writeFileSync(file, text);
+  };
+  await one.client.projects.close({ projectId: id });
+  git('main', readFileSync(file, 'utf8'));
+  await one.client.projects.open({ projectId: id });
+  await one.reaches(id, 'synced');
+  const { revision } = head();
+  git('old', readFileSync(file, 'utf8').replace('vars:', 'vars:\n  old: yes'));
+  await one.reaches(id, 'cannot_sync');
+  expect((await one.client.projects.open({ projectId: id })).deletion).toMatchObject({
+    branch: { from: 'main', to: 'old' },
+  });
+  await one.client.sync.now({ projectId: id });
+  expect(head().revision).toBe(revision);
+  await one.client.files.confirmDeletion({ projectId: id });
+  await one.reaches(id, 'synced');
+  expect(head().tree.environments.local?.vars).toHaveProperty('old');
 });
 
 test('with a sign-in that has ended every project opens, is edited and saved; a new sign-in sends it all', async () => {
