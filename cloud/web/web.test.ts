@@ -218,3 +218,17 @@ test('a window is closed within seconds when its session ends', async () => {
   expect(await window.closed).toBe(4401);
   expect(await other.host.account.state({})).toMatchObject({ status: 'signed_in' });
 });
+
+test('two windows in one project see each other, and see each other go', async () => {
+  const [here, there] = [await windowOf(), await windowOf()];
+  const { projectId, workflowId, stepIds } = await projectIn(here);
+  await here.host.projects.open({ projectId });
+  await there.host.projects.open({ projectId });
+  await there.host.presence.tell({ projectId, workflowId, selection: stepIds.slice(0, 1) });
+  const came = await here.heard('presence.changed', ({ people }) => people.length === 1);
+  expect(came.people[0]).toMatchObject({ name: 'Robin', workflowId, selection: stepIds.slice(0, 1) });
+  const told = here.events.length;
+  there.close();
+  const gone = await here.heard('presence.changed', (event) => here.events.indexOf(event) >= told);
+  expect(gone).toMatchObject({ projectId, people: [] });
+});

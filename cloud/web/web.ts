@@ -35,6 +35,7 @@ export function createWeb(
     ...{ calls, identities, limits, stepTypes, publicUrl, runtimeHash, uuid },
     version: VERSION,
     templatesDir: findTemplates(),
+    publish: signals.publish,
     now: () => clock.now().getTime(),
     hasProject: (workspaceId: string, projectId: string) =>
       db.withWorkspaceSql({ workspaceId }, async (sql) => !!(await findProject(sql, workspaceId, projectId))),

@@ -13,6 +13,18 @@ type CloudConflict = Awaited<ReturnType<CloudClient['conflicts']['list']>>['data
 
 const PAGE = 100;
 
+/** How many conflicts wait for a person. */
+export async function countOpen(client: CloudClient, projectId: string): Promise<number> {
+  let count = 0;
+  let cursor: string | undefined;
+  do {
+    const page = await client.conflicts.list({ projectId, status: 'open', limit: PAGE, cursor });
+    count += page.data.length;
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return count;
+}
+
 /** What was before, and the places where two answers met; both are the workspace's. */
 export function webHistoryCalls(deps: WebHistoryDeps): Pick<Services<HostApi>, 'conflicts' | 'history'> {
   const { cloud, workspaceOf, project } = deps;

@@ -11,7 +11,8 @@ import { notHere } from './notHere.ts';
 import { listTemplates, treeFromTemplate } from './templates.ts';
 import { webAccountCalls } from './webAccount.ts';
 import { webDocumentCalls } from './webDocuments.ts';
-import { webHistoryCalls } from './webHistory.ts';
+import { countOpen, webHistoryCalls } from './webHistory.ts';
+import { createWebPresence } from './webPresence.ts';
 import { openWebProject, type WebProject } from './webProjects.ts';
 import { webPublishCalls } from './webPublish.ts';
 import { createWebRuns } from './webRuns.ts';
@@ -25,6 +26,8 @@ export type WebHostDeps = InnerDeps & {
   runtimeHash: string;
   /** Whether a workspace has a project. */
   hasProject(workspaceId: string, projectId: string): Promise<boolean>;
+  /** Tells every process. */
+  publish(signal: Signal): void;
   now(): number;
   uuid(): string;
 };
@@ -36,6 +39,7 @@ export type WebHost = {
   /** A call of the cloud's API as the person of the window. */
   ask(request: { name: string; input: unknown; workspaceId?: string | undefined }): Promise<unknown>;
   tell(signal: Signal): Promise<void>;
+  close(): void;
 };
 
 /**
@@ -107,6 +111,8 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
     return made.state().info;
   }
 
+  const { userId, name: ownName } = who().session;
+  const presence = createWebPresence({ ...deps, who: { userId, name: ownName }, emit });
   const parts = { ...deps, who, cloud, workspaceOf, workspaceIds, project, emit };
   const runs = createWebRuns({ ...parts, quiet: cloud, isOpen: (projectId) => opened.has(projectId) });
   const services: Services<HostApi> = {
@@ -118,7 +124,7 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
         runtimeHash: deps.runtimeHash,
         cloudUrl: publicUrl,
         can: { chooseFolder: false, keychain: false, openExternal: false, local: false },
-        supports: ['conflicts', 'history', 'changes'],
+        supports: ['conflicts', 'history', 'changes', 'presence'],
         projectsDir: '',
       }),
       chooseFolder: () => {
@@ -141,11 +147,13 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
       },
       open: async ({ projectId }) => {
         const one = await project(projectId);
+        presence.opened(one.workspaceId, projectId);
         await one.pull();
         return one.state();
       },
       close: ({ projectId }) => {
         opened.delete(projectId);
+        presence.closed(projectId);
         return { done: true };
       },
       trust: async ({ projectId }) => (await project(projectId)).state().info,
@@ -179,7 +187,12 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
         throw notHere('There are no files here.');
       },
     },
-    presence: { tell: () => ({ done: true }) },
+    presence: {
+      tell: (shown) => {
+        presence.say(shown);
+        return { done: true };
+      },
+    },
     publish: webPublishCalls(parts),
     connections: {
       connectors: () => Object.values(connectorCatalog()).map((one) => ({ hosts: [], ...one })),
@@ -225,6 +238,12 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
         const deployment = await cloud(workspaceId).deployments.get({ projectId, deploymentId });
         emit({ type: 'deployment.changed', deployment });
       } else if (signal.kind === 'run') await runs.moved(signal);
+      else if (signal.kind === 'presence' || signal.kind === 'presence.who') presence.heard(signal);
+      else if (signal.kind === 'conflicts' && open) {
+        const { projectId, workspaceId } = signal;
+        emit({ type: 'conflicts.changed', projectId, open: await countOpen(cloud(workspaceId), projectId) });
+      }
     },
+    close: () => presence.close(),
   };
 }

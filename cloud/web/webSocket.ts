@@ -96,7 +96,10 @@ export function createWebSockets(deps: WebSocketDeps): WebSockets {
     );
     const window: Window = { client, cookies, person, host };
     windows.add(window);
-    client.on('close', () => windows.delete(window));
+    client.on('close', () => {
+      windows.delete(window);
+      host.close();
+    });
     let waiting = 0;
     const take = async (data: Buffer, isBinary = false) => {
       if (isBinary || ++waiting > WAITING_CALLS) return client.close(1008, 'too many calls at once');
