@@ -3,6 +3,7 @@ import { Router } from 'express';
 import { cloudApi } from '#shared/contract/cloudApi.ts';
 import { Secret } from '#shared/log.ts';
 import { recordAudit } from '../audit/recordAudit.ts';
+import { createNotices } from '../notifications/notices.ts';
 import type { Capability } from '../server/capabilities.ts';
 import { mount } from '../server/mount.ts';
 import type { Platform } from '../server/platform.ts';
@@ -14,7 +15,12 @@ import { createStripe, type StripeSettings } from './stripeClient.ts';
 import { stripeEventRoute } from './stripeEvents.ts';
 
 /** What hosted use is held to; without routes, so that runs and containers can be handed it before billing is made. */
-export function createPlatformAllowances({ logger, metrics }: Pick<Platform, 'logger' | 'metrics'>): FullAllowances {
+export function createPlatformAllowances({
+  logger,
+  metrics,
+  ...deps
+}: Pick<Platform, 'logger' | 'metrics' | 'mail' | 'publicUrl'>): FullAllowances {
+  const notices = createNotices(deps);
   const alerts = metrics.counter('sluice_allowance_alerts_total', 'Shares of an allowance that were passed.', [
     'meter',
     'percent',
@@ -25,6 +31,7 @@ export function createPlatformAllowances({ logger, metrics }: Pick<Platform, 'lo
       alerts.inc({ meter, percent });
       const action = percent === 100 ? 'allowance.exceeded' : 'allowance.warning';
       const metadata = { meter, period, percent, used, limit };
+      await notices.allowanceWarning(sql, { workspaceId, ...metadata });
       await recordAudit(sql, { workspaceId }, { action, resource: 'allowance', resourceId: meter, metadata });
     },
   });

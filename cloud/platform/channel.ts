@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import type { Sql } from './database.ts';
 import type { ConnectionInfo } from './embeddedPostgres.ts';
 
 /**
@@ -117,6 +118,12 @@ export async function openChannel<T>({ connection, name, onError }: ChannelOptio
       await local.close();
     },
   };
+}
+
+/** A message that leaves when the transaction commits, and stays away with it. It takes some time longer than `publish`. */
+export async function publishIn<T>(sql: Sql, name: string, message: T): Promise<void> {
+  const payload = JSON.stringify({ from: 'a transaction', messages: [message] });
+  await sql.query('select pg_notify($1, $2)::text as sent', [name, payload]);
 }
 
 /** The same inside one process. A listener that throws harms nobody else. */

@@ -5,6 +5,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 import type { Plan } from '#shared/plan.ts';
 import type { Vault } from '../connections/vault.ts';
+import type { Notices } from '../notifications/notices.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import { hashToken, newToken } from '../platform/tokens.ts';
@@ -19,6 +20,7 @@ import { type Signals, waitForSignal } from './signals.ts';
 import { startBeside } from './startBeside.ts';
 
 export type AgentDeps = {
+  notices?: Pick<Notices, 'runFailed' | 'approvalRequested'>;
   database: Database;
   signals: Signals;
   vault: Vault;
@@ -193,7 +195,7 @@ export function createAgentService(deps: AgentDeps): AgentService {
       if (input.events.length > 0) touch(agent.workspaceId);
       return ingestReport(
         { ...input, workspaceId: agent.workspaceId },
-        { database, allowances, signals, clock, leaseMs, versionTrees },
+        { database, allowances, signals, clock, leaseMs, versionTrees, notices: deps.notices },
       );
     },
   };

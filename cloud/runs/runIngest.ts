@@ -2,6 +2,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
 import { hasEnded, projectEvents, type RunChange } from '#shared/run/projectEvents.ts';
+import type { Notices } from '../notifications/notices.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { VersionTrees } from '../versions/versionTrees.ts';
@@ -28,6 +29,8 @@ export type IngestDeps = {
   database: Database;
   allowances: Pick<Allowances, 'countRun' | 'countSteps' | 'releaseRun' | 'reserveRun' | 'planOf'>;
   versionTrees: VersionTrees;
+  /** Absent: nobody is told. */
+  notices?: Pick<Notices, 'runFailed' | 'approvalRequested'>;
   signals: Signals;
   clock: Clock;
   leaseMs: number;
@@ -47,7 +50,7 @@ const fenced = () =>
  */
 export async function ingestReport(
   report: Report,
-  { database, allowances, signals, clock, leaseMs, versionTrees }: IngestDeps,
+  { database, allowances, signals, clock, leaseMs, versionTrees, notices }: IngestDeps,
 ): Promise<{ ack: number; cancel?: boolean }> {
   const { workspaceId, runId } = report;
   const stored = await database.withWorkspaceSql({ workspaceId }, async (sql) => {
@@ -55,7 +58,7 @@ export async function ingestReport(
     if (!run) return { ack: await ackOfRepeat(sql, report) };
     const events = newEvents(report, run.lastSeq);
     const change = projectEvents({ runId, status: run.status }, events);
-    if (events.length > 0) await store(sql, report, run, change, events, { allowances, clock, versionTrees });
+    if (events.length > 0) await store(sql, report, run, change, events, { allowances, clock, versionTrees, notices });
     if (report.logs?.length) await appendLogs(sql, report, report.logs);
     if (report.done)
       await letGo(sql, report, { ...run, lastSeq: events.at(-1)?.seq ?? run.lastSeq }, change, allowances);
@@ -105,7 +108,7 @@ async function store(
   run: LeasedRun,
   change: RunChange,
   events: RunEvent[],
-  { allowances, clock, versionTrees }: Pick<IngestDeps, 'allowances' | 'clock' | 'versionTrees'>,
+  { allowances, clock, versionTrees, notices }: Pick<IngestDeps, 'allowances' | 'clock' | 'versionTrees' | 'notices'>,
 ): Promise<void> {
   const { workspaceId, runId } = lease;
   if (!(await appendEvents(sql, lease, events))) throw fenced();
@@ -128,6 +131,13 @@ async function store(
   if (change.endedSteps.length > 0) await allowances.countSteps(sql, workspaceId, change.endedSteps, clock.now());
   if (ended && run.trigger !== 'error' && (ended.status === 'failed' || ended.status === 'timed_out')) {
     await tellOfFailure(sql, lease, ended, { allowances, versionTrees });
+    const reason = ended.error?.message ?? `It ${ended.status === 'failed' ? 'failed' : 'took longer than it may'}.`;
+    await notices?.runFailed(sql, { workspaceId, runId, reason });
+  }
+  for (const event of events) {
+    if (event.type !== 'run.waiting' || event.reason !== 'approval') continue;
+    const { stepId, iteration, details } = event;
+    await notices?.approvalRequested(sql, { workspaceId, runId, stepId, iteration, details });
   }
   if (run.trigger !== 'webhook' && run.trigger !== 'route') return;
   if (answer) await answerHook(sql, workspaceId, runId, answer);

@@ -16,6 +16,8 @@ export type Signal =
   /** Somebody watches the project from now on, and has not heard who is there. */
   | { kind: 'presence.who'; workspaceId: string; projectId: string }
   | { kind: 'deployment'; workspaceId: string; projectId: string; deploymentId: string }
+  /** These people were told something; of a workspace, or of none where it is about their account. */
+  | { kind: 'notifications'; workspaceId: string; userIds: string[] }
   /** A deployment was asked for. */
   | { kind: 'deploy'; workspaceId: string; deploymentId: string };
 

@@ -7,6 +7,7 @@ import { createAudit } from '../audit/audit.ts';
 import { createBilling, createPlatformAllowances } from '../billing/billing.ts';
 import { createContainers } from '../containers/containers.ts';
 import { createMailing } from '../notifications/mailing.ts';
+import { createNotifications } from '../notifications/notifications.ts';
 import { createWorkspaces, type WorkspaceEvents } from '../workspaces/workspaces.ts';
 import { createControl } from './control.ts';
 import type { Platform } from './platform.ts';
@@ -37,6 +38,7 @@ export const identityCapabilities = async (platform: Platform, events: Workspace
   createWorkspaces(platform, events),
   createAudit(platform),
   createMailing(platform),
+  createNotifications(platform),
 ];
 
 /** All of them. */

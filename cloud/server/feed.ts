@@ -196,6 +196,10 @@ export function createFeed(deps: FeedDeps): Feed {
       if (watching(workspaceId, projectId).length === 0) return;
       const open = await database.withWorkspaceSql(signal, (sql) => countOpenConflicts(sql, signal));
       for (const one of watching(workspaceId, projectId)) one.send({ type: 'conflicts.changed', projectId, open });
+    } else if (signal.kind === 'notifications') {
+      for (const one of sockets.values()) {
+        if (signal.userIds.includes(one.userId)) one.send({ type: 'notifications.changed' });
+      }
     } else if (signal.kind === 'deployment') {
       const those = watching(workspaceId, signal.projectId);
       const deployment = those.length > 0 && (await deps.deploymentOf(workspaceId, signal.deploymentId));

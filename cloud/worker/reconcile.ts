@@ -1,4 +1,5 @@
 import type { Logger } from '#shared/log.ts';
+import type { Notices } from '../notifications/notices.ts';
 import type { Database } from '../platform/database.ts';
 import { endUnheldRun } from '../runs/endRun.ts';
 import { tellOfFailure } from '../runs/errorWorkflow.ts';
@@ -12,6 +13,8 @@ export type ReconcileDeps = {
   database: Database;
   allowances: Pick<Allowances, 'releaseRun' | 'reserveRun' | 'planOf'>;
   versionTrees: VersionTrees;
+  /** Absent: nobody is told. */
+  notices?: Pick<Notices, 'runFailed'>;
   signals: Signals;
   logger: Logger;
   /** Makes sure that the workspace's runtime is up, and tells it to look. */
@@ -47,7 +50,7 @@ export async function resumeDue({ database, wake }: Pick<ReconcileDeps, 'databas
 }
 
 async function endIfHopeless(deps: ReconcileDeps, { workspaceId, runId, recoveries }: SweptRun): Promise<void> {
-  const { database, allowances, versionTrees, signals } = deps;
+  const { database, allowances, versionTrees, signals, notices } = deps;
   const place = await database.withWorkspaceSql({ workspaceId }, async (sql) => {
     const run = await findRunPlace(sql, workspaceId, runId);
     if (!run || (!run.cancelRequested && recoveries <= MOST_RECOVERIES)) return undefined;
@@ -62,8 +65,10 @@ async function endIfHopeless(deps: ReconcileDeps, { workspaceId, runId, recoveri
           },
         } as const);
     const ended = await endUnheldRun(sql, { workspaceId, runId }, end, allowances);
-    if (ended?.status === 'failed')
+    if (ended?.status === 'failed') {
       await tellOfFailure(sql, { workspaceId, runId }, ended, { allowances, versionTrees });
+      await notices?.runFailed(sql, { workspaceId, runId, reason: ended.error?.message ?? 'It was lost.' });
+    }
     return ended && run;
   });
   if (!place) return;

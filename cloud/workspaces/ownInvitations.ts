@@ -2,6 +2,7 @@ import type { Workspace } from '#shared/contract/cloud/common.ts';
 import type { OwnInvitation } from '#shared/contract/cloud/invitations.ts';
 import type { cloudApi } from '#shared/contract/cloudApi.ts';
 import { recordAudit } from '../audit/recordAudit.ts';
+import type { Notices } from '../notifications/notices.ts';
 import type { Database } from '../platform/database.ts';
 import { hashToken } from '../platform/tokens.ts';
 import type { Caller, SignedIn } from '../server/actor.ts';
@@ -21,7 +22,13 @@ export type OwnInvitations = MountedService<typeof cloudApi.ownInvitations> & {
 };
 
 /** What the person does who is invited. Only the address that was invited counts, and only once it is confirmed. */
-export function createOwnInvitations({ db }: { db: Database }): OwnInvitations {
+export function createOwnInvitations({
+  db,
+  notices,
+}: {
+  db: Database;
+  notices: Pick<Notices, 'memberJoined'>;
+}): OwnInvitations {
   async function view(place: { workspaceId: string }, by: { id: string } | { tokenHash: string }) {
     return db.withWorkspaceSql(place, async (sql) => {
       const { workspaceId } = place;
@@ -75,6 +82,7 @@ export function createOwnInvitations({ db }: { db: Database }): OwnInvitations {
         if (!(await store.closeInvitation(sql, workspaceId, row.id, 'accepted'))) throw noInvitation();
         if (!known) await putMember(sql, workspaceId, { userId, role: row.role, invitedById: row.invitedById });
         const member = await findMember(sql, workspaceId, { userId });
+        if (!known && member) await notices.memberJoined(sql, { workspaceId, ...member });
         await recordAudit(sql, actorOf(workspaceId, asker), {
           action: 'member.join',
           resource: 'member',

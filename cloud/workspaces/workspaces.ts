@@ -2,6 +2,7 @@ import { cloudApi } from '#shared/contract/cloudApi.ts';
 import { createSessionService } from '../accounts/sessionService.ts';
 import { sealAudit } from '../audit/sealAudit.ts';
 import { createAllowances } from '../billing/allowances.ts';
+import { createNotices } from '../notifications/notices.ts';
 import type { Capability } from '../server/capabilities.ts';
 import { mount } from '../server/mount.ts';
 import type { Platform } from '../server/platform.ts';
@@ -29,7 +30,7 @@ export function createWorkspaces(
 ): Capability {
   const { db, logger, master, blobs } = platform;
   const allowances = createAllowances({ log: logger });
-  const invitations = createOwnInvitations(platform);
+  const invitations = createOwnInvitations({ db, notices: createNotices(platform) });
   const handlers = {
     audit: async (workspaceId: string) => {
       await db.withWorkspaceSql({ workspaceId }, (sql) => sealAudit(sql, workspaceId, { master, logger }));

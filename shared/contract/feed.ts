@@ -59,6 +59,8 @@ export const FeedMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('run.event'), projectId: Uuid, event: RunEvent }),
   z.strictObject({ type: z.literal('run.changed'), run: RunSummary }),
   z.strictObject({ type: z.literal('deployment.changed'), deployment: Deployment }),
+  /** Something new stands among one's own notifications. */
+  z.strictObject({ type: z.literal('notifications.changed') }),
   z.strictObject({ type: z.literal('revoked') }),
   /** Projects are kept in a newer format than this desktop reads. */
   z.strictObject({ type: z.literal('upgrade_required'), format: z.int() }),
