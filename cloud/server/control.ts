@@ -14,7 +14,6 @@ import { hookRouter } from '../hooks/hookRouter.ts';
 import { createHookService } from '../hooks/hookService.ts';
 import { createHookTargets } from '../hooks/hookTargets.ts';
 import { createInbox } from '../hooks/inbox.ts';
-import { createNotices } from '../notifications/notices.ts';
 import { openChannel } from '../platform/channel.ts';
 import { projectRouter } from '../projects/projectRouter.ts';
 import { createTreeCache } from '../projects/treeCache.ts';
@@ -27,6 +26,8 @@ import { resumeRouter, resumeUrl } from '../runs/resumeRouter.ts';
 import { resumeToken } from '../runs/resumeRun.ts';
 import { runRouter } from '../runs/runRouter.ts';
 import type { Signal } from '../runs/signals.ts';
+import { searchRouter } from '../search/search.ts';
+import { createSearchIndex } from '../search/searchIndex.ts';
 import { versionRouter } from '../versions/versionRouter.ts';
 import { createVersionTrees } from '../versions/versionTrees.ts';
 import { createWeb } from '../web/web.ts';
@@ -58,8 +59,7 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
   const trees = createTreeCache();
   const ring = createRinger({ signals, queue, logger });
   const hookSecret = (workspaceId: string) => Buffer.from(master.derive(`hooks:${workspaceId}`), 'hex');
-  const notices = createNotices(platform);
-  const common = { database, signals, clock, logger, allowances, versionTrees, vault, ring, notices };
+  const common = { database, signals, clock, logger, allowances, versionTrees, vault, ring };
   const targets = createHookTargets(common);
   const stepTypes = catalog();
 
@@ -85,6 +85,7 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
   const inbox = createInbox({ ...common, blobs });
   const hooks = createHookService({ targets, inbox, clock });
   const web = createWeb(platform, { signals, stepTypes, runtimeHash });
+  const index = createSearchIndex({ ...common, trees });
   let worker: Worker | undefined;
 
   return {
@@ -96,6 +97,7 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
       deploymentRouter({ ...common, ...places, runtimeHash }, platform),
       runRouter({ ...common, blobs }, platform),
       eventRouter(common, platform),
+      searchRouter({ ...common, index }, platform),
       resumeRouter({ ...common, hookSecret }, platform),
       hookRouter({ targets, hooks, inbox, blobs, isDraining }, platform),
       apiRouter({ ...common, targets: apiTargets, inbox, blobs, isDraining }, platform),
@@ -105,11 +107,12 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
     agentRouters: [agentRouter({ agents, blobs, database, stopping: stopping.signal }, platform)],
     upgrades: [{ path: '/v1/feed', handle: feed.handle }, ...web.upgrades],
     async start() {
+      index.start();
       worker = await startWorker({ ...common, queue, containers, hookSecret });
     },
     async drain() {
       stopping.abort();
-      await Promise.all([worker?.stop(), feed.drain(), web.drain()]);
+      await Promise.all([worker?.stop(), feed.drain(), web.drain(), index.stop()]);
     },
     stop: () => signals.close(),
   };

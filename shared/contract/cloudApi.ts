@@ -11,9 +11,9 @@ import { events } from './cloud/events.ts';
 import { history } from './cloud/history.ts';
 import { invitations, ownInvitations } from './cloud/invitations.ts';
 import { members } from './cloud/members.ts';
-import { notifications } from './cloud/notifications.ts';
 import { projects } from './cloud/projects.ts';
 import { runs } from './cloud/runs.ts';
+import { search } from './cloud/search.ts';
 import { secondFactor } from './cloud/secondFactor.ts';
 import { sessions } from './cloud/sessions.ts';
 import { versions } from './cloud/versions.ts';
@@ -29,7 +29,6 @@ export const cloudApi = {
   members,
   invitations,
   ownInvitations,
-  notifications,
   projects,
   conflicts,
   history,
@@ -41,6 +40,7 @@ export const cloudApi = {
   events,
   billing,
   containers,
+  search,
   audit,
 } as const;
 export type CloudApi = typeof cloudApi;

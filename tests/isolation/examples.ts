@@ -31,6 +31,8 @@ const NO_ID: Record<string, string> = {
   provider: 'github',
   /** Of the page that shows letters to the developer, on this computer alone. */
   letterId: 'none',
+  /** Of a notification: a word of a list, not a record. */
+  kind: 'run_failed',
 };
 /** Ids that the caller makes up: another's is no way in, and `madeUp.test` in the matrix looks at them. */
 const MADE_BY_CALLER = new Set(['projects.create:id', 'projects.push:commit', 'events.publish:id']);
