@@ -21,8 +21,8 @@ export function answered(
   if (choice === chosen) return tree;
   const answer = choice === 'edit' ? value : sides[choice];
   const now = getIn(tree, path);
-  if (kind === 'text' && choice === 'ours' && typeof answer === 'string' && typeof now === 'string') {
-    // The lines of ours where both changed them, and everything else that is there now.
+  if (kind === 'text' && choice !== 'edit' && typeof answer === 'string' && typeof now === 'string') {
+    // Its lines where both changed them, and everything else that is there now.
     const { text } = mergeText(typeof base === 'string' ? base : '', answer, now);
     return setIn(tree, path, text) ?? refuse(path);
   }

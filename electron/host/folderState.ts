@@ -6,6 +6,7 @@ import { type ProjectFiles, readProject } from '#shared/workflow/readProject.ts'
 import type { Sources } from '#shared/workflow/sources.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { RefusedFile } from '../store/projectFolder.ts';
+import { copyProblem, goneProblem, markedProblem, refusedProblem } from './fileProblems.ts';
 
 /** What a project's folder says, and which of its files are left alone until they can be read again. */
 export type FolderState = {
@@ -119,46 +120,6 @@ function markedFiles(files: ProjectFiles): Map<string, number> {
 function without(files: ProjectFiles, paths: ReadonlyMap<string, unknown>): ProjectFiles {
   return paths.size === 0 ? files : Object.fromEntries(Object.entries(files).filter(([path]) => !paths.has(path)));
 }
-
-const markedProblem = (file: string, line: number): Problem => ({
-  file,
-  line,
-  column: 1,
-  severity: 'error',
-  code: 'file.merge_markers',
-  message: 'The file has conflict markers of Git in it.',
-  advice: 'Have the two sides put together, or choose what stays and take the markers out.',
-});
-
-const refusedProblem = ({ file, message }: RefusedFile): Problem => ({
-  file,
-  line: 1,
-  column: 1,
-  severity: 'error',
-  code: 'file.refused',
-  message,
-  advice: 'Put a regular file there, or take it away.',
-});
-
-const goneProblem = (file: string): Problem => ({
-  file,
-  line: 1,
-  column: 1,
-  severity: 'error',
-  code: 'file.gone',
-  message: `${file} is gone.`,
-  advice: 'Say whether it was meant to go, or have it written again.',
-});
-
-const copyProblem = (file: string): Problem => ({
-  file,
-  line: 1,
-  column: 1,
-  severity: 'warning',
-  code: 'file.conflicted_copy',
-  message: 'A cloud drive put this copy here because the file was changed in two places. It is not read.',
-  advice: 'Compare it with the file it is a copy of, take over what you need, and delete it.',
-});
 
 /** Places in the files, found when the first one is asked for: most projects have no problem to point at. */
 export function lazySources(files: ProjectFiles, catalog: StepCatalog): Sources {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { HostEvent } from '#shared/contract/hostApi.ts';
@@ -168,4 +168,23 @@ test('copies that cloud drives make are named and never read', async () => {
   for (const name of names) rmSync(join(dir, name));
   await project.rescan();
   expect(project.problems().filter(({ code }) => code === 'file.conflicted_copy')).toEqual([]);
+});
+
+test('what Git’s merge driver could not decide is shown, once', async () => {
+  const { dir } = await newProject();
+  const first = await open(dir);
+  const id = '0199f2c5-0000-7000-8000-00000000000a';
+  const path = ['workflows', first.workflowId, 'steps', 'post_d5w6', 'config', 'method'];
+  const conflict = { path, kind: 'value', base: 'POST', ours: 'PUT', theirs: 'PATCH', chosen: 'ours' };
+  mkdirSync(join(dir, '.sluice/conflicts'), { recursive: true });
+  const record = { id, at: '2026-11-21T08:00:00.000Z', file: FILE, conflicts: [conflict] };
+  writeFileSync(join(dir, '.sluice/conflicts', `${id}.json`), JSON.stringify(record));
+  writeFileSync(join(dir, '.sluice/conflicts/half.json'), '{"id":');
+  await first.project.close();
+  for (let n = 0; n < 2; n++) {
+    const { project } = await open(dir);
+    const who = { theirs: 'The other branch', ours: 'This branch' };
+    expect(project.conflicts.list('open')).toMatchObject([{ ...conflict, where: 'local', who }]);
+    await project.close();
+  }
 });

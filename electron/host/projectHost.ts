@@ -1,22 +1,19 @@
-import { join } from 'node:path';
 import type { ConflictEntry, HostEvent, PendingDeletion, UnreadableFile } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
-import { type Conflict, conflictRecord } from '#shared/merge/conflict.ts';
+import { conflictRecord } from '#shared/merge/conflict.ts';
+import { mergeProjectFile } from '#shared/merge/mergeProjectFile.ts';
 import { type Merged, mergeTrees } from '#shared/merge/mergeTrees.ts';
 import { applyOps, diffTrees, type Op } from '#shared/merge/ops.ts';
-import { undo } from '#shared/merge/undo.ts';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
 import { projectFiles, workflowSlugs } from '#shared/workflow/files.ts';
-import { getIn } from '#shared/workflow/plainData.ts';
 import type { Problem } from '#shared/workflow/problem.ts';
 import { type ProjectFiles, readProject } from '#shared/workflow/readProject.ts';
 import type { Item, Tree } from '#shared/workflow/tree.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
-import { changedParts } from '../store/changedParts.ts';
-import { type ConflictStore, localEntry, openConflictStore } from '../store/conflictStore.ts';
+import type { ConflictStore } from '../store/conflictStore.ts';
 import { gitDirOf, gitStages } from '../store/git.ts';
-import { type HistoryStore, openHistoryStore } from '../store/historyStore.ts';
+import type { HistoryStore } from '../store/historyStore.ts';
 import { type CommitOrigin, openProjectDb, type ProjectDb } from '../store/projectDb.ts';
 import {
   isProjectPath,
@@ -25,26 +22,20 @@ import {
   sweepTemporary,
   writeProjectFile,
 } from '../store/projectFolder.ts';
-import { inTransaction, sqliteFailure } from '../store/sqlite.ts';
-import { openUndoStore, type UndoStep } from '../store/undoStore.ts';
 import { watchProject } from '../store/watcher.ts';
 import { createBranchWatch } from './branchWatch.ts';
+import { otherId, troubleOf } from './fileProblems.ts';
 import { type FolderState, lazySources, understandFolder } from './folderState.ts';
-import { mergeStages } from './mergeStages.ts';
+import { BRANCHES, readGitRecords, versionsOf } from './gitRecords.ts';
 import { createPinTexts } from './pinTexts.ts';
+import { createProjectLog, leftOver, type TakenBack, type Who } from './projectLog.ts';
 
 const FLUSH_MS = 300;
 /** After a disk that refused; the change is safe in the project's database meanwhile. */
 const RETRY_MS = 5_000;
 
-/** Whose answers a conflict holds. */
-export type Who = { theirs?: string; ours?: string };
-
-/** What this computer's person can take back: not what others did, and an undo only by a redo. */
-const OWN: ReadonlySet<CommitOrigin> = new Set(['canvas', 'file', 'git', 'restore']);
 const OUTSIDE = 'Edited outside';
 const FILES = { theirs: 'The files' };
-const GIT = { theirs: 'The other branch', ours: 'This branch' };
 
 export type ProjectDeps = {
   catalog: StepCatalog;
@@ -82,8 +73,8 @@ export type OpenProject = {
   /** Makes the project what it was. */
   replace(tree: Tree, origin: CommitOrigin, message: string): number;
   /** Takes one's own last change back, or does it again, as far as nobody changed the same since. */
-  undo(): { done: boolean; left: Conflict[] };
-  redo(): { done: boolean; left: Conflict[] };
+  undo(): TakenBack;
+  redo(): TakenBack;
   confirmDeletion(): Promise<number>;
   restoreDeleted(): Promise<number>;
   /** @throws SluiceError host.not_supported, project.invalid */
@@ -116,7 +107,6 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   /** As the files should be: those on the disk, changed by what the canvas did since. */
   let texts: ProjectFiles;
   let folder: FolderState;
-  let tree: Tree;
   /** The tree that `texts` says; undefined where it must be looked at again. */
   let written: Tree | undefined;
   let trouble: Problem | undefined;
@@ -126,9 +116,15 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   let closed = false;
   let queue: Promise<unknown> = Promise.resolve();
   const pins = createPinTexts(db);
-  const conflicts = openConflictStore(db.db);
-  const history = openHistoryStore(db.db);
-  const undoStore = openUndoStore(db.db);
+  const log = createProjectLog({
+    ...{ dir, db, now, uuid: deps.uuid },
+    onCommit: (origin, ops) => {
+      emit(origin, ops);
+      plan(FLUSH_MS);
+    },
+    onConflicts: (open) => deps.emit({ type: 'conflicts.changed', projectId: tree().project.id, open }),
+  });
+  const { tree, commit } = log;
   const gitDir = gitDirOf(dir);
   const branch = createBranchWatch(db, gitDir);
   /** Files with markers whose sides Git has. */
@@ -142,8 +138,10 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     folder = understandFolder(onDisk, first, base, catalog);
     pins.learn(onDisk);
     texts = { ...folder.good };
-    written = tree = folder.tree;
+    written = folder.tree;
+    log.begin(folder.tree);
     recover(base);
+    log.addRecords(await readGitRecords(dir));
   } catch (thrown) {
     db.close();
     throw thrown;
@@ -169,14 +167,15 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
         }
       }
       const merged = mergeTrees({ base: baseTree, theirs: folder.tree, ours });
-      tree = ours;
+      log.begin(ours);
       const left = unfit.map((op) => leftOver(op, merged.tree));
       commit(merged.tree, 'file', { message: OUTSIDE, conflicts: [...merged.conflicts, ...left], who: () => FILES });
-      tree = merged.tree;
+      // What is the same in all it says is the same tree.
+      log.begin(merged.tree);
     }
     goneSince = folder.gone.length > 0 ? isoNow() : undefined;
     branch.seen();
-    if (tree === folder.tree) settle();
+    if (tree() === folder.tree) settle();
     else plan(0);
   }
 
@@ -186,54 +185,14 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     return result;
   }
 
-  type About = {
-    conflicts?: Conflict[];
-    entries?: readonly ConflictEntry[];
-    who?: (path: readonly string[]) => Who;
-    message?: string;
-  };
-
-  /** @param also what else is written in the transaction of the commit */
-  function commit(
-    next: Tree,
-    origin: CommitOrigin,
-    { conflicts: met = [], entries = [], who = () => ({}), message }: About = {},
-    also?: (revision: number) => void,
-  ): number {
-    const { ops } = diffTrees(tree, next);
-    const commitId = deps.uuid();
-    const records = met.map((one) => localEntry(conflictRecord(one, commitId, who(one.path)), isoNow()));
-    if (ops.length === 0 && records.length + entries.length === 0) return db.revision();
-    const back = diffTrees(next, tree).ops;
-    const entry = { commitId, origin, ops, back, at: isoNow(), ...changedParts(tree, next, ops) };
-    try {
-      db.commit({ ...entry, ...(message === undefined ? {} : { message }) }, (revision) => {
-        conflicts.put([...records, ...entries]);
-        if (also) also(revision);
-        else if (OWN.has(origin) && ops.length > 0) undoStore.add({ revision, what: placeOf(ops), at: now() });
-      });
-    } catch (thrown) {
-      throw sqliteFailure(join(dir, '.sluice', 'state.db'), thrown);
-    }
-    tree = next;
-    emit(origin, ops);
-    if (records.length > 0) tellConflicts();
-    plan(FLUSH_MS);
-    return db.revision();
-  }
-
   function emit(origin: CommitOrigin, ops: Op[]): void {
     const state = { revision: db.revision(), problems: problems(), unreadable: unreadable() };
     told = JSON.stringify(state.problems);
     const seen =
       origin === 'sync' || origin === 'canvas' || origin === 'file' ? origin : origin === 'git' ? 'file' : 'canvas';
-    const can = { canUndo: canUndo(), canRedo: canRedo() };
-    deps.emit({ type: 'project.changed', projectId: tree.project.id, origin: seen, ops, ...state, ...can });
+    const can = { canUndo: log.canUndo(), canRedo: log.canRedo() };
+    deps.emit({ type: 'project.changed', projectId: tree().project.id, origin: seen, ops, ...state, ...can });
     tellDeletion();
-  }
-
-  function tellConflicts(): void {
-    deps.emit({ type: 'conflicts.changed', projectId: tree.project.id, open: conflicts.countOpen() });
   }
 
   function tellDeletion(): void {
@@ -241,7 +200,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     const text = JSON.stringify(pending);
     if (text === toldDeletion) return;
     toldDeletion = text;
-    deps.emit({ type: 'deletion.pending', projectId: tree.project.id, ...(pending ? { deletion: pending } : {}) });
+    deps.emit({ type: 'deletion.pending', projectId: tree().project.id, ...(pending ? { deletion: pending } : {}) });
   }
 
   function deletion(): PendingDeletion | undefined {
@@ -254,52 +213,16 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
 
   function titleOf(file: string): string {
     const slug = /^workflows\/(.+)\.yaml$/.exec(file)?.[1];
-    const workflow = Object.values(tree.workflows).find((one) => one.slug === slug);
+    const workflow = Object.values(tree().workflows).find((one) => one.slug === slug);
     return workflow?.name ?? file;
-  }
-
-  function canUndo(): boolean {
-    return undoStore.nextUndo() !== undefined;
-  }
-
-  function canRedo(): boolean {
-    return undoStore.nextRedo() !== undefined;
   }
 
   function isoNow(): string {
     return new Date(now()).toISOString();
   }
 
-  /** Takes a step back, or does it again, where that changes anything; one that others have overtaken is passed over. */
-  function takeBack(next: () => UndoStep | undefined, undone: boolean): { done: boolean; left: Conflict[] } {
-    const left: Conflict[] = [];
-    for (let step = next(); step; step = next()) {
-      const { id } = step;
-      const edit = editOf(step);
-      const result = edit && undo(edit, tree);
-      if (result) left.push(...result.left);
-      if (result && diffTrees(tree, result.tree).ops.length > 0) {
-        commit(result.tree, 'undo', {}, (revision) => undoStore.moved(id, undone, revision));
-        return { done: true, left: result.left };
-      }
-      undoStore.drop(id);
-    }
-    return { done: false, left };
-  }
-
-  function editOf({ first, last }: UndoStep): { before: Tree; after: Tree } | undefined {
-    try {
-      const after = history.at(last, { revision: db.revision(), tree });
-      return { before: history.at(first - 1, { revision: last, tree: after }), after };
-    } catch (thrown) {
-      // The history does not reach back that far any more.
-      if (thrown instanceof SluiceError) return undefined;
-      throw thrown;
-    }
-  }
-
   function problems(): Problem[] {
-    return [...folder.problems, ...validateTree(tree, catalog, folder.sources), ...(trouble ? [trouble] : [])];
+    return [...folder.problems, ...validateTree(tree(), catalog, folder.sources), ...(trouble ? [trouble] : [])];
   }
 
   function unreadable(): UnreadableFile[] {
@@ -309,14 +232,14 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
 
   /** Brings `texts` up to the tree. */
   function project(): void {
-    if (written === tree) return;
-    for (const [path, text] of Object.entries(projectFiles(tree, texts, { catalog, pins: pins.byHash }))) {
+    if (written === tree()) return;
+    for (const [path, text] of Object.entries(projectFiles(tree(), texts, { catalog, pins: pins.byHash }))) {
       // Git's own files are made with the project; later they are the person's.
       if (!isProjectPath(path)) continue;
       if (text === null) delete texts[path];
       else texts[path] = text;
     }
-    written = tree;
+    written = tree();
   }
 
   function plan(delayMs: number): void {
@@ -400,27 +323,29 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     project();
     const lastGood = confirmed.length === 0 ? folder.good : without(folder.good, confirmed);
     const next = understandFolder(files, found, lastGood, catalog);
-    if (next.tree.project.id !== tree.project.id) {
+    if (next.tree.project.id !== tree().project.id) {
       throw new SluiceError('project.changed', `${dir} holds another project now.`, {
         advice: 'Close the project and open the folder again.',
       });
     }
     pins.learn(files);
     mergeable = await mergeableOf(next);
-    const merged = mergeTrees({ base: folder.tree, theirs: next.tree, ours: tree });
+    const records = await readGitRecords(dir);
+    const merged = mergeTrees({ base: folder.tree, theirs: next.tree, ours: tree() });
     goneSince = next.gone.length === 0 ? undefined : (goneSince ?? isoNow());
     onDisk = files;
     seenCopies = copies;
     folder = next;
     texts = { ...next.good };
     written = merged.tree === next.tree ? merged.tree : undefined;
-    const { ops } = diffTrees(tree, merged.tree);
+    const { ops } = diffTrees(tree(), merged.tree);
     if (ops.length > 0) branch.hold(switched, db.revision() + 1, isoNow());
     branch.seen();
     if (ops.length > 0 || merged.conflicts.length > 0) {
       commit(merged.tree, 'file', { message: OUTSIDE, conflicts: merged.conflicts, who: () => FILES });
     } else emit('file', []);
-    if (written === tree) settle();
+    log.addRecords(records);
+    if (written === tree()) settle();
     else plan(FLUSH_MS);
   }
 
@@ -445,12 +370,12 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
 
   async function restoreDeleted(): Promise<number> {
     const held = branch.held();
-    const edit = held && editOf({ id: 0, first: held.revision, last: held.revision });
+    const before = held && log.without(held.revision);
     branch.release();
     for (const file of folder.gone) folder.unreadable.delete(file);
     folder = { ...folder, gone: [], problems: folder.problems.filter(({ code }) => code !== 'file.gone') };
     goneSince = undefined;
-    if (edit) commit(undo(edit, tree).tree, 'restore', { message: 'Kept as it was before the other branch' });
+    if (before) commit(before, 'restore', { message: 'Kept as it was before the other branch' });
     await flush();
     emit('file', []);
     return db.revision();
@@ -463,12 +388,13 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
         advice: 'Choose in the file what stays, and take the markers out.',
       });
     }
-    const merged = mergeStages(file, stages, folder.good, { catalog, pins: pins.byHash });
-    const records = merged.conflicts.map((one) => localEntry(conflictRecord(one, deps.uuid(), GIT), isoNow()));
+    const versions = versionsOf(file, stages, texts['sluice.yaml'] ?? '');
+    const merged = mergeProjectFile(versions, catalog);
+    const mergeId = deps.uuid();
+    const records = merged.conflicts.map((one) => conflictRecord(one, mergeId, BRANCHES));
     await writeProjectFile(dir, file, merged.text, { now, ...(deps.write ? { write: deps.write } : {}) });
     await scan();
-    inTransaction(db.db, () => conflicts.put(records));
-    if (records.length > 0) tellConflicts();
+    log.addRecords(records);
     return { revision: db.revision(), conflicts: records.length };
   }
 
@@ -479,38 +405,32 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   }
 
   function fileOf(workflowId: string): string {
-    const slug = workflowSlugs(tree).get(workflowId);
+    const slug = workflowSlugs(tree()).get(workflowId);
     if (slug === undefined) throw new SluiceError('workflow.not_found', 'There is no such workflow in the project.');
     return `workflows/${slug}.yaml`;
   }
 
   return {
-    id: tree.project.id,
+    id: tree().project.id,
     dir,
     db,
-    conflicts,
-    history,
-    tree: () => tree,
+    conflicts: log.conflicts,
+    history: log.history,
+    tree,
     revision: db.revision,
     problems,
     unreadable,
     deletion,
-    canUndo,
-    canRedo,
-    edit: (edits) => commit(edits.reduce(applyEdit, tree), 'canvas'),
-    patch: (ops, origin = 'canvas') => commit(applyOps(tree, ops), origin),
+    canUndo: log.canUndo,
+    canRedo: log.canRedo,
+    edit: (edits) => commit(edits.reduce(applyEdit, tree()), 'canvas'),
+    patch: (ops, origin = 'canvas') => commit(applyOps(tree(), ops), origin),
     takeMerged: (merged, origin, who) => commit(merged.tree, origin, { conflicts: merged.conflicts, who }),
-    settleConflicts: (next, entries) => {
-      const before = conflicts.countOpen();
-      if (next === tree) inTransaction(db.db, () => conflicts.put(entries));
-      else commit(next, 'canvas', { entries });
-      if (conflicts.countOpen() !== before) tellConflicts();
-      return db.revision();
-    },
+    settleConflicts: log.settleConflicts,
     replace: (next, origin, message) =>
-      commit({ ...next, project: { ...next.project, id: tree.project.id } }, origin, { message }),
-    undo: () => takeBack(undoStore.nextUndo, true),
-    redo: () => takeBack(undoStore.nextRedo, false),
+      commit({ ...next, project: { ...next.project, id: tree().project.id } }, origin, { message }),
+    undo: log.undo,
+    redo: log.redo,
     confirmDeletion: () => inTurn(confirmDeletion),
     restoreDeleted: () => inTurn(restoreDeleted),
     mergeMarked: (file) => inTurn(() => mergeMarked(file)),
@@ -536,22 +456,22 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
           await writeProjectFile(dir, file, text, { now });
           await scan();
         } else {
-          const next = applyEdit(tree, { type: 'replaceWorkflow', workflowId, workflow });
+          const next = applyEdit(tree(), { type: 'replaceWorkflow', workflowId, workflow });
           commit(next, 'canvas');
           texts[file] = text;
           // With the text put in, texts and tree say the same again; comments and order stay as they were typed.
-          written = tree;
+          written = tree();
           await flush();
         }
         return { accepted: true, revision: db.revision(), problems: problems() };
       }),
 
-    pinnedItems: (workflowId, stepId) => pins.items(tree, workflowId, stepId),
+    pinnedItems: (workflowId, stepId) => pins.items(tree(), workflowId, stepId),
     setPin: (workflowId, stepId, items) => {
       const edit: Edit = items
         ? { type: 'setPin', workflowId, stepId, ...pins.keep(items) }
         : { type: 'removePin', workflowId, stepId };
-      return commit(applyEdit(tree, edit), 'canvas');
+      return commit(applyEdit(tree(), edit), 'canvas');
     },
 
     flush: () => inTurn(flush),
@@ -567,24 +487,6 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   };
 }
 
-/** The one place that a commit sets, as the key that joins the next one to it; empty where it does more than that. */
-function placeOf(ops: readonly Op[]): string {
-  const [op] = ops;
-  return ops.length === 1 && op && op.op !== 'del' ? op.path.join('\n') : '';
-}
-
-/** A change that fits nowhere any more, as a record of what it wanted. */
-function leftOver(op: Op, tree: Tree): Conflict {
-  const theirs = getIn(tree, op.path);
-  return {
-    path: op.path,
-    kind: 'value',
-    ...(theirs === undefined ? {} : { theirs }),
-    ...(op.op === 'set' ? { ours: op.value } : {}),
-    chosen: 'theirs',
-  };
-}
-
 function without(files: ProjectFiles, paths: readonly string[]): ProjectFiles {
   return Object.fromEntries(Object.entries(files).filter(([path]) => !paths.includes(path)));
 }
@@ -592,29 +494,4 @@ function without(files: ProjectFiles, paths: readonly string[]): ProjectFiles {
 function sameTexts(a: ProjectFiles, b: ProjectFiles): boolean {
   const paths = Object.keys(a);
   return paths.length === Object.keys(b).length && paths.every((path) => a[path] === b[path]);
-}
-
-function troubleOf(thrown: unknown): Problem {
-  const { code, message, advice } = SluiceError.from(thrown);
-  const place = { file: 'sluice.yaml', line: 1, column: 1 };
-  return {
-    ...place,
-    severity: 'warning',
-    code,
-    message,
-    advice: advice ?? 'What you change is kept; save again later.',
-  };
-}
-
-function otherId(file: string): Problem {
-  const message = 'The text has another id than the workflow it belongs to.';
-  return {
-    file,
-    line: 1,
-    column: 1,
-    severity: 'error',
-    code: 'workflow.id_changed',
-    message,
-    advice: 'Put the id back.',
-  };
 }

@@ -45,7 +45,12 @@ export function openHistoryStore(db: DatabaseSync): HistoryStore {
       let at = known.revision;
       for (const row of backs.iterate(revision, known.revision)) {
         if (Number(row.revision) !== at || row.back === null) break;
-        tree = applyOps(tree, JSON.parse(String(row.back)) as Op[]);
+        try {
+          tree = applyOps(tree, JSON.parse(String(row.back)) as Op[]);
+        } catch {
+          // What was committed then did not lead to what came after it, as after a crash: nothing before it is known.
+          break;
+        }
         at -= 1;
       }
       if (at !== revision) throw noRevision(revision);
