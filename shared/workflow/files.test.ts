@@ -217,6 +217,15 @@ describe('saving a change', () => {
     expect(changes).toEqual({ 'scripts/score.ts': 'a\r\nc\r\n' });
   });
 
+  it('keeps every field of a saved case, also where it begins from and its variables', () => {
+    const tree = read(EXAMPLE_FILES);
+    const [slug = '', one] = Object.entries(tree.tests)[0] ?? [];
+    const full = { ...one, now: '2026-01-01T00:00:00Z', seed: 'a', vars: { threshold: 3 } };
+    const { after } = save(change(tree, ['tests', slug], full as never), EXAMPLE_FILES);
+    expect(read(after).tests[slug]).toEqual(full);
+    expect(read(writeProject(read(after), { catalog }))).toEqual(read(after));
+  });
+
   it('keeps pins by hash and follows a renamed workflow', () => {
     const files = { ...EXAMPLE_FILES, 'tests/pins/triage.score_m4t8.json': '[{"json":{}}]\n' };
     const tree = read(files);

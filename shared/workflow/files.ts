@@ -3,7 +3,7 @@ import { sameJson } from '../merge/sameJson.ts';
 import type { StepCatalog } from './catalog.ts';
 import { plainShape, workflowShape } from './fileShapes.ts';
 import { type ProjectFiles, type ReadProject, readProject } from './readProject.ts';
-import type { Tree } from './tree.ts';
+import { Case, type Tree } from './tree.ts';
 import { defaultMode, workflowToDisk } from './workflowFile.ts';
 import { yamlText } from './yamlEmit.ts';
 import { type FileShape, spliceYaml } from './yamlSplice.ts';
@@ -158,7 +158,7 @@ function wantedFiles(tree: Tree, { catalog = {}, pins = {} }: WriteOptions): Map
   if (Object.keys(tree.connections).length > 0) {
     files.set('connections.yaml', { key: 'connections', data: asData(tree.connections), shape: plainShape([], []) });
   }
-  const caseFields = ['name', 'workflow', 'trigger', 'now', 'items', 'effects', 'expect'];
+  const caseFields = Object.keys(Case.shape);
   for (const [slug, one] of Object.entries(tree.tests)) {
     const data = asData(
       Object.fromEntries(caseFields.map((key) => [key, asData(one)[key]]).filter(([, value]) => value !== undefined)),
