@@ -14,6 +14,7 @@ import { hookRouter } from '../hooks/hookRouter.ts';
 import { createHookService } from '../hooks/hookService.ts';
 import { createHookTargets } from '../hooks/hookTargets.ts';
 import { createInbox } from '../hooks/inbox.ts';
+import { createNotices } from '../notifications/notices.ts';
 import { openChannel } from '../platform/channel.ts';
 import { projectRouter } from '../projects/projectRouter.ts';
 import { createTreeCache } from '../projects/treeCache.ts';
@@ -59,7 +60,8 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
   const trees = createTreeCache();
   const ring = createRinger({ signals, queue, logger });
   const hookSecret = (workspaceId: string) => Buffer.from(master.derive(`hooks:${workspaceId}`), 'hex');
-  const common = { database, signals, clock, logger, allowances, versionTrees, vault, ring };
+  const notices = createNotices(platform);
+  const common = { database, signals, clock, logger, allowances, versionTrees, vault, ring, notices };
   const targets = createHookTargets(common);
   const stepTypes = catalog();
 

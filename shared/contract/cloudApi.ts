@@ -11,6 +11,7 @@ import { events } from './cloud/events.ts';
 import { history } from './cloud/history.ts';
 import { invitations, ownInvitations } from './cloud/invitations.ts';
 import { members } from './cloud/members.ts';
+import { notifications } from './cloud/notifications.ts';
 import { projects } from './cloud/projects.ts';
 import { runs } from './cloud/runs.ts';
 import { search } from './cloud/search.ts';
@@ -29,6 +30,7 @@ export const cloudApi = {
   members,
   invitations,
   ownInvitations,
+  notifications,
   projects,
   conflicts,
   history,
