@@ -1,3 +1,4 @@
+import type { Plan } from '#shared/plan.ts';
 import type { Letter } from '../platform/mail.ts';
 
 /** A name cannot add lines of its own to a letter. */
@@ -60,6 +61,48 @@ export function secondFactorLetter({ to, name, what }: { to: string; name: strin
       '',
       `${what} If that was you, there is nothing to do. If it was not, set another password at once and look through the list`,
       'of your sign-ins.',
+    ].join('\n'),
+  };
+}
+
+export function strangeSignInLetter(about: {
+  to: string;
+  name: string;
+  device: string;
+  ip: string;
+  at: Date;
+  url: string;
+}): Letter {
+  const { to, name, device, ip, at, url } = about;
+  return {
+    to,
+    subject: 'A new sign-in to your Sluice account',
+    text: [
+      `Hello ${oneLine(name)},`,
+      '',
+      `somebody signed in to your account on ${oneLine(device)}, from the address ${ip}, at ${at.toISOString()}. Neither was seen`,
+      'with your account before. If that was you, there is nothing to do. If it was not, end that sign-in and set another',
+      'password at once:',
+      '',
+      url,
+    ].join('\n'),
+  };
+}
+
+export function signedOutLetter(about: { to: string; name: string; names: string[]; plan: Plan; url: string }): Letter {
+  const { to, name, names, plan, url } = about;
+  return {
+    to,
+    subject: 'You were signed out on a device',
+    text: [
+      `Hello ${oneLine(name)},`,
+      '',
+      `you signed in once more, and the ${plan.name} plan has room for ${plan.sessionsAtOnce} sign-ins at once. So the oldest ended:`,
+      ...names.map((one) => `- ${oneLine(one)}`),
+      '',
+      'Work on that device stays, and is sent when it is signed in again. Your sign-ins are here:',
+      '',
+      url,
     ].join('\n'),
   };
 }

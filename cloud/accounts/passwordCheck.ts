@@ -6,6 +6,7 @@ import type { Caller } from '../server/actor.ts';
 import * as store from './accountStore.ts';
 import type { FailedSignIns } from './failedSignIns.ts';
 import { passwordMatches } from './passwords.ts';
+import { knowsAddress } from './secondFactorStore.ts';
 
 export type PasswordCheck = {
   /**
@@ -15,19 +16,30 @@ export type PasswordCheck = {
   checkPassword(email: string, password: string, caller: Caller): Promise<string>;
   /** Asks somebody who is signed in for the password again. @throws SluiceError access.denied, rate.exceeded */
   confirmPassword(caller: Required<Pick<Caller, 'session'>> & Caller, password: string): Promise<void>;
+  /** Somebody at this address has shown by a letter that the account is theirs. */
+  trustAddress(email: string, ip: string): Promise<void>;
 };
 
 type PasswordCheckDeps = { db: Database; clock: Clock; logger: Logger; failed: FailedSignIns };
 
+const KNOWN_MS = 90 * 86_400_000;
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
 export function createPasswordCheck({ db, clock, logger, failed }: PasswordCheckDeps): PasswordCheck {
   async function checkPassword(email: string, password: string, caller: Caller): Promise<string> {
-    await failed.check(email, caller.ip);
+    const { ip } = caller;
     const user = await store.findUserByEmail(db, email);
+    // Looked up for nobody too, so that it takes as long.
+    const userId = user?.id ?? NOBODY;
+    const since = new Date(clock.now().getTime() - KNOWN_MS);
+    const knownAddress = await db.withUser(userId, (tx) => knowsAddress(tx, userId, ip, since));
+    const guess = { email, ip, knownAddress };
+    await failed.check(guess);
     if ((await passwordMatches(user?.passwordHash, password)) && user) {
-      await failed.clear(email, caller.ip);
+      await failed.clear(guess);
       return user.id;
     }
-    const triesLeft = await failed.count(email, caller.ip);
+    const triesLeft = await failed.count(guess);
     if (user) {
       const record = {
         action: 'auth.login_failed',
@@ -61,5 +73,5 @@ export function createPasswordCheck({ db, clock, logger, failed }: PasswordCheck
     }
   }
 
-  return { checkPassword, confirmPassword };
+  return { checkPassword, confirmPassword, trustAddress: failed.trust };
 }

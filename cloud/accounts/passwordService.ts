@@ -10,6 +10,7 @@ import type { Caller } from '../server/actor.ts';
 import type { MountedService } from '../server/mount.ts';
 import * as store from './accountStore.ts';
 import { passwordChangedLetter, resetLetter } from './letters.ts';
+import type { PasswordCheck } from './passwordCheck.ts';
 import { hashPassword, requireUncommon } from './passwords.ts';
 import { revokeAllOf } from './sessionStore.ts';
 
@@ -19,8 +20,7 @@ export type PasswordDeps = {
   mail: Mail;
   logger: Logger;
   publicUrl: string;
-  confirmPassword(caller: Required<Pick<Caller, 'session'>> & Caller, password: string): Promise<void>;
-};
+} & Pick<PasswordCheck, 'confirmPassword' | 'trustAddress'>;
 
 type PasswordCalls = 'forgotPassword' | 'resetPassword' | 'changePassword';
 
@@ -30,7 +30,7 @@ const DONE = { done: true } as const;
 
 /** Passwords that are forgotten or replaced. */
 export function createPasswordService(deps: PasswordDeps): Pick<MountedService<typeof cloudApi.auth>, PasswordCalls> {
-  const { db, clock, mail, logger, publicUrl, confirmPassword } = deps;
+  const { db, clock, mail, logger, publicUrl, confirmPassword, trustAddress } = deps;
   // Nobody's mailbox is filled by somebody else. Every link that was sent stays good, so this keeps nobody out.
   const letters = new RateLimiterMemory({ keyPrefix: 'letters', points: LETTERS_PER_HOUR, duration: 3_600 });
 
@@ -84,6 +84,7 @@ export function createPasswordService(deps: PasswordDeps): Pick<MountedService<t
         return store.replacePassword(tx, userId, passwordHash, now);
       });
       if (!user) throw notGood();
+      await trustAddress(user.email, ip);
       tell(user);
       return DONE;
     },

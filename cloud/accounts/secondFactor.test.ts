@@ -20,8 +20,15 @@ const later = (person: Person) =>
   cloud.database.ownerSql('update second_factor set last_step = 0 where user_id = $1', [person.userId]);
 const wrong = (right: string) => String((Number(right) + 1) % 1_000_000).padStart(6, '0');
 
-async function enrolled(): Promise<{ person: Person; secret: string; recoveryCodes: string[] }> {
+/** Somebody who may be signed in on as many devices as a test needs. */
+async function newPerson(): Promise<Person> {
   const person = await cloud.newPerson();
+  await cloud.database.ownerSql("update workspace set plan = 'enterprise' where id = $1", [person.workspaceId]);
+  return person;
+}
+
+async function enrolled(): Promise<{ person: Person; secret: string; recoveryCodes: string[] }> {
+  const person = await newPerson();
   const { body } = await person.call<{ secret: string }>('POST', '/v1/second-factor/enrol', {
     password: person.password,
   });
@@ -33,7 +40,7 @@ async function enrolled(): Promise<{ person: Person; secret: string; recoveryCod
 }
 
 test('once it is confirmed, signing in asks for a code, which works once', async () => {
-  const person = await cloud.newPerson();
+  const person = await newPerson();
   expect((await person.call('POST', '/v1/second-factor/enrol', { password: 'not mine' })).status).toBe(403);
   const { body } = await person.call<{ secret: string; uri: string }>('POST', '/v1/second-factor/enrol', {
     password: person.password,
@@ -64,7 +71,7 @@ test('a code of a minute ago, or of another account, is refused; the one of now 
 
 test('a wrong password says nothing of a second factor', async () => {
   const { person, secret } = await enrolled();
-  const plain = await cloud.newPerson();
+  const plain = await newPerson();
   const [one, other] = [
     await signIn({ ...person, password: 'guess' }, codeOf(secret)),
     await signIn({ ...plain, password: 'guess' }),
@@ -143,7 +150,7 @@ test('a new password does not step around the second factor', async () => {
 });
 
 test('nothing of it is stored as it is, logged, or kept under an Idempotency-Key', async () => {
-  const person = await cloud.newPerson();
+  const person = await newPerson();
   const key = { 'idempotency-key': 'enrol-once' };
   const password = { password: person.password };
   const { body } = await person.call<{ secret: string }>('POST', '/v1/second-factor/enrol', password, key);
@@ -168,7 +175,7 @@ test('nothing of it is stored as it is, logged, or kept under an Idempotency-Key
 });
 
 test('the pages set it up, ask for it at the sign-in, and turn it off', async () => {
-  const person = await cloud.newPerson();
+  const person = await newPerson();
   let cookie = '';
   const form = async (path: string, fields?: Record<string, string>) => {
     const answer = await fetch(`${cloud.url}${path}`, {

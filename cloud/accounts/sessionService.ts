@@ -3,10 +3,13 @@ import type { Tokens } from '#shared/contract/cloud/auth.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database, Tx } from '../platform/database.ts';
+import type { Mail } from '../platform/mail.ts';
 import { hashToken, newToken, sameText } from '../platform/tokens.ts';
 import type { Caller, SignedIn } from '../server/actor.ts';
 import { markSignedIn, recordAccountEvent } from './accountStore.ts';
+import { endOldestBeyondPlan } from './sessionLimit.ts';
 import * as store from './sessionStore.ts';
+import { tellOfStrangeSignIn } from './strangeSignIn.ts';
 
 const ACCESS_MS = 15 * 60_000;
 const DEVICE_MS = 30 * 86_400_000;
@@ -14,11 +17,13 @@ export const BROWSER_MS = 7 * 86_400_000;
 const GRACE_MS = 10_000;
 const CODE_MS = 2 * 60_000;
 
-export type SessionDeps = { db: Database; clock: Clock };
+export type SessionDeps = { db: Database; clock: Clock; mail: Mail; publicUrl: string };
 export type SessionService = ReturnType<typeof createSessionService>;
 
 /** Sessions are opaque tokens, stored as hashes. Refreshing rotates inside a family; using an old token ends the family. */
-export function createSessionService({ db, clock }: SessionDeps) {
+export function createSessionService(deps: SessionDeps) {
+  const { db, clock } = deps;
+
   /** Tokens for a device that somebody just signed in on. */
   async function startOnDevice(
     tx: Tx,
@@ -28,7 +33,9 @@ export function createSessionService({ db, clock }: SessionDeps) {
     family = randomUUID(),
   ): Promise<Tokens> {
     const now = clock.now();
-    const deviceId = await store.insertDevice(tx, userId, deviceName || 'Unnamed device', now);
+    const device = deviceName || 'Unnamed device';
+    await tellOfStrangeSignIn(tx, deps, { userId, kind: 'device', device }, caller, now);
+    const deviceId = await store.insertDevice(tx, userId, device, now);
     const tokens = newTokens();
     await store.insertSession(tx, {
       ...rowOf(tokens, now),
@@ -45,6 +52,7 @@ export function createSessionService({ db, clock }: SessionDeps) {
       { action: 'auth.login', metadata: { device: deviceName }, ...from(caller) },
       now,
     );
+    await endOldestBeyondPlan(tx, deps, { userId, family, kind: 'device' }, caller, now);
     return tokens;
   }
 
@@ -58,9 +66,12 @@ export function createSessionService({ db, clock }: SessionDeps) {
         const now = clock.now();
         const cookie = newToken('slb');
         const until = new Date(now.getTime() + BROWSER_MS);
+        const family = randomUUID();
+        const device = `a browser (${caller.userAgent || 'that does not say which'})`;
+        await tellOfStrangeSignIn(tx, deps, { userId, kind: 'browser', device }, caller, now);
         await store.insertSession(tx, {
           userId,
-          family: randomUUID(),
+          family,
           kind: 'browser',
           accessHash: hashToken(cookie),
           accessExpiresAt: until,
@@ -75,6 +86,7 @@ export function createSessionService({ db, clock }: SessionDeps) {
           { action: 'auth.login', metadata: { device: 'browser' }, ...from(caller) },
           now,
         );
+        await endOldestBeyondPlan(tx, deps, { userId, family, kind: 'browser' }, caller, now);
         return cookie;
       }),
 

@@ -96,6 +96,7 @@ test('a sign-in of another person is not found, exactly as one that never was, a
 
 test('signing out everywhere else keeps this one; everywhere ends it too', async () => {
   const person = await cloud.newPerson();
+  await cloud.database.ownerSql("update workspace set plan = 'enterprise' where id = $1", [person.workspaceId]);
   const [laptop, tablet] = [await signIn(person, 'Laptop'), await signIn(person, 'Tablet')];
   const others = await asked(person.accessToken, 'POST', '/v1/sessions/revoke-all', { keepThisOne: true });
   expect(others.body).toEqual({ ended: 2 });
@@ -110,6 +111,7 @@ test('signing out everywhere else keeps this one; everywhere ends it too', async
 
 test('tokens that are being renewed while everything is ended do not outlive it', async () => {
   const person = await cloud.newPerson();
+  await cloud.database.ownerSql("update workspace set plan = 'enterprise' where id = $1", [person.workspaceId]);
   const devices = await Promise.all(Array.from({ length: 6 }, (_, index) => signIn(person, `Device ${index}`)));
   const [ended, ...renewed] = await Promise.all([
     asked(person.accessToken, 'POST', '/v1/sessions/revoke-all', {}),

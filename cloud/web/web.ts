@@ -24,7 +24,7 @@ export function createWeb(
   { signals, stepTypes, runtimeHash }: WebDeps,
 ): Required<Pick<Capability, 'routers' | 'upgrades' | 'drain'>> {
   const { db, clock, publicUrl, calls, limits, logger } = platform;
-  const sessions = createSessionService({ db, clock });
+  const sessions = createSessionService(platform);
   const identities = createIdentities({ db, clock });
   const cookieName = cookieNameOf(publicUrl);
   const signedIn = async (cookies: string | undefined) => {

@@ -21,6 +21,8 @@ const folders: string[] = [];
 beforeAll(async () => {
   cloud = await startTestCloud({}, allCapabilities);
   person = await cloud.newPerson('Robin');
+  // One person with many desktops.
+  await cloud.database.ownerSql("update workspace set plan = 'enterprise' where id = $1", [person.workspaceId]);
 }, 120_000);
 afterAll(async () => {
   await cloud?.stop();

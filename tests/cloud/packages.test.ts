@@ -18,6 +18,8 @@ let person: Person;
 beforeAll(async () => {
   cloud = await startTestCloud({}, allCapabilities);
   person = await cloud.newPerson('Robin');
+  // One person with many desktops.
+  await cloud.database.ownerSql("update workspace set plan = 'enterprise' where id = $1", [person.workspaceId]);
 }, 120_000);
 afterAll(() => cloud?.stop());
 
