@@ -107,6 +107,19 @@ describe('two branches of a workflow’s file', () => {
     expect([text.includes('# Tickets'), text.includes('- one -> three'), conflicts]).toEqual([true, true, []]);
   });
 
+  it('of which one renamed a step that the other names in an expression still point at that step', () => {
+    const named = change(['one: { uses', 'one: { name: First, uses']);
+    const ours = named.replace('name: First', 'name: Begin');
+    const theirs = named.replace(
+      'three: { uses: items.set, config: { fields: { a: 1',
+      `three: { uses: items.set, config: { fields: { a: "=$('First').first()"`,
+    );
+    const { text, conflicts } = merge(ours, theirs, { base: named });
+    expect(text).toContain('one: { name: Begin, uses');
+    expect(text).toContain(`three: { uses: items.set, config: { fields: { a: "=$('one').first()" } } } # the last`);
+    expect(conflicts).toEqual([]);
+  });
+
   it('keep the line ends of ours', () => {
     const ours = change(['name: Tickets', 'name: Orders']).replaceAll('\n', '\r\n');
     const { text } = merge(ours, change(['a: 1, b', 'a: 2, b']));
