@@ -1,7 +1,12 @@
 import { v7 as newId } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { contentHash } from '#shared/workflow/hash.ts';
-import { type Control, createControlBench, step, treeOf } from '../../tests/fixtures/control.ts';
+import { catalog } from '#runtime/connectors/registry.ts';
+import { isJsonObject, type Json } from '#shared/json.ts';
+import { writeProject } from '#shared/workflow/files.ts';
+import { contentHash, execHash, merkleHash } from '#shared/workflow/hash.ts';
+import { readProject } from '#shared/workflow/readProject.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
+import { type Control, createControlBench, RUNTIME_HASH, step, treeOf } from '../../tests/fixtures/control.ts';
 
 let control: Control;
 beforeAll(async () => {
@@ -70,6 +75,44 @@ test('nobody changes or removes a version, not even the application itself', asy
     await expect(control.ownerSql(text, [id])).rejects.toThrow(/never change/);
   }
 });
+
+test('who only moved boxes has the same version to run, and who changed a setting has not', async () => {
+  const { actor, projectId } = await control.newTenant();
+  const tree = sound(projectId, 1);
+  const first = await control.freeze(actor, tree);
+  const [workflowId = ''] = Object.keys(tree.workflows);
+  const workflow = tree.workflows[workflowId];
+  if (!workflow) throw new Error('no workflow');
+  const moved = { ...tree, workflows: { [workflowId]: { ...workflow, layout: { work: [5, 5] as [number, number] } } } };
+  const second = await control.freeze(actor, moved);
+  expect(second.number).toBe(2);
+  expect(second.contentHash).not.toBe(first.contentHash);
+  expect(second.execHash).toBe(first.execHash);
+  expect(second.runtimeHash).toBe(RUNTIME_HASH);
+  expect((await control.freeze(actor, sound(projectId, 2))).execHash).not.toBe(first.execHash);
+});
+
+test('one tree has one hash here and on a desktop, in files too, whatever the order of its fields', async () => {
+  const { actor, projectId } = await control.newTenant();
+  const version = await control.freeze(actor, sound(projectId, 1));
+  const { tree, hash } = await control.projects.head({ projectId }, actor);
+  const read = readProject(writeProject(tree as Tree), catalog());
+  expect(read.problems).toEqual([]);
+  const turned = reversed(tree as unknown as Json) as unknown as Tree;
+  expect(JSON.stringify(turned)).not.toBe(JSON.stringify(tree));
+  for (const one of [read.tree, turned, structuredClone(tree)] as Tree[]) {
+    expect(merkleHash(one)).toBe(hash);
+    expect([contentHash(one), execHash(one)]).toEqual([version.contentHash, version.execHash]);
+  }
+});
+
+/** The same with the fields of every object the other way round. */
+function reversed(value: Json): Json {
+  if (Array.isArray(value)) return value.map(reversed);
+  if (!isJsonObject(value)) return value;
+  const turned = Object.keys(value).reverse();
+  return Object.fromEntries(turned.map((key) => [key, reversed(value[key] as Json)]));
+}
 
 test('the tree of a version is found only through its own project', async () => {
   const one = await control.newTenant();

@@ -9,13 +9,14 @@ type VersionRow = {
   revision: number;
   content_hash: string;
   exec_hash: string;
+  runtime_hash: string;
   note: string;
   created_by_id: string;
   created_by_name: string;
   created_at: Date;
 };
 
-const VERSION = `select v.id, v.project_id, v.number, v.revision, v.content_hash, v.exec_hash, v.note, v.created_by_id,
+const VERSION = `select v.id, v.project_id, v.number, v.revision, v.content_hash, v.exec_hash, v.runtime_hash, v.note, v.created_by_id,
     u.name as created_by_name, v.created_at
   from version v join user_account u on u.id = v.created_by_id`;
 
@@ -27,6 +28,7 @@ function toVersion(row: VersionRow): Version {
     revision: row.revision,
     contentHash: row.content_hash,
     execHash: row.exec_hash,
+    runtimeHash: row.runtime_hash,
     note: row.note,
     createdById: row.created_by_id,
     createdByName: row.created_by_name,

@@ -45,6 +45,8 @@ export const Version = z.strictObject({
   revision: z.int(),
   contentHash: Hash,
   execHash: Hash,
+  /** Of the runtime that the control plane had when it was made. */
+  runtimeHash: Hash,
   note: z.string(),
   createdById: Uuid,
   createdByName: z.string(),
