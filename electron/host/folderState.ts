@@ -8,6 +8,9 @@ import type { Tree } from '#shared/workflow/tree.ts';
 import type { RefusedFile } from '../store/projectFolder.ts';
 import { copyProblem, goneProblem, markedProblem, refusedProblem } from './fileProblems.ts';
 
+/** What is in a folder and is not read. */
+export type Beside = { refused: RefusedFile[]; copies: string[] };
+
 /** What a project's folder says, and which of its files are left alone until they can be read again. */
 export type FolderState = {
   /** The text of each file: as it is now, or as it was when it last could be read. */
@@ -33,7 +36,7 @@ export type FolderState = {
  */
 export function understandFolder(
   onDisk: ProjectFiles,
-  beside: { refused: RefusedFile[]; copies: string[] },
+  beside: Beside,
   lastGood: ProjectFiles,
   catalog: StepCatalog,
 ): FolderState {

@@ -24,8 +24,9 @@ import {
 } from '../store/projectFolder.ts';
 import { watchProject } from '../store/watcher.ts';
 import { createBranchWatch } from './branchWatch.ts';
+import { farPins, readFar, withFarPins } from './farPins.ts';
 import { otherId, troubleOf } from './fileProblems.ts';
-import { type FolderState, lazySources, understandFolder } from './folderState.ts';
+import { type Beside, type FolderState, lazySources, understandFolder } from './folderState.ts';
 import { BRANCHES, readGitRecords, versionsOf } from './gitRecords.ts';
 import { createPinTexts } from './pinTexts.ts';
 import { createProjectLog, leftOver, type TakenBack, type Who } from './projectLog.ts';
@@ -127,6 +128,8 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   const { tree, commit } = log;
   const gitDir = gitDirOf(dir);
   const branch = createBranchWatch(db, gitDir);
+  /** Pins that no file here can hold. */
+  let far = readFar(db.meta('pins.far'));
   /** Files with markers whose sides Git has. */
   let mergeable = new Set<string>();
   let goneSince: string | undefined;
@@ -135,8 +138,8 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   try {
     await sweepTemporary(dir);
     const base = db.baseFiles();
-    folder = understandFolder(onDisk, first, base, catalog);
     pins.learn(onDisk);
+    folder = understand(onDisk, first, base);
     texts = { ...folder.good };
     written = folder.tree;
     log.begin(folder.tree);
@@ -149,13 +152,23 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   const watcher = watchProject(dir, () => inTurn(() => scan()), report);
   await watcher.ready;
 
+  function understand(files: ProjectFiles, beside: Beside, lastGood: ProjectFiles): FolderState {
+    const found = understandFolder(files, beside, lastGood, catalog);
+    return { ...found, tree: withFarPins(found.tree, far) };
+  }
+
+  function readFiles(files: ProjectFiles): Tree | undefined {
+    const read = readProject(files, catalog).tree;
+    return read && withFarPins(read, far);
+  }
+
   /** What was committed and not written when the last process ended meets what the files say now. */
   function recover(base: ProjectFiles): void {
     const commits = db.commitsAfter(db.flushedRevision());
     const pending = db.pendingTree();
     const same = sameTexts(base, folder.good);
     if (Object.keys(base).length > 0 && (commits.length > 0 || pending || !same)) {
-      const baseTree = same ? folder.tree : (readProject(base, catalog).tree ?? folder.tree);
+      const baseTree = same ? folder.tree : (readFiles(base) ?? folder.tree);
       let ours = pending ?? baseTree;
       const unfit: Op[] = [];
       for (const { ops } of commits) {
@@ -292,7 +305,9 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     for (const [path, text] of Object.entries(good)) if (before[path] !== text) changed[path] = text;
     const waits = left.size > 0 && [...left.keys()].some((path) => texts[path] !== good[path]);
     db.setFlushed(revision, changed, waits ? written : undefined);
-    const agreed = left.size === 0 ? written : readProject(good, catalog).tree;
+    far = farPins(written ?? tree(), (hash) => Object.hasOwn(pins.byHash, hash));
+    db.setMeta('pins.far', Object.keys(far).length > 0 ? JSON.stringify(far) : undefined);
+    const agreed = left.size === 0 ? written : readFiles(good);
     folder = { ...folder, good, tree: agreed ?? folder.tree, sources: lazySources(good, catalog) };
   }
 
@@ -322,7 +337,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     }
     project();
     const lastGood = confirmed.length === 0 ? folder.good : without(folder.good, confirmed);
-    const next = understandFolder(files, found, lastGood, catalog);
+    const next = understand(files, found, lastGood);
     if (next.tree.project.id !== tree().project.id) {
       throw new SluiceError('project.changed', `${dir} holds another project now.`, {
         advice: 'Close the project and open the folder again.',

@@ -405,6 +405,37 @@ test('two checkouts of one project that meet in the cloud keep the edits of both
   expect(merkleHash(await two.tree(id))).toBe(head().hash);
 });
 
+test('a pin whose data are on another computer is not taken for deleted here, also after a restart', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, dir, head } = await boundProject(cloud, one);
+  const [workflowId = ''] = Object.keys(head().tree.workflows);
+  const two = await desktop(cloud);
+  const copy = join(two.dataDir, 'copy');
+  cpSync(dir, copy, { recursive: true, filter: (path) => !path.includes('.sluice') });
+  await two.client.projects.openFolder({ dir: copy });
+  await two.client.projects.open({ projectId: id });
+  await two.client.sync.bind({ projectId: id, workspaceId: cloud.workspaceId });
+  const items = [{ json: { n: 1 } }];
+  await one.client.documents.setPin({ projectId: id, workflowId, stepId: 'greet_c4r7', items });
+  const pinned = (tree: Tree) => tree.pins[workflowId]?.greet_c4r7;
+  await vi.waitFor(async () => expect(pinned(await two.tree(id))).toBeDefined(), { timeout: 10_000 });
+  await two.reaches(id, 'synced');
+  await two.client.projects.close({ projectId: id });
+  await two.client.projects.open({ projectId: id });
+  await two.edit(id, variable('later', 'x'));
+  await two.reaches(id, 'synced');
+  expect(head().tree.environments.local?.vars.later).toBe('x');
+  expect([pinned(head().tree), pinned(await two.tree(id))]).toEqual([
+    pinned(await one.tree(id)),
+    pinned(await one.tree(id)),
+  ]);
+  expect(pinned(head().tree)).toBeDefined();
+  // Taken away there on purpose, it goes for all.
+  await two.client.documents.setPin({ projectId: id, workflowId, stepId: 'greet_c4r7' });
+  await vi.waitFor(async () => expect(pinned(await one.tree(id))).toBeUndefined(), { timeout: 10_000 });
+});
+
 test('a base that does not give the server’s hash is fetched anew, and nothing of ours is lost', async () => {
   const cloud = await cloudServer();
   const one = await desktop(cloud);
