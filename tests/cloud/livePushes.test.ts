@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { v7 as newId } from 'uuid';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { commitOf } from '#shared/merge/ops.ts';
+import { rebaseCommit } from '#shared/merge/rebaseCommit.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { allCapabilities } from '../../cloud/server/capabilities.ts';
@@ -42,6 +43,64 @@ test('four writers at one workflow of 500 steps all get through, and nothing of 
   expect(written.rebasedByServer).toBeGreaterThan(0);
   expect(written.refused).toBeLessThanOrEqual(Math.ceil(written.commits / 100));
 }, 120_000);
+
+test('conflicts, history and the lock are there over HTTP as well', async () => {
+  const projectId = await newProject((id) => ({ ...largeTree(id), scripts: { 'a.ts': 'export {};\n' } }));
+  const path = `/v1/projects/${projectId}`;
+  const head = async () => (await person.call<{ revision: number; tree: Tree }>('GET', `${path}/head`)).body;
+  const from = await head();
+  const withScript = (text: string) => ({ ...from.tree, scripts: { 'a.ts': text } });
+  const about = (revision: number) => ({
+    commitId: newId(),
+    deviceId: newId(),
+    baseRevision: revision,
+    origin: 'canvas' as const,
+  });
+  const theirs = commitOf(from.tree, withScript('export const a = 1;\n'), about(from.revision));
+  await person.call('POST', `${path}/commits`, { commit: theirs });
+  const ours = commitOf(from.tree, withScript('export const a = 2;\n'), about(from.revision));
+  const refused = await person.call('POST', `${path}/commits`, { commit: ours });
+  expect(refused).toMatchObject({
+    status: 409,
+    body: { code: 'project.rebase_required', details: { paths: [['scripts', 'a.ts']] } },
+  });
+  const { rebased, conflicts } = rebaseCommit(from.tree, [{ revision: from.revision + 1, commit: theirs }], ours);
+  expect((await person.call('POST', `${path}/commits`, { commit: rebased, conflicts })).status).toBe(200);
+
+  const open = await person.call<{ data: { id: string }[] }>('GET', `${path}/conflicts?status=open`);
+  expect(open.body.data).toMatchObject([{ kind: 'text', status: 'open', createdBy: 'Robin' }]);
+  const resolve = `${path}/conflicts/${open.body.data[0]?.id}/resolve`;
+  expect((await person.call('POST', resolve, { choice: 'edit' })).status).toBe(422);
+  const decided = await person.call('POST', resolve, { choice: 'edit', value: 'export const a = 3;\n' });
+  expect(decided).toMatchObject({ status: 200, body: { conflict: { status: 'resolved', resolution: 'edit' } } });
+  const now = await head();
+  expect(now.tree.scripts).toEqual({ 'a.ts': 'export const a = 3;\n' });
+  expect((await person.call('POST', `${path}/conflicts/resolve`, { choice: 'ours' })).body).toMatchObject({
+    revision: now.revision,
+    resolved: [],
+  });
+
+  const named = await person.call('PUT', `${path}/revisions/${from.revision}/name`, { name: 'First' });
+  expect(named).toMatchObject({ status: 200, body: { revision: from.revision, name: 'First' } });
+  const history = await person.call<{ data: unknown[] }>('GET', `${path}/history?limit=2`);
+  expect(history.body.data).toMatchObject([
+    { revision: now.revision, origin: 'merge' },
+    { revision: now.revision - 1 },
+  ]);
+  const at = await person.call('GET', `${path}/revisions/${from.revision}`);
+  expect(at).toMatchObject({ status: 200, body: { revision: from.revision, tree: from.tree } });
+  expect((await person.call('GET', `${path}/revisions/999`)).status).toBe(404);
+  expect((await person.call('GET', `${path}/revisions/abc`)).status).toBe(422);
+
+  expect((await person.call('POST', `${path}/lock`, {})).body).toMatchObject({ locked: { byName: 'Robin' } });
+  const late = commitOf(now.tree, { ...now.tree, scripts: {} }, about(now.revision));
+  expect(await person.call('POST', `${path}/commits`, { commit: late })).toMatchObject({
+    status: 423,
+    body: { code: 'project.locked' },
+  });
+  expect((await person.call('POST', `${path}/unlock`, {})).body).not.toHaveProperty('locked');
+  expect((await person.call('POST', `${path}/commits`, { commit: late })).status).toBe(200);
+}, 60_000);
 
 /** Passes everything on until it is armed; then the first byte of an answer ends the process and the connection. */
 async function startCutter(to: URL, kill: () => void) {
