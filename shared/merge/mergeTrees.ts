@@ -33,10 +33,10 @@ export function mergeTrees(trees: Trees): Merged {
 }
 
 function noteCycles(tree: Tree, { theirs, ours }: Trees, conflicts: Conflict[]): void {
-  for (const [workflowId, { edges }] of Object.entries(tree.workflows)) {
-    const [there, here] = [theirs, ours].map(({ workflows }) => workflows[workflowId]?.edges);
-    if (!there || !here || edges === there || edges === here) continue;
-    for (const key of closedCycles(edges, there, here))
+  for (const [workflowId, workflow] of Object.entries(tree.workflows)) {
+    const [there, here] = [theirs.workflows[workflowId], ours.workflows[workflowId]];
+    if (!there || !here || workflow.edges === there.edges || workflow.edges === here.edges) continue;
+    for (const key of closedCycles(workflow, there, here))
       conflicts.push(conflictAt(['workflows', workflowId, 'edges', key], 'cycle', { ours: {} }, 'both'));
   }
 }

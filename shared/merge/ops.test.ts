@@ -300,6 +300,11 @@ describe('a commit', () => {
     const drawn = commit({ type: 'addEdge', workflowId, edge });
     expect(() => rebase(edit(tree, setBatch(20)), drawn)).toThrow(mustRebase([[...wf, 'edges', edge]]));
     expect(applyCommit({ revision: 41, tree }, drawn).tree.workflows[TRIAGE]?.edges).toHaveProperty([edge]);
+    // A step within a circle that is there is no new circle.
+    const circle = edit(tree, { type: 'addEdge', workflowId, edge });
+    const split: Edit = { type: 'addStep', workflowId, stepId: 'new', uses: 'items.set', splitEdge: edge };
+    const ops = diffTrees(circle, edit(circle, split));
+    expect(rebase(edit(circle, setBatch(20)), { ...drawn, ...ops }).workflows[TRIAGE]?.steps).toHaveProperty('new');
     const apart: Edit = { type: 'addEdge', workflowId, edge: 'score_m4t8.main->answer_r8j5.main' };
     expect(rebase(edit(tree, setBatch(20)), commit(apart))).toEqual(edit(tree, setBatch(20), apart));
   });

@@ -8,7 +8,7 @@ import { getIn, setIn } from '../workflow/plainData.ts';
 import { parseEdge, TREE_FORMAT, type Tree } from '../workflow/tree.ts';
 import { checkFormat } from '../workflow/upgrades.ts';
 import { checkTouched } from './checkTouched.ts';
-import { edgesInCycles } from './cycles.ts';
+import { closingEdges } from './cycles.ts';
 import { own, sameJson, type Value } from './sameJson.ts';
 import { applyHunks, diffLines, Hunk } from './textHunks.ts';
 
@@ -185,23 +185,24 @@ export function rebase(headTree: Tree, commit: Commit): Tree {
   const next = applyOps(headTree, commit.ops);
   const left = commit.ops.flatMap((op) => (op.op === 'del' ? stillPointingAt(next, op.path) : []));
   if (left.length > 0) throw rebaseRequired(left);
-  const closing = inCycles(next, commit.ops);
+  const closing = newCircles(headTree, next, commit.ops);
   if (closing.length > 0) throw rebaseRequired(closing);
   checkTouched(next, commit.ops);
   return next;
 }
 
-/** The new edges that lie on a circle. */
-function inCycles(tree: Tree, ops: readonly Op[]): string[][] {
+/** The new edges that close a circle. */
+function newCircles(before: Tree, after: Tree, ops: readonly Op[]): string[][] {
   const added = new Map<string, string[]>();
   for (const { op, path } of ops) {
     const [kind, workflowId = '', section, key] = path;
     if (op !== 'set' || kind !== 'workflows' || section !== 'edges' || key === undefined) continue;
     added.set(workflowId, [...(added.get(workflowId) ?? []), key]);
   }
-  return [...added].flatMap(([workflowId, keys]) =>
-    edgesInCycles(tree.workflows[workflowId]?.edges ?? {}, keys).map((key) => ['workflows', workflowId, 'edges', key]),
-  );
+  return [...added].flatMap(([workflowId, keys]) => {
+    const [then, now] = [before.workflows[workflowId], after.workflows[workflowId]];
+    return then && now ? closingEdges(then, now, keys).map((key) => ['workflows', workflowId, 'edges', key]) : [];
+  });
 }
 
 /** The edges, steps, places and pins that still point at a step that is gone. */

@@ -4,18 +4,19 @@ import type { Meeting } from './modelClient.fixture.ts';
 /** Steps that go round in a circle, which they do on neither side, without a record that says it. */
 export function unnoticedCircles({ theirs, ours, merged, records }: Meeting): string[] {
   return Object.entries(merged.workflows).flatMap(([workflowId, { steps, edges }]) => {
-    const [there, here] = [theirs, ours].map(({ workflows }) => workflows[workflowId]?.edges);
-    if (!there || !here || edges === there || edges === here) return [];
+    const [there, here] = [theirs.workflows[workflowId], ours.workflows[workflowId]];
+    if (!there || !here || edges === there.edges || edges === here.edges) return [];
     if (records.some(({ kind, path }) => kind === 'cycle' && path[1] === workflowId)) return [];
-    const [ways, theirWays, ourWays] = [edges, there, here].map(waysOf) as [Ways, Ways, Ways];
+    const [ways, theirWays, ourWays] = [edges, there.edges, here.edges].map(waysOf) as [Ways, Ways, Ways];
     const before = new Map(records.map(({ renamedTo, path }) => [renamedTo, path[3] ?? '']));
     const inOurs = (id: string) => before.get(id) ?? id;
-    const isNew = (a: string, b: string) =>
-      meet(ways, a, b) && !meet(theirWays, a, b) && !meet(ourWays, inOurs(a), inOurs(b));
-    return Object.keys(edges).flatMap((key) => {
-      const { from, to } = parseEdge(key);
-      return steps[from] && isNew(from, to) ? [`${workflowId}/${key}`] : [];
-    });
+    // A step that one side put into a circle of the other closes none.
+    const ofBoth = Object.keys(steps).filter((id) => there.steps[id] && here.steps[inOurs(id)]);
+    return ofBoth.flatMap((a) =>
+      ofBoth
+        .filter((b) => meet(ways, a, b) && !meet(theirWays, a, b) && !meet(ourWays, inOurs(a), inOurs(b)))
+        .map((b) => `${workflowId}: ${a} and ${b}`),
+    );
   });
 }
 
