@@ -169,6 +169,12 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
       bind: () => {
         throw notHere('The project is in a workspace already.');
       },
+      remote: () => {
+        throw notHere('The list of projects has all of them.');
+      },
+      clone: () => {
+        throw notHere('A page cannot put a project into a folder of this computer.');
+      },
       now: async ({ projectId }) => {
         const one = await project(projectId);
         await one.pull();

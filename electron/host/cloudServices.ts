@@ -1,6 +1,14 @@
 import type { Services } from '#shared/contract/contract.ts';
-import type { ConflictEntry, HistoryEntry, HostApi, HostEvent, SyncState } from '#shared/contract/hostApi.ts';
+import type {
+  ConflictEntry,
+  HistoryEntry,
+  HostApi,
+  HostEvent,
+  ProjectInfo,
+  SyncState,
+} from '#shared/contract/hostApi.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
+import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { OpenProject } from './projectHost.ts';
 
@@ -12,6 +20,16 @@ export type HostForCloud = {
   openProjects(): OpenProject[];
   emit(event: HostEvent): void;
   openExternal(url: string): Promise<boolean>;
+  /** Absent where nothing keeps a list of projects, as on the command line. */
+  folders?: {
+    /** Where this computer has a project. */
+    dirOf(projectId: string): string | undefined;
+    /** A folder that is not there yet, named after a project. */
+    free(name: string): string;
+    /** Puts a folder on the list. */
+    add(dir: string): Promise<ProjectInfo>;
+    catalog: StepCatalog;
+  };
 };
 
 /** A project's other half in its workspace. Each call throws SluiceError as the control plane or the way there does. */

@@ -80,6 +80,7 @@ export function createHost(deps: HostDeps): Host {
   cloud.attach({
     project: projects.get,
     openProjects: projects.open,
+    folders: { dirOf: projects.dirOf, free: projects.free, add: projects.add, catalog: deps.catalog },
     emit,
     openExternal: async (url) => {
       refuseAddress(url, cloud.cloudUrl);

@@ -35,6 +35,12 @@ export type ProjectSet = {
   peek(projectId: string): OpenProject | undefined;
   isTrusted(projectId: string): boolean;
   open(): OpenProject[];
+  /** Where this computer has a project. */
+  dirOf(projectId: string): string | undefined;
+  /** A folder that is not there yet, named after a project. */
+  free(name: string): string;
+  /** Puts a folder on the list, untrusted. */
+  add(dir: string): Promise<ProjectInfo>;
   /** Makes a project in a folder of its own. It is ours, so it is trusted. */
   create(wanted: { name: string; template?: string; dir?: string }): Promise<ProjectInfo>;
   close(): Promise<void>;
@@ -154,6 +160,9 @@ export function createProjectSet(deps: ProjectSetDeps): ProjectSet {
     isTrusted,
     open: () => [...open.values()],
     create,
+    add,
+    free: (name) => freeFolder(deps.projectsDir, name),
+    dirOf: (projectId) => appDb.project(projectId)?.dir,
     close: async () => {
       await Promise.all([...opening.keys()].map(closeOne));
     },

@@ -27,7 +27,7 @@ export function signedOut(cloudUrl: string): CloudServices {
       cancelSignIn: () => ({ done: true }),
       signOut: () => ({ done: true }),
     },
-    sync: { bind: refuse, now: refuse },
+    sync: { bind: refuse, now: refuse, remote: refuse, clone: refuse },
     // Nobody is there to see it.
     presence: { tell: () => ({ done: true }) },
     publish: { preview: refuse, start: refuse, deployments: refuse, versions: refuse, rollback: refuse },

@@ -49,6 +49,8 @@ export type ProjectSync = {
   sync(pull?: boolean): Promise<SyncState>;
   /** Makes the project in a workspace, or meets the one that is there, and syncs. */
   bind(workspaceId: string): Promise<SyncState>;
+  /** Meets the project that is in a workspace, of which this is a copy. */
+  join(workspaceId: string, head: { revision: number; tree: Tree }): Promise<SyncState>;
   /** What was refused is tried again with the next sync: a person asked for it, or what somebody may do has changed. */
   forgive(): void;
   /** The server has, or may have, something newer. */
@@ -250,7 +252,11 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
       // Another of our computers was first: the two meet.
       if (!(thrown instanceof SluiceError) || thrown.code !== 'project.exists') throw thrown;
     });
-    const head = await cloud.projects.head({ projectId: id });
+    return meet(workspaceId, await cloud.projects.head({ projectId: id }));
+  }
+
+  /** What both have and only one has is told apart without a common past: nothing counts as deleted. */
+  async function meet(workspaceId: string, head: { revision: number; tree: Tree }): Promise<SyncState> {
     const tree = commonParts(head.tree, project.tree());
     store.bind(
       { cloudUrl: cloudKey(deps.cloudUrl), workspaceId },
@@ -265,6 +271,7 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
     base: () => (bound() ? store.base() : undefined),
     sync: (pull = true) => inTurn(() => run(pull)),
     bind: (workspaceId) => inTurn(() => bind(workspaceId)),
+    join: (workspaceId, head) => inTurn(() => meet(workspaceId, head)),
     forgive: () => store.setRefusal(undefined),
     noteConflicts: conflicts.note,
     noteRemote: (one) => {

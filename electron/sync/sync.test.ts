@@ -405,6 +405,33 @@ test('two checkouts of one project that meet in the cloud keep the edits of both
   expect(merkleHash(await two.tree(id))).toBe(head().hash);
 });
 
+test('a project of the workspace is brought to a computer that has nothing of it, once', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, head } = await boundProject(cloud, one);
+  const two = await desktop(cloud);
+  const { workspaceId } = cloud;
+  const listed = async () => (await two.client.sync.remote({ workspaceId })).data;
+  expect(await listed()).toMatchObject([{ id, name: 'Triage' }]);
+  const { revision } = head();
+  const info = await two.client.sync.clone({ workspaceId, projectId: id });
+  expect(info).toMatchObject({ id, trusted: false, sync: { state: 'synced', workspaceId } });
+  expect(await listed()).toMatchObject([{ id, dir: info.dir }]);
+  expect([merkleHash(await two.tree(id)), head().revision]).toEqual([head().hash, revision]);
+  await two.edit(id, variable('from', 'two'));
+  await vi.waitFor(async () => expect((await one.tree(id)).environments.local?.vars.from).toBe('two'), {
+    timeout: 10_000,
+  });
+  await expect(two.client.sync.clone({ workspaceId, projectId: id })).rejects.toMatchObject({
+    code: 'project.exists',
+    details: { dir: info.dir },
+  });
+  const three = await desktop(cloud);
+  await expect(three.client.sync.clone({ workspaceId, projectId: id, dir: three.dataDir })).rejects.toMatchObject({
+    code: 'file.exists',
+  });
+});
+
 test('a pin whose data are on another computer is not taken for deleted here, also after a restart', async () => {
   const cloud = await cloudServer();
   const one = await desktop(cloud);

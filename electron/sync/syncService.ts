@@ -4,6 +4,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { AccountService } from '../account/accountService.ts';
 import type { HostForCloud, SharedProject } from '../host/cloudServices.ts';
 import type { OpenProject } from '../host/projectHost.ts';
+import { cloneProject } from './cloneProject.ts';
 import { createProjectSync, type ProjectSync, type Told } from './projectSync.ts';
 import { sharedProject } from './sharedProject.ts';
 import type { SyncStates } from './syncStates.ts';
@@ -216,6 +217,21 @@ export function createSyncService(deps: SyncDeps): SyncService {
         } finally {
           if (before === undefined && sync.workspaceId() !== undefined) deps.onBound(workspaceId, projectId);
         }
+      },
+      remote: async ({ workspaceId, ...page }) => {
+        const { data, nextCursor } = await account.client(workspaceId).projects.list(page);
+        const found = data.map(({ id, name, revision, updatedAt }) => {
+          const dir = deps.host().folders?.dirOf(id);
+          return { id, name, revision, updatedAt, ...(dir === undefined ? {} : { dir }) };
+        });
+        return { data: found, ...(nextCursor === undefined ? {} : { nextCursor }) };
+      },
+      clone: async ({ workspaceId, projectId, dir }) => {
+        const host = deps.host();
+        const { info, head } = await cloneProject({ host, cloud: account.client(workspaceId), projectId, dir });
+        const state = await (await of(projectId)).join(workspaceId, head);
+        deps.onBound(workspaceId, projectId);
+        return { ...info, sync: state };
       },
       now: async ({ projectId }) => {
         const sync = await of(projectId);

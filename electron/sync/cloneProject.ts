@@ -1,0 +1,55 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { ProjectInfo } from '#shared/contract/hostApi.ts';
+import { SluiceError } from '#shared/error.ts';
+import { writeProject } from '#shared/workflow/files.ts';
+import { merkleHash } from '#shared/workflow/hash.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
+import type { CloudClient } from '../account/cloudClient.ts';
+import type { HostForCloud } from '../host/cloudServices.ts';
+import { diskFailure } from '../store/atomicFile.ts';
+
+type CloneDeps = { host: HostForCloud; cloud: CloudClient; projectId: string; dir: string | undefined };
+
+/**
+ * Writes a project of a workspace as a folder, and puts it on the list.
+ *
+ * @throws SluiceError project.exists, file.exists, project.not_found, host.not_supported, disk.failed
+ */
+export async function cloneProject({
+  host,
+  cloud,
+  projectId,
+  dir,
+}: CloneDeps): Promise<{ info: ProjectInfo; head: { revision: number; tree: Tree } }> {
+  const { folders } = host;
+  if (!folders) throw new SluiceError('host.not_supported', 'This program keeps no list of projects.');
+  const known = folders.dirOf(projectId);
+  if (known !== undefined && existsSync(join(known, 'sluice.yaml'))) {
+    throw new SluiceError('project.exists', `This computer has the project already, in ${known}.`, {
+      advice: 'Open that one.',
+      details: { dir: known, id: projectId },
+    });
+  }
+  const head = await cloud.projects.head({ projectId });
+  if (merkleHash(head.tree) !== head.hash) {
+    throw new SluiceError('project.invalid', 'What the control plane sent is not what it says it has.', {
+      advice: 'Try again; if it stays so, tell who runs it.',
+    });
+  }
+  const place = dir === undefined ? folders.free(head.tree.project.name) : resolve(dir);
+  if (existsSync(place) && readdirSync(place).length > 0) {
+    throw new SluiceError('file.exists', `${place} holds something already.`, { advice: 'Choose an empty folder.' });
+  }
+  for (const [path, text] of Object.entries(writeProject(head.tree, { catalog: folders.catalog }))) {
+    const file = join(place, path);
+    try {
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, text, { flag: 'wx' });
+    } catch (thrown) {
+      throw diskFailure(file, thrown);
+    }
+  }
+  return { info: await folders.add(place), head };
+}
