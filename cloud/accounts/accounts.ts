@@ -20,16 +20,17 @@ export function createAccounts(platform: Platform): Capability {
   const passwords = createPasswordCheck({ ...platform, failed: createFailedSignIns() });
   const factor = createSecondFactor({ ...platform, ...passwords });
   const devices = createDeviceFlow({ ...platform, sessions });
+  const own = createOwnSessions(platform);
   const providers = createProviderSignIn({ ...platform, providers: providersOf(platform) });
   const service = createAccountService({ ...platform, ...passwords, sessions, factor, devices });
   return {
     routers: [
       mount('auth', cloudApi.auth, service, platform, { secret: ['changePassword'] }),
-      mount('sessions', cloudApi.sessions, createOwnSessions(platform), platform),
+      mount('sessions', cloudApi.sessions, own, platform),
       mount('secondFactor', cloudApi.secondFactor, factor, platform, {
         secret: ['enrol', 'confirm', 'renewCodes', 'disable'],
       }),
-      pageRouter({ ...platform, sessions, accounts: service, factor, devices, providers }),
+      pageRouter({ ...platform, sessions, accounts: service, factor, devices, providers, own }),
     ],
   };
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type Person, send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
+import { pageBrowser } from '../../tests/fixtures/pageBrowser.ts';
 import { openChannel } from '../platform/channel.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Signal } from '../runs/signals.ts';
@@ -123,4 +124,29 @@ test('tokens that are being renewed while everything is ended do not outlive it'
   }
   const live = 'select id from session where user_id = $1 and revoked_at is null';
   expect(await cloud.database.ownerSql(live, [person.userId])).toEqual([]);
+});
+
+test('on the page a person sees where they are signed in, and ends one, all others, or this one', async () => {
+  const person = await cloud.newPerson();
+  await cloud.database.ownerSql("update workspace set plan = 'enterprise' where id = $1", [person.workspaceId]);
+  await signIn(person, 'Laptop <b>');
+  const open = pageBrowser(cloud.url);
+  expect((await open('GET', '/sessions')).location).toBe('/sign-in?next=%2Fsessions');
+  await open('POST', '/sign-in', { email: person.email, password: person.password });
+  const page = await open('GET', '/sessions');
+  expect(page.text).toContain('Laptop &lt;b&gt;');
+  expect(page.text).toContain('Browser (this one)');
+  const id = (await list(person.accessToken)).find(({ name }) => name.startsWith('Laptop'))?.id ?? '';
+  expect((await open('POST', '/sessions', { end: id })).location).toBe('/sessions');
+  expect((await open('POST', '/sessions', { end: id })).text).toContain('There is no such sign-in');
+  expect((await list(person.accessToken)).map(({ name }) => name)).not.toContain('Laptop <b>');
+  const other = await cloud.newPerson();
+  const [theirs] = await list(other.accessToken);
+  expect((await open('POST', '/sessions', { end: theirs?.id ?? '' })).status).toBe(404);
+  expect((await open('POST', '/sessions', { end: 'others' })).location).toBe('/sessions');
+  expect((await refresh(person.refreshToken)).status).toBe(401);
+  const mine =
+    /value="([^"]+)" aria-label="End the sign-in on Browser"/.exec((await open('GET', '/sessions')).text)?.[1] ?? '';
+  expect((await open('POST', '/sessions', { end: mine })).location).toBe('/sign-in');
+  expect((await open('GET', '/sessions')).location).toBe('/sign-in?next=%2Fsessions');
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiKeyRecord } from '#shared/contract/cloud/apiKeys.ts';
 import type { Role } from '#shared/permission.ts';
 import { type Person, send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
+import { hiddenField, pageBrowser } from '../../tests/fixtures/pageBrowser.ts';
 import { hashToken } from '../platform/tokens.ts';
 
 type NewKey = { key: ApiKeyRecord; secret: string };
@@ -241,4 +242,36 @@ test('the secret of a key is not kept under an Idempotency-Key, and no second ke
   );
   expect(JSON.stringify(kept)).not.toContain(first.body.secret);
   expect((await owner.call<unknown[]>('GET', '/v1/api-keys')).body).toHaveLength(1);
+});
+
+test('on the page a key is made, shown once, rotated and revoked, by those who may', async () => {
+  const owner = await newOwner();
+  const open = pageBrowser(cloud.url);
+  await open('POST', '/sign-in', { email: owner.email, password: owner.password });
+  const workspace = owner.workspaceId;
+  const made = await open('POST', '/api-keys', { workspace, name: 'Build <b>', preset: 'publish', days: '30' });
+  const [, secret = ''] = /<pre>(slk_[^<]+)<\/pre>/.exec(made.text) ?? [];
+  expect((await withKey(secret, 'GET', '/v1/api-key')).status).toBe(200);
+  const page = await open('GET', `/api-keys?workspace=${workspace}`);
+  expect(page.text).toContain('Build &lt;b&gt;');
+  expect(page.text).not.toContain(secret);
+  const key = hiddenField(page, 'key');
+  const rotated = await open('POST', '/api-keys/rotate', { workspace, key });
+  expect(rotated.text).toContain('It is shown this once.');
+  expect((await open('GET', '/api-keys')).text).toContain('The key before is taken until');
+  expect((await open('POST', '/api-keys', { workspace, name: '', preset: 'read', days: '30' })).status).toBe(422);
+  expect((await open('POST', '/api-keys', { workspace, name: 'x', preset: 'constructor', days: '30' })).status).toBe(
+    422,
+  );
+  expect((await open('POST', '/api-keys/revoke', { workspace, key })).location).toBe(
+    `/api-keys?workspace=${workspace}`,
+  );
+  expect((await open('GET', '/api-keys')).text).not.toContain('Build');
+
+  const other = await newOwner();
+  expect(
+    (await open('POST', '/api-keys', { workspace: other.workspaceId, name: 'x', preset: 'read', days: '1' })).status,
+  ).toBe(403);
+  expect((await open('GET', `/api-keys?workspace=${other.workspaceId}`)).status).toBe(403);
+  expect((await other.call<unknown[]>('GET', '/v1/api-keys')).body).toEqual([]);
 });

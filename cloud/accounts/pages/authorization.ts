@@ -64,6 +64,8 @@ const PAGES: Record<string, string | undefined> = {
   '/device': undefined,
   '/connect': undefined,
   '/connected-accounts': undefined,
+  '/sessions': undefined,
+  '/api-keys': 'workspace',
 };
 
 /** Where a form goes on to: only ever a page of ours. The request is set where that page is `/authorize`. */

@@ -6,6 +6,7 @@ import { parse } from '#shared/parse.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../../platform/database.ts';
 import type { Caller } from '../../server/actor.ts';
+import type { MountedService } from '../../server/mount.ts';
 import type { AccountService } from '../accountService.ts';
 import type { DeviceFlow } from '../deviceFlow.ts';
 import { requireUncommon } from '../passwords.ts';
@@ -24,6 +25,7 @@ import { devicePages } from './devicePages.ts';
 import { createPages, type PageDeps as FrameDeps, formOf, orAgain, send } from './pages.ts';
 import { providerPages } from './providerPages.ts';
 import { secondFactorPages } from './secondFactorPages.ts';
+import { sessionPages } from './sessionPages.ts';
 import { STYLESHEET } from './stylesheet.ts';
 import * as views from './views.ts';
 
@@ -34,6 +36,7 @@ export type PageDeps = FrameDeps & {
   factor: SecondFactor;
   devices: DeviceFlow;
   providers: ProviderSignIn;
+  own: MountedService<typeof cloudApi.sessions>;
 };
 
 /** The few pages of the control plane, made here, without a script: sign up, sign in, confirm, connect a device. */
@@ -190,6 +193,7 @@ export function pageRouter(deps: PageDeps): Router {
   });
 
   secondFactorPages(pages, deps);
+  sessionPages(pages, deps);
   devicePages(pages, deps);
   providerPages(pages, {
     providers,

@@ -44,7 +44,7 @@ p{margin:0;color:var(--ink-2);overflow-wrap:anywhere}
 form{display:grid;gap:14px;margin:0}
 .field{display:grid;gap:6px}
 label{font-size:12px;line-height:16px;color:var(--ink-2);font-weight:500}
-input:not([type=hidden]){width:100%;height:36px;padding:0 8px;border:1px solid var(--line-control);border-radius:6px;background:var(--panel);color:var(--ink);font:inherit}
+input:not([type=hidden]),select{width:100%;height:36px;padding:0 8px;border:1px solid var(--line-control);border-radius:6px;background:var(--panel);color:var(--ink);font:inherit}
 .hint{font-size:12px;line-height:16px;color:var(--ink-3)}
 button,.button{display:grid;place-items:center;min-height:36px;padding:0 16px;border:0;border-radius:6px;background:var(--accent);color:var(--on-accent);font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
 button:hover,.button:hover{background:var(--accent-hover)}

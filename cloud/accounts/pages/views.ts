@@ -247,6 +247,8 @@ export function signedInPage(name: string, email: string): Page {
 <a class="button" href="/app">Open your workflows here</a>
 <a class="button quiet" href="/second-factor">Second factor</a>
 <a class="button quiet" href="/connected-accounts">Connected accounts</a>
+<a class="button quiet" href="/sessions">Devices and sign-ins</a>
+<a class="button quiet" href="/api-keys">API keys</a>
 <form method="post" action="/sign-out"><button type="submit" class="quiet">Sign out here</button></form>`,
   };
 }
