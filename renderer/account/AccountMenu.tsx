@@ -50,7 +50,7 @@ export function AccountMenu() {
       trigger={
         <button
           type="button"
-          aria-label={signedIn ? `Account of ${name}` : 'Account, not signed in'}
+          aria-label={signedIn ? `${initials}, account of ${name}` : 'Account, not signed in'}
           className="flex size-8 items-center justify-center rounded-full"
         >
           <span className="flex size-5.5 items-center justify-center rounded-full bg-press text-[10px]/none font-heading text-ink-2">

@@ -1,6 +1,7 @@
 import { LoaderCircle } from 'lucide-react';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { SluiceError } from '#shared/error.ts';
+import { isServedByCloud } from '../host/webLink.ts';
 import { StartScreen } from '../library/StartScreen.tsx';
 import { Button } from '../look/Button.tsx';
 import { Mark } from '../look/Mark.tsx';
@@ -63,7 +64,9 @@ function Starting() {
           }
         >
           {error.advice ??
-            'The address of the editor holds a token that is new at each start. Open the one that was printed last.'}
+            (isServedByCloud()
+              ? 'Load this page again.'
+              : 'The address of the editor holds a token that is new at each start. Open the one that was printed last.')}
         </Note>
       ) : (
         late && <LoaderCircle className="icon spin text-ink-3" aria-label="Opening" />

@@ -18,6 +18,7 @@ import { People } from './People.tsx';
 export function TitleBar() {
   const project = useEditor((state) => state.doc?.tree.project.name);
   const title = useEditor((state) => openWorkflow(state)?.name ?? state.openTab?.id);
+  const Title = useEditor((state) => (state.area === 'workflows' || state.area === 'changes' ? 'h1' : 'span'));
   const mac = useEditor((state) => state.host?.platform === 'darwin' && state.host.shell === 'electron');
   return (
     <header
@@ -41,17 +42,17 @@ export function TitleBar() {
       <span className="ml-0.5 flex min-w-0 items-center gap-1.5">
         <span className="max-w-40 truncate text-ink-3 max-md:hidden">{project}</span>
         {title && <span className="text-ink-3 max-md:hidden">/</span>}
-        <span className="max-w-52 truncate font-heading">{title}</span>
+        {/* Every other screen has a heading of its own. */}
+        <Title className="max-w-52 truncate font-heading">{title}</Title>
       </span>
       <SyncStatus look="title" />
       <button
         type="button"
         onClick={() => now().setDialog('commands')}
-        aria-label="Search or run a command"
         className="absolute left-1/2 flex h-6.5 w-85 -translate-x-1/2 items-center gap-1.75 rounded-control bg-panel pr-1.25 pl-2.25 text-small text-ink-3 shadow-[inset_0_0_0_1px_var(--line)] hover:text-ink-2 max-lg:static max-lg:ml-2 max-lg:w-auto max-lg:translate-x-0"
       >
         <Search className="icon-s" aria-hidden />
-        <span className="flex-1 text-left max-lg:hidden">Search or run a command</span>
+        <span className="flex-1 text-left max-lg:sr-only">Search or run a command</span>
         <span className="max-lg:hidden">
           <Kbd keys="Ctrl K" />
         </span>

@@ -114,7 +114,9 @@ export function SessionsScreen() {
       )}
       <p className="text-small text-ink-2">
         A second step at the sign-in keeps your account safe even where your password is known.{' '}
-        <a href="/second-factor">Set it up</a>
+        <a className="underline" href="/second-factor">
+          Set it up
+        </a>
       </p>
     </Page>
   );

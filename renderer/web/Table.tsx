@@ -24,7 +24,7 @@ type TableProps<T> = {
 /** A real table; on a telephone each row has two lines, name and what is said about it. */
 export function Table<T>({ label, rows, keyOf, columns, below, actions }: TableProps<T>) {
   return (
-    <div className="overflow-x-auto">
+    <div>
       <table aria-label={label} className="w-full border-separate border-spacing-0 text-list">
         <thead className="max-sm:visually-hidden">
           <tr className="text-left text-micro font-control text-ink-3">
@@ -56,7 +56,7 @@ export function Table<T>({ label, rows, keyOf, columns, below, actions }: TableP
                   key={head}
                   className={cx(
                     'h-10 border-b border-line px-4 py-1.5 group-last:border-b-0',
-                    right && 'text-right tabular-nums whitespace-nowrap',
+                    right ? 'text-right tabular-nums whitespace-nowrap' : '[overflow-wrap:anywhere]',
                     wide && 'max-sm:hidden',
                     index === 0 && 'font-name',
                   )}

@@ -57,7 +57,7 @@ const RAIL_FROM = 768;
 export function WebShell({ screen }: { screen: ScreenName }) {
   const width = useWidth();
   const narrow = width < RAIL_FROM;
-  const Part = SCREEN_PARTS[screen] ?? SCREEN_PARTS.projects;
+  const Part = SCREEN_PARTS[screen];
   const { label } = PLACES[screen];
   useEffect(() => {
     document.title = `${label} · Sluice`;
@@ -101,7 +101,7 @@ function Places({ screen, words, onGo }: { screen: ScreenName; words: boolean; o
             </li>
           )}
           {title && !words && <li aria-hidden className="mx-2 my-1.5 h-px bg-line" />}
-          {SCREENS.filter((one) => PLACES[one].group === group && SCREEN_PARTS[one]).map((one) => (
+          {SCREENS.filter((one) => PLACES[one].group === group).map((one) => (
             <li key={one}>
               <PlaceLink screen={one} on={one === screen} words={words} onGo={onGo} />
             </li>
@@ -157,14 +157,19 @@ function WorkspaceSwitch({ words }: { words: boolean }) {
       trigger={
         <button
           type="button"
-          aria-label={`Workspace ${workspace.name}`}
+          aria-label={words ? undefined : `Workspace ${workspace.name}`}
           className={cx(
             'mb-2 flex flex-none items-center gap-2.5 rounded-control hover:bg-hover',
             words ? 'h-9 w-full px-2.5' : 'size-11 justify-center',
           )}
         >
           <Mark />
-          {words && <span className="min-w-0 flex-1 truncate text-left font-heading">{workspace.name}</span>}
+          {words && (
+            <span className="min-w-0 flex-1 truncate text-left font-heading">
+              <span className="visually-hidden">Workspace </span>
+              {workspace.name}
+            </span>
+          )}
           {words && <ChevronsUpDown className="icon-xs text-ink-3" aria-hidden />}
         </button>
       }
@@ -206,16 +211,24 @@ function PersonMenu({ words }: { words: boolean }) {
       trigger={
         <button
           type="button"
-          aria-label={`Account of ${name}`}
+          aria-label={words ? undefined : `${initials}, account of ${name}`}
           className={cx(
             'flex flex-none items-center gap-2.5 rounded-control hover:bg-hover',
             words ? 'h-11 w-full px-2' : 'size-11 justify-center',
           )}
         >
-          <span className="flex size-6 flex-none items-center justify-center rounded-full bg-press text-[10px]/none font-heading text-ink-2">
+          <span
+            aria-hidden={words}
+            className="flex size-6 flex-none items-center justify-center rounded-full bg-press text-[10px]/none font-heading text-ink-2"
+          >
             {initials}
           </span>
-          {words && <span className="min-w-0 flex-1 truncate text-left text-list font-control">{name}</span>}
+          {words && (
+            <span className="min-w-0 flex-1 truncate text-left text-list font-control">
+              <span className="visually-hidden">Account of </span>
+              {name}
+            </span>
+          )}
         </button>
       }
       entries={[
@@ -236,7 +249,7 @@ function TopBar({ screen }: { screen: ScreenName }) {
   const [open, setOpen] = useState(false);
   const workspace = useWorkspace();
   return (
-    <div className="flex h-13 flex-none items-center gap-1 border-b border-line bg-app px-1.5">
+    <header className="flex h-13 flex-none items-center gap-1 border-b border-line bg-app px-1.5">
       <Sheet.Root open={open} onOpenChange={setOpen}>
         <Sheet.Trigger asChild>
           <Button look="ghost" className="size-11!" aria-label="Places" icon={<MenuGlyph className="icon" />} />
@@ -258,6 +271,6 @@ function TopBar({ screen }: { screen: ScreenName }) {
         </Sheet.Portal>
       </Sheet.Root>
       <span className="min-w-0 flex-1 truncate text-lead font-heading">{workspace.name}</span>
-    </div>
+    </header>
   );
 }
