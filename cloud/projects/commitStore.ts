@@ -1,5 +1,5 @@
 import type { Change } from '#shared/contract/cloud/history.ts';
-import type { Commit } from '#shared/merge/ops.ts';
+import type { Commit, Op } from '#shared/merge/ops.ts';
 import type { PlanSlug } from '#shared/plan.ts';
 import type { Sql } from '../platform/database.ts';
 
@@ -163,4 +163,18 @@ export async function findCommit(
     [place.workspaceId, place.projectId, revision, maxBytes],
   );
   return rows[0] && { ...toStored(rows[0]), hash: rows[0].hash };
+}
+
+/** The ops of the commits after one revision up to another, in order. */
+export async function listOps(
+  sql: Sql,
+  place: Place,
+  range: { after: number; upTo: number },
+): Promise<{ revision: number; hash: string; ops: Op[] }[]> {
+  const { rows } = await sql.query<{ revision: number; hash: string; ops: Op[] }>(
+    `select revision, hash, ops from "commit"
+      where workspace_id = $1 and project_id = $2 and revision > $3 and revision <= $4 order by revision`,
+    [place.workspaceId, place.projectId, range.after, range.upTo],
+  );
+  return rows;
 }

@@ -1,5 +1,4 @@
 import type { HistoryEntry } from '#shared/contract/cloud/history.ts';
-import type { Op } from '#shared/merge/ops.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { Sql } from '../platform/database.ts';
 
@@ -67,20 +66,6 @@ export async function findSnapshot(sql: Sql, place: Place, revision: number): Pr
     [place.workspaceId, place.projectId, revision],
   );
   return rows[0];
-}
-
-/** The ops of the commits after one revision up to another, in order. */
-export async function listOps(
-  sql: Sql,
-  place: Place,
-  range: { after: number; upTo: number },
-): Promise<{ revision: number; hash: string; ops: Op[] }[]> {
-  const { rows } = await sql.query<{ revision: number; hash: string; ops: Op[] }>(
-    `select revision, hash, ops from "commit"
-      where workspace_id = $1 and project_id = $2 and revision > $3 and revision <= $4 order by revision`,
-    [place.workspaceId, place.projectId, range.after, range.upTo],
-  );
-  return rows;
 }
 
 export async function putRevisionName(

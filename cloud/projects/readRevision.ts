@@ -2,8 +2,9 @@ import { applyOps } from '#shared/merge/ops.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { Sql } from '../platform/database.ts';
-import { noProject, readHead, treeKey } from './head.ts';
-import { findRevision, findSnapshot, listOps } from './historyStore.ts';
+import { listOps } from './commitStore.ts';
+import { noProject, readHead } from './head.ts';
+import { findRevision, findSnapshot } from './historyStore.ts';
 import { findHeadMark } from './projectStore.ts';
 import type { TreeCache } from './treeCache.ts';
 
@@ -28,7 +29,7 @@ export async function readRevision(
     if (head.revision === revision) return { revision, hash: head.hash, tree: head.tree };
   }
   const known = await findRevision(sql, place, revision);
-  const cached = known && trees.get(treeKey(place, known));
+  const cached = known && trees.get(place, known);
   if (known && cached) return { revision, hash: known.hash, tree: cached };
   const snapshot = await findSnapshot(sql, place, revision);
   if (!snapshot) return undefined;
@@ -39,6 +40,5 @@ export async function readRevision(
   }
   const found = merkleHash(tree);
   if (found !== hash) throw new Error(`Revision ${revision} of ${place.projectId} gives ${found} and not ${hash}.`);
-  trees.set(treeKey(place, { revision, hash }), tree);
   return { revision, hash, tree };
 }

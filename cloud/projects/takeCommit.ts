@@ -11,7 +11,7 @@ import { changesOf } from './changes.ts';
 import { appendCommit, type CommitAnswer, readPremises, renameProject } from './commitStore.ts';
 import { placeHash } from './conflictPlace.ts';
 import { insertConflicts } from './conflictStore.ts';
-import { type Head, noProject, treeKey } from './head.ts';
+import { type Head, noProject } from './head.ts';
 import { ensureFits, ensureMayPush, ensureRoom, ensureUnlocked } from './projectPolicy.ts';
 import { insertSnapshot } from './projectStore.ts';
 import type { TreeCache } from './treeCache.ts';
@@ -69,7 +69,7 @@ export async function takeCommit(
     );
   if (revision % SNAPSHOT_EVERY === 0) await insertSnapshot(sql, place, { revision, hash, treeText });
   // Where the transaction does not commit, nobody asks for this revision with this hash.
-  trees.set(treeKey(place, { revision, hash }), tree);
+  trees.set(place, { revision, hash }, tree, bytes);
   return { revision, hash, rebased, fresh: true };
 }
 

@@ -102,7 +102,7 @@ function startProcess(control: Control) {
         throw new Cut('The connection broke before the commit.');
       }),
   };
-  const deps: ProjectDeps = { database, signals: control.signals, trees: createTreeCache(8) };
+  const deps: ProjectDeps = { database, signals: control.signals, trees: createTreeCache({ capacity: 8 }) };
   return {
     mood,
     sync: createProjectService(deps),
