@@ -46,11 +46,12 @@ function RailButton({
   count: number;
 }) {
   const on = useEditor((state) => state.area === area);
+  const words = count > 0 ? `${label}, ${count} need a decision` : label;
   return (
-    <Tooltip text={count > 0 ? `${label}, ${count} need a decision` : label} side="right">
+    <Tooltip text={words} side="right">
       <button
         type="button"
-        aria-label={label}
+        aria-label={words}
         aria-current={on ? 'page' : undefined}
         onClick={() => now().go(area)}
         className="relative flex size-8 items-center justify-center rounded-[7px] text-ink-3 hover:text-ink aria-[current]:bg-press aria-[current]:text-ink aria-[current]:before:absolute aria-[current]:before:inset-y-2 aria-[current]:before:-left-1.5 aria-[current]:before:w-0.5 aria-[current]:before:rounded-r-[2px] aria-[current]:before:bg-accent"

@@ -23,11 +23,11 @@ export function TabStrip() {
   const isWorkflow = useEditor((state) => state.openTab?.kind === 'workflow');
   return (
     <div className="flex h-8.5 flex-none items-stretch border-b border-line bg-app">
-      <div role="tablist" aria-label="Open files" className="flex min-w-0 flex-1 overflow-x-auto">
+      <ul aria-label="Open files" className="flex min-w-0 flex-1 overflow-x-auto">
         {tabs.map((tab) => (
           <OneTab key={`${tab.kind} ${tab.id}`} tab={tab} />
         ))}
-      </div>
+      </ul>
       {isWorkflow && (
         <div className="flex flex-none items-center gap-1.5 px-2">
           <Button
@@ -63,7 +63,7 @@ function OneTab({ tab }: { tab: Tab }) {
   );
   const Icon = ICONS[tab.kind];
   return (
-    <div
+    <li
       className={cx(
         'group relative flex max-w-56 flex-none items-center border-r border-line text-list',
         on ? '-mb-px bg-canvas font-control text-ink' : 'text-ink-3 hover:text-ink',
@@ -71,8 +71,7 @@ function OneTab({ tab }: { tab: Tab }) {
     >
       <button
         type="button"
-        role="tab"
-        aria-selected={on}
+        aria-current={on ? 'page' : undefined}
         onClick={() => now().open(tab)}
         className="flex h-full min-w-0 items-center gap-1.5 py-0 pr-1 pl-3 focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]"
       >
@@ -84,12 +83,12 @@ function OneTab({ tab }: { tab: Tab }) {
         aria-label={`Close ${title}`}
         onClick={() => now().closeTab(tab)}
         className={cx(
-          'mr-1.5 flex size-5 flex-none items-center justify-center rounded-chip hover:bg-press focus-visible:opacity-100',
+          'mr-1 flex size-6 flex-none items-center justify-center rounded-chip hover:bg-press focus-visible:opacity-100',
           on ? 'opacity-60' : 'opacity-0 group-hover:opacity-60',
         )}
       >
         <X className="icon-xs" aria-hidden />
       </button>
-    </div>
+    </li>
   );
 }

@@ -10,7 +10,6 @@ import {
   Plus,
   Square,
 } from 'lucide-react';
-import type { Mark } from '../changes/compareTrees.ts';
 import { Button } from '../look/Button.tsx';
 import { cx } from '../look/cx.ts';
 import { formatDuration, formatTime } from '../look/format.ts';
@@ -129,10 +128,9 @@ export function RunPill() {
 /** Says which state of the project is shown, how it is coloured, and leads back to the drawing. */
 export function LookingChip() {
   const looking = useEditor((state) => state.looking);
-  const marks = useEditor((state) =>
-    state.looking ? Object.values(state.looking.marks[state.workflowId ?? ''] ?? {}) : NO_MARKS,
-  );
+  const workflowId = useEditor((state) => state.workflowId);
   if (!looking) return null;
+  const marks = Object.values(looking.marks[workflowId ?? ''] ?? {});
   const [before, after] = looking.names;
   const kinds = (['added', 'changed', 'removed', 'moved'] as const).filter((mark) => marks.includes(mark));
   return (
@@ -154,8 +152,6 @@ export function LookingChip() {
     </div>
   );
 }
-const NO_MARKS: Mark[] = [];
-
 /** Says that a past run is shown, and leads back to the drawing. */
 export function ReadOnlyChip() {
   const readOnly = useEditor((state) => state.readOnlyRun);

@@ -3,19 +3,20 @@ import type { ReactNode } from 'react';
 import type { ConflictEntry } from '#shared/contract/hostApi.ts';
 import type { Json } from '#shared/json.ts';
 import { cx } from '../look/cx.ts';
-import { type Answer, answerOf, valueText } from './conflictWords.ts';
+import { type Answer, answerOf, type SideWords, valueText } from './conflictWords.ts';
 import { wordRuns } from './wordRuns.ts';
 
 /** Both answers beside each other, each with what it changed, and below what stood there before. */
-export function Answers({ record }: { record: ConflictEntry }) {
+export function Answers({ record, words }: { record: ConflictEntry; words: SideWords }) {
   const { base, chosen, who } = record;
+  const named = (side: 'theirs' | 'ours') => (who[side] === words[side] ? undefined : who[side]);
   return (
     <div className="flex flex-col gap-1.5">
       <div className="grid grid-cols-2 gap-2">
-        <AnswerCard side="Theirs" who={who.theirs} stands={chosen === 'theirs'}>
+        <AnswerCard side={words.theirs} who={named('theirs')} stands={chosen === 'theirs'}>
           <AnswerText answer={answerOf(record, 'theirs')} base={base} />
         </AnswerCard>
-        <AnswerCard side="Mine" who={who.ours} stands={chosen === 'ours'}>
+        <AnswerCard side={words.ours} who={named('ours')} stands={chosen === 'ours'}>
           <AnswerText answer={answerOf(record, 'ours')} base={base} />
         </AnswerCard>
       </div>
@@ -39,7 +40,7 @@ function AnswerCard({
   stands,
   children,
 }: {
-  side: 'Theirs' | 'Mine';
+  side: string;
   who: string | undefined;
   stands: boolean;
   children: ReactNode;
@@ -53,7 +54,7 @@ function AnswerCard({
       )}
     >
       <p className="flex min-w-0 items-baseline gap-1.5">
-        <span className="flex-none font-name">{side}</span>
+        <span className="flex-none font-name first-letter:uppercase">{side}</span>
         <span className="min-w-0 truncate text-micro text-ink-3" title={who}>
           {who}
         </span>

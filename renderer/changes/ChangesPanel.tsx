@@ -136,7 +136,7 @@ function CompareWith() {
           >
             <span className="min-w-0 flex-1 truncate">In the workspace</span>
             <span className="flex-none text-micro tabular-nums text-ink-3">
-              {sync.pending > 0 ? `${sync.pending} to send` : `r${sync.revision ?? 0}`}
+              {sync.pending > 0 ? `${sync.pending} to send` : `all, r${sync.revision ?? 0}`}
             </span>
           </button>
         </li>

@@ -10,18 +10,13 @@ import { useNow } from '../look/useNow.ts';
 import type { Answering, ConflictChoice } from '../state/conflictsSlice.ts';
 import { now, useEditor } from '../state/store.ts';
 import { Answers } from './Answers.tsx';
-import { canWrite, isText, KINDS, placeOfConflict, valueText } from './conflictWords.ts';
+import { canWrite, isText, KINDS, placeOfConflict, type SideWords, sideWords, valueText } from './conflictWords.ts';
 import { WriteAnswer } from './WriteAnswer.tsx';
-
-const CHOSEN: Record<ConflictChoice, string> = {
-  theirs: 'Theirs is kept',
-  ours: 'Mine is used',
-  edit: 'Written by hand',
-};
 
 /** One conflict: both answers, what was before, and the three ways to decide. Answered, it is one line. */
 export function ConflictCard({ record }: { record: ConflictEntry }) {
   const tree = useEditor((state) => state.doc?.tree);
+  const me = useEditor((state) => state.account?.user?.name);
   const isChosen = useEditor((state) => state.conflictId === record.id);
   const answering = useEditor((state) => state.answering[record.id]);
   const draft = useEditor((state) => state.drafts[record.id]);
@@ -33,7 +28,9 @@ export function ConflictCard({ record }: { record: ConflictEntry }) {
   if (!tree) return null;
   const place = placeOfConflict(record, tree);
   const kind = KINDS[record.kind];
-  if (record.status === 'resolved') return <AnsweredLine record={record} title={place.title} answering={answering} />;
+  const words = sideWords(record, me);
+  if (record.status === 'resolved')
+    return <AnsweredLine record={record} title={place.title} words={words} answering={answering} />;
 
   const busy = answering?.state === 'busy' ? answering.choice : undefined;
   const choose = (choice: 'theirs' | 'ours') => void now().answer(record.id, choice);
@@ -83,8 +80,8 @@ export function ConflictCard({ record }: { record: ConflictEntry }) {
         </span>
       </header>
       <p className="text-small text-ink-2">{kind.told}</p>
-      <Answers record={record} />
-      {answering?.state === 'refused' && <Refused record={record} answering={answering} />}
+      <Answers record={record} words={words} />
+      {answering?.state === 'refused' && <Refused record={record} words={words} answering={answering} />}
       {draft !== undefined ? (
         <WriteAnswer record={record} draft={draft} busy={busy === 'edit'} />
       ) : (
@@ -95,10 +92,10 @@ export function ConflictCard({ record }: { record: ConflictEntry }) {
             blocked={blocked(busy)}
             onClick={() => choose('theirs')}
           >
-            Keep theirs
+            {words.keep}
           </Button>
           <Button size="sm" busy={busy === 'ours' && 'Using'} blocked={blocked(busy)} onClick={() => choose('ours')}>
-            Use mine
+            {words.use}
           </Button>
           {writable && (
             <Button
@@ -129,9 +126,11 @@ function draftOf(record: ConflictEntry): string {
 /** The place may have been changed since; then nothing is overwritten unseen. */
 function Refused({
   record,
+  words,
   answering,
 }: {
   record: ConflictEntry;
+  words: SideWords;
   answering: Extract<Answering, { state: 'refused' }>;
 }) {
   const { choice, error, value } = answering;
@@ -145,11 +144,7 @@ function Refused({
       actions={
         isChanged && (
           <Button size="sm" onClick={() => void now().answer(record.id, choice, value, was)}>
-            {choice === 'theirs'
-              ? 'Use theirs anyway'
-              : choice === 'ours'
-                ? 'Use mine anyway'
-                : 'Use what I wrote anyway'}
+            {`${choice === 'theirs' ? words.keep : choice === 'ours' ? words.use : 'Use what I wrote'} anyway`}
           </Button>
         )
       }
@@ -162,13 +157,18 @@ function Refused({
 function AnsweredLine({
   record,
   title,
+  words,
   answering,
 }: {
   record: ConflictEntry;
   title: string;
+  words: SideWords;
   answering: Answering | undefined;
 }) {
   const canTakeBack = answering?.state === 'given' && answering.edit !== undefined;
+  const { resolution } = record;
+  const chosen =
+    resolution === 'edit' ? 'Written by hand' : resolution === 'ours' ? `${words.ours}, used` : `${words.theirs}, kept`;
   const by = answering?.state === 'given' ? '' : record.resolvedBy ? ` by ${record.resolvedBy}` : '';
   return (
     <article
@@ -176,8 +176,7 @@ function AnsweredLine({
       className="flex min-h-10 items-center gap-2 border-b border-line px-4 py-2 text-small"
     >
       <span className="min-w-0 flex-1">
-        <span className="font-name break-words">{title}</span>{' '}
-        <span className="text-ink-3">{`${CHOSEN[record.resolution ?? 'theirs']}${by}`}</span>
+        <span className="font-name break-words">{title}</span> <span className="text-ink-3">{`${chosen}${by}`}</span>
       </span>
       {canTakeBack && (
         <Button

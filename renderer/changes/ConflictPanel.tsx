@@ -1,17 +1,21 @@
 import { ArrowLeft, ChevronDown, ChevronUp, CircleCheck } from 'lucide-react';
+import type { ConflictEntry } from '#shared/contract/hostApi.ts';
 import { Button } from '../look/Button.tsx';
 import { isOpen } from '../state/conflictsSlice.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ConflictCard } from './ConflictCard.tsx';
+import { sideWords } from './conflictWords.ts';
 
 /** Every conflict that waits, one below the other, beside the canvas: nothing is blocked while it is looked at. */
 export function ConflictPanel({ narrow }: { narrow: boolean }) {
   const conflicts = useEditor((state) => state.conflicts);
   const conflictId = useEditor((state) => state.conflictId);
   const answering = useEditor((state) => state.answering);
+  const me = useEditor((state) => state.account?.user?.name);
   // What was answered in this sitting stays in its place, so that it can be taken back.
   const listed = conflicts.filter((one) => isOpen(one) || answering[one.id]?.state === 'given');
   const open = listed.filter(isOpen);
+  const all = wordsForAll(open, me);
   const at = open.findIndex((one) => one.id === conflictId);
 
   function step(by: 1 | -1) {
@@ -69,12 +73,19 @@ export function ConflictPanel({ narrow }: { narrow: boolean }) {
       </div>
       {open.length > 1 && (
         <footer className="flex flex-none flex-wrap items-center gap-2 border-t border-line px-4 py-3">
-          <Button onClick={() => void now().answerAll('theirs')}>Keep theirs for all {open.length}</Button>
-          <Button onClick={() => void now().answerAll('ours')}>Use mine for all {open.length}</Button>
+          <Button onClick={() => void now().answerAll('theirs')}>{all.keep} for all</Button>
+          <Button onClick={() => void now().answerAll('ours')}>{all.use} for all</Button>
         </footer>
       )}
     </div>
   );
+}
+
+/** The words of the records where they are the same for all; else what is true of each. */
+function wordsForAll(open: ConflictEntry[], me: string | undefined): { keep: string; use: string } {
+  const [first, ...others] = open.map((record) => sideWords(record, me));
+  if (first && others.every((one) => one.keep === first.keep && one.use === first.use)) return first;
+  return { keep: 'Keep what came first', use: 'Use what came later' };
 }
 
 /** Where the list and what is chosen in it do not fit beside each other. */

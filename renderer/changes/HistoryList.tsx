@@ -21,18 +21,18 @@ const EDITED = { icon: PencilLine, word: 'edited' };
 
 export const originOf = (entry: HistoryEntry) => ORIGINS[entry.origin] ?? EDITED;
 
-/** What a revision is called: by a person, by its version, or by what it changed. */
-export function titleOf({ name, message, changes, changeCount }: HistoryEntry): string {
+/** What a revision is called: by a person, by what was said of it, or by what it changed. */
+export function titleOf({ name, message, origin, changes, changeCount }: HistoryEntry): string {
   if (name) return name;
-  if (message) return message;
   const names = [...new Set(changes.map((one) => one.name))];
+  // What a merge brought says more than that it was one.
+  if (message && (origin !== 'merge' || names.length === 0)) return message;
   if (names.length === 0) return 'Only positions or notes';
-  const more = changeCount - changes.length;
-  return (
-    names.slice(0, 3).join(', ') +
-    (names.length > 3 || more > 0 ? ` and ${names.length - Math.min(3, names.length) + Math.max(0, more)} more` : '')
-  );
+  const shown = names.slice(0, MOST_NAMES);
+  const more = names.length - shown.length + Math.max(0, changeCount - changes.length);
+  return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
+const MOST_NAMES = 3;
 
 /** The revisions of the project, newest first. */
 export function HistoryList() {
@@ -83,7 +83,9 @@ export function HistoryList() {
                     )}
                   </span>
                   <span className="block truncate text-micro text-ink-2" title={formatTime(entry.createdAt)}>
-                    {entry.authorName ?? word}, {formatAgo(entry.createdAt, time)}
+                    {[entry.authorName, entry.origin === 'canvas' ? undefined : word].filter(Boolean).join(', ') ||
+                      word}
+                    , {formatAgo(entry.createdAt, Math.max(time, Date.parse(entry.createdAt)))}
                   </span>
                 </span>
                 <span className="mt-0.5 flex-none text-micro tabular-nums text-ink-2">r{entry.revision}</span>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ConflictEntry } from '#shared/contract/hostApi.ts';
 import { DEFAULT_SETTINGS, type Tree } from '#shared/workflow/tree.ts';
-import { answerOf, canWrite, isText, placeOfConflict } from './conflictWords.ts';
+import { answerOf, canWrite, isText, placeOfConflict, sideWords } from './conflictWords.ts';
 
 const workflowId = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
 const step = {
@@ -88,4 +88,16 @@ test('values and scripts can be written by hand, whole steps cannot; texts are n
   expect(isText({ base: 'a', theirs: 'b', ours: 'c' })).toBe(true);
   expect(isText({ theirs: 'b' })).toBe(true);
   expect(isText({ base: 'a', theirs: 3, ours: 'c' })).toBe(false);
+});
+
+test('who looks reads whose answers these are: theirs and mine, mine and theirs, two of one person, two of others', () => {
+  const words = (theirs: string | undefined, ours: string | undefined) =>
+    Object.values(sideWords({ who: { ...(theirs ? { theirs } : {}), ...(ours ? { ours } : {}) } }, 'Robin'));
+  expect(words('Sam', 'Robin')).toEqual(['Theirs', 'Mine', 'Keep theirs', 'Use mine']);
+  expect(words('Robin', 'Sam')).toEqual(['Mine', 'Theirs', 'Keep mine', 'Use theirs']);
+  expect(words('Robin', 'Robin')).toEqual(['Came first', 'Came later', 'Keep the first', 'Use the later']);
+  expect(words('Sam', 'Kim')).toEqual(['Sam', 'Kim', 'Keep Sam’s', 'Use Kim’s']);
+  expect(words('The files', undefined)).toEqual(['The files', 'Mine', 'Keep the files', 'Use mine']);
+  const branches = ['The other branch', 'This branch', 'Keep the other branch’s', 'Use this branch’s'];
+  expect(words('The other branch', 'This branch')).toEqual(branches);
 });

@@ -7,24 +7,21 @@ import { parseEdge, type Tree } from '#shared/workflow/tree.ts';
 export const KINDS: Record<ConflictKind, { word: string; told: string }> = {
   value: {
     word: 'Two answers',
-    told: 'Both changed this to something else. Theirs is in the project until you decide.',
+    told: 'Both changed this to something else. The first stands until somebody decides.',
   },
   text: {
     word: 'Same lines',
-    told: 'Both changed the same lines. Theirs are in the script, all other changes of both too.',
+    told: 'Both changed the same lines. The first stand for now; all other changes of both are in.',
   },
   delete_vs_edit: { word: 'Edit and delete', told: 'One deleted what the other changed. It is kept until you decide.' },
   delete_vs_reference: {
     word: 'Delete and use',
     told: 'One deleted a step that the other uses. It is kept until you decide.',
   },
+  cycle: { word: 'Circle', told: 'An arrow of each closes a circle that neither side had. Both stand: take one away.' },
   layout_of_deleted: { word: 'Stays deleted', told: 'One deleted what the other only moved. It stays deleted.' },
-  layout: { word: 'Moved twice', told: 'Both moved it. It stands where they put it.' },
-  add_add_renamed: { word: 'New id', told: 'Both added something under one id. Yours has an id of its own now.' },
-  cycle: {
-    word: 'Circle',
-    told: 'An arrow of each closes a circle that neither had. Both are there until you decide.',
-  },
+  layout: { word: 'Moved twice', told: 'Both moved it. It stands where it was put first.' },
+  add_add_renamed: { word: 'New id', told: 'Both added something under one id. The later one has another id now.' },
 };
 
 export type Place = {
@@ -90,6 +87,37 @@ function nameIn({ base, theirs, ours }: Pick<ConflictEntry, 'base' | 'theirs' | 
   }
   return undefined;
 }
+
+/** How the two answers and the ways to choose one are called by the person who looks. */
+export type SideWords = { theirs: string; ours: string; keep: string; use: string };
+
+/**
+ * `theirs` is what reached the workspace first, `ours` what came with the commit that met it. Who looks may have made
+ * either, both on two computers, or neither.
+ *
+ * @param me the name of who looks, where it is known
+ */
+export function sideWords({ who }: Pick<ConflictEntry, 'who'>, me: string | undefined): SideWords {
+  const { theirs, ours } = who;
+  if (theirs !== undefined && theirs === ours)
+    return { theirs: 'Came first', ours: 'Came later', keep: 'Keep the first', use: 'Use the later' };
+  if (ours === undefined || ours === me) {
+    // Files have no name of a person; they are called what they are.
+    if (ours === undefined && theirs?.startsWith('The '))
+      return { theirs, ours: 'Mine', keep: `Keep ${inLine(theirs)}`, use: 'Use mine' };
+    return { theirs: 'Theirs', ours: 'Mine', keep: 'Keep theirs', use: 'Use mine' };
+  }
+  if (theirs !== undefined && theirs === me)
+    return { theirs: 'Mine', ours: 'Theirs', keep: 'Keep mine', use: 'Use theirs' };
+  return {
+    theirs: theirs ?? 'First',
+    ours,
+    keep: theirs ? `Keep ${inLine(theirs)}’s` : 'Keep the first',
+    use: `Use ${inLine(ours)}’s`,
+  };
+}
+
+const inLine = (name: string) => name.replace(/^Th(?=e |is )/, 'th');
 
 /** One answer: nothing, a text, or which fields of a larger thing it changed. */
 export type Answer =

@@ -61,7 +61,7 @@ function OneChange({ change, onOpen }: { change: Change; onOpen?: (change: Chang
   // Beside the canvas there is room for two short lines, in a dialog for one long one.
   const head = onOpen ? (
     <>
-      <Glyph className={`icon-s mt-0.75 self-start ${INKS[change.kind]}`} aria-hidden />
+      <Glyph className={`icon-s mt-1.75 self-start ${INKS[change.kind]}`} aria-hidden />
       <span className="min-w-0 flex-1">
         <span className="block truncate font-name">{change.title}</span>
         <span className="block truncate text-micro text-ink-3">
@@ -117,16 +117,16 @@ function OneChange({ change, onOpen }: { change: Change; onOpen?: (change: Chang
         {reveal}
       </div>
       {open && (
-        <div className="overflow-x-auto border-t border-line py-1 font-mono text-[12px]/[19px]">
+        <div className="border-t border-line py-1 font-mono text-[12px]/[19px] break-words whitespace-pre-wrap">
           {change.fields.map((field) => (
             <div key={field.path}>
               {field.before !== undefined && (
-                <p className="bg-bad-soft px-3 whitespace-pre shadow-[inset_2px_0_0_var(--bad-mark)]">
+                <p className="bg-bad-soft px-3 shadow-[inset_2px_0_0_var(--bad-mark)]">
                   - <span className="text-c-key">{field.path}</span>: {field.before}
                 </p>
               )}
               {field.after !== undefined && (
-                <p className="bg-ok-soft px-3 whitespace-pre shadow-[inset_2px_0_0_var(--ok-mark)]">
+                <p className="bg-ok-soft px-3 shadow-[inset_2px_0_0_var(--ok-mark)]">
                   + <span className="text-c-key">{field.path}</span>: {field.after}
                 </p>
               )}

@@ -9,10 +9,11 @@ import { Count } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { cx } from '../look/cx.ts';
 import { Dialog } from '../look/Dialog.tsx';
-import { formatMoney } from '../look/format.ts';
+import { formatMoney, plural } from '../look/format.ts';
 import { TextArea } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
 import { Select } from '../look/Select.tsx';
+import { openConflicts } from '../state/conflictsSlice.ts';
 import { editor, now, useEditor } from '../state/store.ts';
 import { ChooseWorkspace, SignInFirst } from './BeforePublish.tsx';
 import { ChangeCounts, Changes } from './Changes.tsx';
@@ -41,6 +42,7 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
   const project = useEditor((state) => state.doc?.tree.project.name);
   const environments = useEditor((state) => Object.keys(state.doc?.tree.environments ?? {}).join(' '));
   const deployments = useEditor((state) => state.deployments);
+  const conflicts = useEditor((state) => openConflicts(state).length);
   const names = [
     ...new Set([
       'production',
@@ -89,7 +91,7 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
   if (started) return <DeploymentProgress deploymentId={started.id} onClose={onClose} />;
   const broken = preview?.checks.find((check) => check.status === 'error');
   // What keeps the version back comes before what it costs.
-  const trouble = preview?.checks.some((check) => check.status !== 'ok');
+  const trouble = conflicts > 0 || preview?.checks.some((check) => check.status !== 'ok');
   const next = preview?.nextVersion;
   const nothing = preview && next === undefined;
   return (
@@ -144,9 +146,11 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
             blocked={
               !preview
                 ? 'Still looking at what changes.'
-                : nothing
-                  ? 'Nothing that runs has changed.'
-                  : broken && `${broken.title}. ${broken.advice ?? ''}`
+                : conflicts > 0
+                  ? 'Answer the conflicts first.'
+                  : nothing
+                    ? 'Nothing that runs has changed.'
+                    : broken && `${broken.title}. ${broken.advice ?? ''}`
             }
             onClick={() => void publish()}
           >
@@ -192,6 +196,25 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
               className={cx('flex flex-col gap-2 p-4', trouble && 'order-first border-b border-line')}
             >
               <h3 className="font-heading">Checks</h3>
+              {conflicts > 0 && (
+                <Note
+                  kind="wait"
+                  title={`${plural(conflicts, 'conflict waits', 'conflicts wait')} for an answer`}
+                  actions={
+                    <Button
+                      size="sm"
+                      onClick={() => {
+                        onClose();
+                        now().openConflict(now().conflictId);
+                      }}
+                    >
+                      Look at both answers
+                    </Button>
+                  }
+                >
+                  What is published must be what somebody chose.
+                </Note>
+              )}
               {preview?.checks.map((check) => (
                 <PublishCheck key={check.title} {...check} />
               ))}

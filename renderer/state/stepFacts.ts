@@ -50,6 +50,8 @@ export const cardState =
     const step = openWorkflow(state)?.steps[stepId];
     if (!step) return 'idle';
     if (step.disabled) return 'disabled';
+    // Of another state of the project it matters how it differs.
+    if (state.looking) return 'idle';
     const view = shownRunOf(state);
     const ran = stateOfStep(view?.run.steps[stepId]);
     if (ran === 'running' || ran === 'retrying' || ran === 'waiting') return ran;
