@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { FILE, newProject, open } from './openProject.fixture.ts';
 
@@ -136,6 +136,16 @@ test('another branch that is checked out waits for a word where the project is i
   await switchTo('main');
 
   project.db.setMeta('sync.binding', '{}');
+  // A branch that begins where one stands is no switch, and neither is an edit on it.
+  git('checkout', '-q', '-b', 'new');
+  await vi.waitFor(() => expect(project.db.meta('git.head')).toBe('new'), { timeout: 10_000 });
+  disk.write(disk.read().replace('timeoutMs: 5000', 'timeoutMs: 4000'));
+  await project.rescan();
+  expect([step('score_m4t8')?.timeoutMs, project.deletion()]).toEqual([4000, undefined]);
+  git('commit', '-qam', 'New');
+  git('checkout', '-q', 'main');
+  await project.rescan();
+  await project.confirmDeletion();
   await switchTo('old');
   expect(project.deletion()).toMatchObject({ branch: { from: 'main', to: 'old' }, files: [] });
   await switchTo('main');

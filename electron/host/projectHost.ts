@@ -12,7 +12,7 @@ import { type ProjectFiles, readProject } from '#shared/workflow/readProject.ts'
 import type { Item, Tree } from '#shared/workflow/tree.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
 import type { ConflictStore } from '../store/conflictStore.ts';
-import { gitDirOf, gitStages } from '../store/git.ts';
+import { gitDirOf, gitIsBusy, gitStages } from '../store/git.ts';
 import type { HistoryStore } from '../store/historyStore.ts';
 import { type CommitOrigin, openProjectDb, type ProjectDb } from '../store/projectDb.ts';
 import {
@@ -22,7 +22,7 @@ import {
   sweepTemporary,
   writeProjectFile,
 } from '../store/projectFolder.ts';
-import { watchProject } from '../store/watcher.ts';
+import { GIT_LOCK_MS, watchProject } from '../store/watcher.ts';
 import { createBranchWatch } from './branchWatch.ts';
 import { farPins, readFar, withFarPins } from './farPins.ts';
 import { otherId, troubleOf } from './fileProblems.ts';
@@ -255,9 +255,14 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     written = tree();
   }
 
-  function plan(delayMs: number): void {
+  /** Writes in a moment, but not while Git is writing: half a checkout would be taken for what somebody did. */
+  function plan(delayMs: number, waitedForGit = 0): void {
     clearTimeout(timer);
-    if (!closed) timer = setTimeout(() => void inTurn(flush).catch(report), delayMs);
+    if (closed) return;
+    timer = setTimeout(() => {
+      if (gitIsBusy(gitDir) && waitedForGit < GIT_LOCK_MS) plan(FLUSH_MS, waitedForGit + FLUSH_MS);
+      else void inTurn(flush).catch(report);
+    }, delayMs);
   }
 
   async function flush(): Promise<void> {

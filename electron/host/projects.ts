@@ -78,7 +78,9 @@ export function createProjectSet(deps: ProjectSetDeps): ProjectSet {
       uuid: deps.uuid,
       emit: (event) => {
         deps.emit(event);
-        if (event.type === 'project.changed' && event.origin !== 'sync' && event.ops.length > 0) {
+        // An answer to a conflict may change nothing but the record.
+        const isNews = event.type === 'project.changed' && event.origin !== 'sync' && event.ops.length > 0;
+        if (isNews || event.type === 'conflicts.changed') {
           const changed = open.get(event.projectId);
           if (changed) cloud.projectChanged(changed);
         }

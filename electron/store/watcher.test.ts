@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -42,4 +42,12 @@ test('while git is at work nothing is told', async () => {
   expect(batches).toEqual([]);
   rmSync(join(dir, '.git/index.lock'));
   await vi.waitFor(() => expect(batches).toEqual([['workflows/a.yaml']]));
+});
+
+test('another branch that is checked out is told, also where it changes no file', async () => {
+  const { dir, batches } = await watched();
+  writeFileSync(join(dir, '.git/index'), 'x');
+  writeFileSync(join(dir, '.git/HEAD.lock'), 'ref: refs/heads/other\n');
+  renameSync(join(dir, '.git/HEAD.lock'), join(dir, '.git/HEAD'));
+  await vi.waitFor(() => expect(batches).toEqual([['.git/HEAD']]));
 });

@@ -1,17 +1,19 @@
-import { relative, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { gitDirOf, gitIsBusy } from './git.ts';
 import { isConflictedCopy, isProjectPath } from './projectFolder.ts';
 
 const SETTLE_MS = 150;
 /** Git is at work as long as its lock is there; one that a crash left behind must not stop us for ever. */
-const GIT_LOCK_MS = 10_000;
+export const GIT_LOCK_MS = 10_000;
+/** As it is told that something else is checked out. */
+export const CHECKED_OUT = '.git/HEAD';
 
 /**
  * Tells, once things have settled, which files of a project may have changed. Whether they did, and whether by us, the
  * reader finds out by their content.
  *
- * @param onChange gets paths below the folder; the next call waits until the promise it gives has settled
+ * @param onChange gets paths below the folder, and `CHECKED_OUT`; the next call waits until the promise it gives has settled
  * @param onError when watching itself fails, for example because the system's limit of watches is reached
  */
 export function watchProject(
@@ -27,10 +29,16 @@ export function watchProject(
   let closed = false;
 
   const pathOf = (full: string) => relative(dir, full).split(sep).join('/');
-  const watcher: FSWatcher = watch(dir, {
+  // The folder, not the file: Git puts another one in its place.
+  const head = gitDir === undefined ? undefined : join(gitDir, 'HEAD');
+  const isGits = (full: string) => gitDir !== undefined && (full === gitDir || full.startsWith(gitDir + sep));
+  const watcher: FSWatcher = watch(gitDir === undefined ? dir : [dir, gitDir], {
     ignoreInitial: true,
     followSymlinks: false,
-    ignored: (full) => /^(?:\.git|\.sluice|(?:.*\/)?node_modules)(?:\/|$)/.test(pathOf(full)),
+    ignored: (full) =>
+      isGits(full)
+        ? full !== gitDir && full !== head
+        : /^(?:\.git|\.sluice|(?:.*\/)?node_modules)(?:\/|$)/.test(pathOf(full)),
   });
 
   function settle(): void {
@@ -52,8 +60,8 @@ export function watchProject(
   }
 
   watcher.on('all', (_event, full) => {
-    const path = pathOf(full);
-    if (!isProjectPath(path) && !isConflictedCopy(path)) return;
+    const path = full === head ? CHECKED_OUT : pathOf(full);
+    if (path !== CHECKED_OUT && !isProjectPath(path) && !isConflictedCopy(path)) return;
     changed.add(path);
     settle();
   });
