@@ -113,8 +113,11 @@ function isRecorded(
       const answer = record[side];
       const rest = path.slice(record.path.length);
       if (isLine) return linesOf(answer).has(path[2] ?? '') === (to === true);
-      const kept = answer === undefined ? undefined : getIn(answer, rest);
-      return sameJson(kept, to) || (ids !== undefined && sameJson(kept, valueWithIds(to, ids)));
+      const kept = (place: string[]) => (answer === undefined ? undefined : getIn(answer, place));
+      // Our answer is kept as it is after our steps were given other ids.
+      const places = ids ? [rest, withIds(path, ids).slice(record.path.length)] : [rest];
+      const values = ids ? [to, valueWithIds(to, ids)] : [to];
+      return places.some((place) => values.some((value) => sameJson(kept(place), value)));
     }
     return to === undefined && record[side] === undefined && wentWith(record, path);
   });
