@@ -8,6 +8,7 @@ import { createBilling, createPlatformAllowances } from '../billing/billing.ts';
 import { createContainers } from '../containers/containers.ts';
 import { createMailing } from '../notifications/mailing.ts';
 import { createNotifications } from '../notifications/notifications.ts';
+import { createPrivacy } from '../privacy/privacy.ts';
 import { createWorkspaces, type WorkspaceEvents } from '../workspaces/workspaces.ts';
 import { createControl } from './control.ts';
 import type { Platform } from './platform.ts';
@@ -39,6 +40,7 @@ export const identityCapabilities = async (platform: Platform, events: Workspace
   createAudit(platform),
   createMailing(platform),
   createNotifications(platform),
+  createPrivacy(platform, events),
 ];
 
 /** All of them. */

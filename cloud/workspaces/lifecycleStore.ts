@@ -84,3 +84,12 @@ export async function purgeRows(sql: Sql, workspaceId: string): Promise<number> 
   const { rows } = await sql.query<{ gone: string }>('select purge_workspace($1) as gone', [workspaceId]);
   return Number(rows[0]?.gone ?? 0);
 }
+
+/** Its only member is erased, so nobody is left to bring it back. */
+export async function makePurgeable(sql: Sql, workspaceId: string): Promise<void> {
+  // The column counts milliseconds and may round up.
+  await sql.query(
+    "update workspace set purge_after = now() - interval '1 s' where id = $1 and deleted_at is not null",
+    [workspaceId],
+  );
+}

@@ -1,3 +1,4 @@
+import { account } from './cloud/account.ts';
 import { apiKeys } from './cloud/apiKeys.ts';
 import { audit } from './cloud/audit.ts';
 import { auth } from './cloud/auth.ts';
@@ -26,6 +27,7 @@ export const cloudApi = {
   sessions,
   secondFactor,
   apiKeys,
+  account,
   workspaces,
   members,
   invitations,

@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import { type Response, Router } from 'express';
+import { z } from 'zod';
+import { parse } from '#shared/parse.ts';
+import { recordAccountEvent } from '../accounts/accountStore.ts';
+import { recordAudit } from '../audit/recordAudit.ts';
+import type { Blobs } from '../platform/blobs.ts';
+import type { Clock } from '../platform/clock.ts';
+import { asSql, type Database } from '../platform/database.ts';
+import type { Actor, Caller, SignedIn } from '../server/actor.ts';
+import type { MountDeps } from '../server/mount.ts';
+import { rawRoute } from '../server/rawRoute.ts';
+import { placesOf } from './erasureStore.ts';
+import { personRows, type Runner, workspaceRows } from './exportStore.ts';
+
+export type ExportDeps = { db: Database; blobs: Blobs; clock: Clock };
+
+const Nothing = z.strictObject({});
+/** What a reader may rely on; raised when a line changes its form. */
+const FORMAT = 1;
+
+/** Everything of a workspace, and everything about a person, as lines of JSON that are sent while they are read. */
+export function exportRouter({ db, blobs, clock }: ExportDeps, http: MountDeps): Router {
+  const router = Router();
+
+  rawRoute(
+    router,
+    {
+      name: 'workspaces.export',
+      method: 'GET',
+      path: '/v1/workspaces/current/export',
+      access: 'data:export',
+      rate: 'write',
+    },
+    async (req, res, asker) => {
+      const actor = asker as Actor;
+      const { workspaceId } = actor;
+      parse(Nothing, req.query, 'The request');
+      const run: Runner = (work) => db.withWorkspaceSql(actor, work);
+      await run((sql) =>
+        recordAudit(sql, actor, { action: 'data.export', resource: 'workspace', resourceId: workspaceId }),
+      );
+      const line = begin(res, `workspace-${workspaceId}`);
+      await line({ format: FORMAT, kind: 'workspace', id: workspaceId, at: clock.now().toISOString() });
+      let rows = 0;
+      for await (const { table, text } of workspaceRows(run, workspaceId)) {
+        await line(text, table);
+        rows++;
+        if (table !== 'blob') continue;
+        const { sha256 } = JSON.parse(text) as { sha256: string };
+        const bytes = await blobs.get(workspaceId, sha256).catch(() => undefined);
+        if (bytes) await line({ file: sha256, base64: bytes.toString('base64') });
+      }
+      await line({ end: true, rows });
+      res.end();
+    },
+    http,
+  );
+
+  rawRoute(
+    router,
+    { name: 'account.export', method: 'GET', path: '/v1/account/export', access: 'session', rate: 'write' },
+    async (req, res, asker) => {
+      const { session, ip, userAgent } = asker as Caller & { session: SignedIn };
+      const { userId: id, email, name } = session;
+      parse(Nothing, req.query, 'The request');
+      await db.withUser(id, (tx) => recordAccountEvent(tx, id, { action: 'data.export', ip, userAgent }, clock.now()));
+      const line = begin(res, 'account');
+      await line({ format: FORMAT, kind: 'person', id, at: clock.now().toISOString() });
+      let rows = 0;
+      const who = { id, email, name };
+      for await (const { table, text } of personRows((work) => db.withUser(id, (tx) => work(asSql(tx))), who, 'own')) {
+        await line(text, table);
+        rows++;
+      }
+      // Also of workspaces that the person left: what they did there is theirs to know.
+      for (const place of await placesOf(db, id)) {
+        const run: Runner = (work) => db.withWorkspaceSql(place, work);
+        for await (const { table, text } of personRows(run, who, 'workspace')) {
+          await line(text, table);
+          rows++;
+        }
+      }
+      await line({ end: true, rows });
+      res.end();
+    },
+    http,
+  );
+  return router;
+}
+
+/** @returns what writes a line, waiting while the reader is slower than we are. A row is text of JSON already. */
+function begin(res: Response, name: string): (what: object | string, table?: string) => Promise<void> {
+  res.setHeader('Cache-Control', 'no-store');
+  res.setHeader('Content-Disposition', `attachment; filename="${name}.ndjson"`);
+  res.type('application/x-ndjson');
+  return async (what, table) => {
+    if (res.closed) throw new Error('The reader of an export went away.');
+    const text = typeof what === 'string' ? `{"table":${JSON.stringify(table)},"row":${what}}` : JSON.stringify(what);
+    if (!res.write(`${text}\n`)) await Promise.race([once(res, 'drain'), once(res, 'close')]);
+  };
+}
