@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { v7 as uuidv7 } from 'uuid';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 
@@ -11,18 +12,21 @@ export function answerBrokenRequests(server: Server, logger: Logger): void {
       return;
     }
     const error = errorOf(failure.code);
-    logger.info('broken request', { code: error.code, why: failure.code });
+    const requestId = uuidv7();
+    logger.info('broken request', { requestId, code: error.code, why: failure.code });
     const body = JSON.stringify({
       type: `urn:sluice:${error.code}`,
       title: error.message,
       status: error.status,
       code: error.code,
       detail: error.advice,
+      requestId,
     });
     const head = [
       `HTTP/1.1 ${error.status} ${REASONS[error.status] ?? 'Bad Request'}`,
       'Content-Type: application/problem+json; charset=utf-8',
       `Content-Length: ${Buffer.byteLength(body)}`,
+      `Sluice-Request: ${requestId}`,
       'Cache-Control: no-store',
       'X-Content-Type-Options: nosniff',
       'Connection: close',

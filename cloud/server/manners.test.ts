@@ -107,6 +107,24 @@ test('an unknown field is refused and named, wherever it stands', async () => {
   });
 });
 
+test('text that nothing can store is refused, and any other is stored and given back as it is', async () => {
+  const make = (name: string) => person.call<Details>('POST', '/v1/projects', { id: uuidv7(), name });
+  const cut = expectProblem(await make('half \ud800'), 422, 'request.invalid');
+  expect(cut.details).toEqual({ issues: [{ path: 'name', message: expect.any(String) }] });
+  expectProblem(await make('nul \0'), 422, 'request.invalid');
+  for (const name of ['nul \0', 'half \udfff'])
+    expectProblem(await person.call('POST', '/v1/workspaces', { name }), 422, 'request.invalid');
+  const names = [
+    '\u202eright to left',
+    '💥 ﬃ 𝓔',
+    "'; drop table run; --",
+    '<script>alert(1)</script>',
+    '{{1}}',
+    '한국어',
+  ];
+  for (const name of names) expect((await make(name)).body).toMatchObject({ name });
+});
+
 test('what Node refuses itself is a problem too', async () => {
   const raw = (text: string) =>
     new Promise<string>((resolve, reject) => {

@@ -17,6 +17,7 @@ import { meter } from './meter.ts';
 import { sendProblem, unsupportedMedia } from './problem.ts';
 import type { RateLimits } from './rateLimits.ts';
 import type { Routes } from './routes.ts';
+import { checkWholeText } from './wholeText.ts';
 
 /** Who a call's function is handed: a member of the workspace where the contract asks for a permission, else just a caller. */
 type AskerOf<C extends HttpCall> = C['access'] extends Permission
@@ -99,6 +100,7 @@ function answerCall(name: string, call: Mounted, deps: MountDeps): RequestHandle
       // Only now: who may not ask is not read.
       await call.readBody?.(req, res);
       const said = inputOf(req);
+      checkWholeText(said);
       const input = parse(call.input, { ...said, ...expectedOf(req, call, said) }, 'The request');
       const work = async () =>
         parse(call.output, await call.answer(input, asker), `The answer of ${name}`, 'internal') as Json;

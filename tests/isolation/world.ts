@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
+import { KEY_SCOPES } from '#shared/contract/cloud/apiKeys.ts';
 import { commitOf } from '#shared/merge/ops.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { type Person, send, type TestCloud } from '../fixtures/cloud.ts';
@@ -14,6 +15,8 @@ export type World = {
   workspaceId: string;
   /** By the name of the field or path part, `connections.name` before `name`. */
   ids: Record<string, string>;
+  /** The secret of an API key with every scope that a key can have. */
+  keySecret: string;
   /** A text that stands in names of this workspace and nowhere else. */
   mark: string;
 };
@@ -88,18 +91,20 @@ export async function makeWorld(cloud: TestCloud, mark: string): Promise<World> 
       userId,
     ],
   );
+  const key = await newKey(cloud, owner);
   const more = await addPeople(cloud, { workspaceId, userId, email: owner.email, mark });
   const sessions = await must(owner.call<{ id: string }[]>('GET', '/v1/sessions'));
   const ids: Record<string, string> = {
     ...{ workspaceId, userId, projectId, workflowId, environmentId, deploymentId, runId, conflictId },
     ...more,
+    keyId: key.id,
     actorId: userId,
     versionId: version.id,
     sessionId: sessions[0]?.id ?? '',
     'connections.name': connectionName,
     'environments.name': environmentName,
   };
-  return { owner, workspaceId, ids, mark };
+  return { owner, workspaceId, ids, mark, keySecret: key.secret };
 }
 
 /** Another member, invitations from the workspace and to its owner, a workspace that was deleted, a notification. */
@@ -149,7 +154,7 @@ async function addPeople(
   }
   await sql(
     `insert into notification (id, user_id, about_workspace_id, kind, title, message)
-     values ($1, $2, $3, 'run.failed', $4, $4)`,
+     values ($1, $2, $3, 'run_failed', $4, $4)`,
     [notificationId, userId, workspaceId, `A run of ${mark} failed.`],
   );
   return {
@@ -181,17 +186,11 @@ export async function newMember(
   return person;
 }
 
-/** An API key of the workspace with every scope that a key can have, where the server knows keys. */
-export async function newKey(cloud: TestCloud, { owner }: World): Promise<{ id: string; secret: string } | undefined> {
-  const { KEY_SCOPES } = await import('#shared/contract/cloud/apiKeys.ts');
-  const made = await owner.call<{ key: { id: string }; secret: string }>('POST', '/v1/api-keys', {
-    name: 'Matrix',
-    scopes: KEY_SCOPES,
-  });
-  if (made.status === 404) return undefined;
-  const { key, secret } = await must(Promise.resolve(made));
-  const works = await send(cloud.url, 'GET', '/v1/projects', undefined, { authorization: `Bearer ${secret}` });
-  if (works.status !== 200) throw new Error(`The key does not work: ${JSON.stringify(works.body)}`);
+async function newKey(cloud: TestCloud, owner: Person): Promise<{ id: string; secret: string }> {
+  const { key, secret } = await must(
+    owner.call<{ key: { id: string }; secret: string }>('POST', '/v1/api-keys', { name: 'Matrix', scopes: KEY_SCOPES }),
+  );
+  await must(send(cloud.url, 'GET', '/v1/projects', undefined, { authorization: `Bearer ${secret}` }));
   return { id: key.id, secret };
 }
 
