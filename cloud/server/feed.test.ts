@@ -4,7 +4,10 @@ import { v7 as newId } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { FeedMessage, FeedRequest } from '#shared/contract/feed.ts';
+import type { ConflictRecord } from '#shared/merge/conflict.ts';
+import { commitOf } from '#shared/merge/ops.ts';
 import { permissionsOf } from '#shared/permission.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
 import {
   type Control,
   createControlBench,
@@ -242,6 +245,24 @@ test('somebody who is no longer a member is let go', async () => {
   const { client, userId } = await watcher();
   members.delete(userId);
   expect(await client.closed).toBe(4401);
+});
+
+test('who watches hears how many conflicts wait, and of a large commit only that it is there', async () => {
+  const { client, actor, tree, projectId } = await watcher();
+  const { tree: now, revision } = await control.projects.head({ projectId }, actor);
+  const about = { commitId: newId(), deviceId: newId(), baseRevision: revision, origin: 'canvas' as const };
+  const large = { ...tree, scripts: { 'a.ts': 'x'.repeat(100_000) } };
+  const path = ['scripts', 'a.ts'];
+  const record: ConflictRecord = {
+    ...{ id: newId(), commitId: about.commitId, path, kind: 'text', who: {} },
+    ...{ theirs: 'a', ours: 'b', chosen: 'theirs' },
+  };
+  await control.projects.push({ projectId, commit: commitOf(now as Tree, large, about), conflicts: [record] }, actor);
+  expect(await client.hear('commit')).toEqual({ type: 'commit', projectId, revision: revision + 1 });
+  expect(await client.hear('conflicts.changed')).toEqual({ type: 'conflicts.changed', projectId, open: 1 });
+  await control.conflicts.resolve({ projectId, conflictId: record.id, choice: 'theirs' }, actor);
+  await client.hear('conflicts.changed', ({ open }) => open === 0);
+  client.end();
 });
 
 /** Somebody else, or another window, on the same project. */

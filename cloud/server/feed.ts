@@ -8,13 +8,12 @@ import type { Logger } from '#shared/log.ts';
 import { TREE_FORMAT } from '#shared/workflow/tree.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
-import { findCommit } from '../projects/commitStore.ts';
-import { countOpenConflicts } from '../projects/conflictStore.ts';
 import { findProject } from '../projects/projectStore.ts';
 import { readEvents } from '../runs/journalStore.ts';
 import { findRun } from '../runs/runStore.ts';
-import type { Signal, Signals } from '../runs/signals.ts';
+import type { Signals } from '../runs/signals.ts';
 import type { Identities } from './authenticate.ts';
+import { createFeedNews } from './feedNews.ts';
 import { createPresenceSender } from './feedPresence.ts';
 import { createFeedSocket, type FeedSocket } from './feedSocket.ts';
 import { findLiveFamilies } from './feedStore.ts';
@@ -48,29 +47,24 @@ const SOCKETS_PER_USER = 20;
 
 const REFUSED = 4401;
 const OUTDATED = 4426;
-/** A commit that is larger is fetched by those who want it. */
-const COMMIT_BYTES = 32 * 1024;
 
 /** `/v1/feed`: what changed, told to desktops. A message that is missed costs nothing: each names what to fetch again. */
 export function createFeed(deps: FeedDeps): Feed {
   const { database, signals, identities, limits, logger, clock, publicUrl } = deps;
   const server = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_BYTES, perMessageDeflate: false });
   const sockets = new Map<WebSocket, FeedSocket>();
-  const changing = new Map<string, { again: boolean }>();
   const onError = (thrown: unknown) => {
     const error = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
     logger.error('The feed had a problem.', { error });
   };
 
-  const stopListening = signals.subscribe((signal) => {
-    tell(signal).catch(onError);
-  });
+  const news = createFeedNews({ ...deps, runOf, onError }, () => [...sockets.values()]);
+  const stopListening = signals.subscribe(news);
   const checking = setInterval(() => check().catch(onError), CHECK_MS);
   const pinging = setInterval(ping, PING_MS);
   checking.unref();
   pinging.unref();
   const answered = new WeakSet<WebSocket>();
-  let telling = Promise.resolve();
 
   function open(socket: WebSocket): void {
     answered.add(socket);
@@ -168,85 +162,6 @@ export function createFeed(deps: FeedDeps): Feed {
 
   function runOf(workspaceId: string, runId: string): Promise<RunSummary | undefined> {
     return database.withWorkspaceSql({ workspaceId }, (sql) => findRun(sql, workspaceId, runId));
-  }
-
-  /** The sockets that a project's news is for. */
-  function watching(workspaceId: string, projectId: string): FeedSocket[] {
-    return [...sockets.values()].filter((one) => one.workspaceId === workspaceId && one.watches(projectId));
-  }
-
-  async function tell(signal: Signal): Promise<void> {
-    if (sockets.size === 0) return;
-    const { workspaceId } = signal;
-    if (signal.kind === 'commit') {
-      // One after the other, so that nobody hears of a later commit first.
-      telling = telling.then(() => tellCommit(signal)).catch(onError);
-      await telling;
-    } else if (signal.kind === 'presence') {
-      const { projectId, who, shown } = signal;
-      for (const one of watching(workspaceId, projectId)) {
-        if (one.presence.who.sessionId === who.sessionId) continue;
-        if (shown) one.sendIfQuick({ type: 'presence', who, ...shown });
-        else one.send({ type: 'presence.left', projectId, who });
-      }
-    } else if (signal.kind === 'presence.who') {
-      for (const one of watching(workspaceId, signal.projectId)) one.presence.sayAgain(signal.projectId);
-    } else if (signal.kind === 'conflicts') {
-      const { projectId } = signal;
-      if (watching(workspaceId, projectId).length === 0) return;
-      const open = await database.withWorkspaceSql(signal, (sql) => countOpenConflicts(sql, signal));
-      for (const one of watching(workspaceId, projectId)) one.send({ type: 'conflicts.changed', projectId, open });
-    } else if (signal.kind === 'notifications') {
-      for (const one of sockets.values()) {
-        if (signal.userIds.includes(one.userId)) one.send({ type: 'notifications.changed' });
-      }
-    } else if (signal.kind === 'deployment') {
-      const those = watching(workspaceId, signal.projectId);
-      const deployment = those.length > 0 && (await deps.deploymentOf(workspaceId, signal.deploymentId));
-      if (deployment) for (const one of those) one.send({ type: 'deployment.changed', deployment });
-    } else if (signal.kind === 'run') {
-      for (const one of sockets.values()) {
-        if (one.workspaceId === workspaceId && one.watchesRun(signal.runId)) one.wakeRun(signal.runId);
-      }
-      if (signal.changed) await tellChanged(signal);
-    }
-  }
-
-  async function tellCommit(signal: Extract<Signal, { kind: 'commit' }>): Promise<void> {
-    const { workspaceId, projectId, revision } = signal;
-    if (watching(workspaceId, projectId).length === 0) return;
-    const taken = await database.withWorkspaceSql(signal, (sql) =>
-      findCommit(sql, signal, revision, { maxBytes: COMMIT_BYTES }),
-    );
-    const message: FeedMessage = { type: 'commit', projectId, revision };
-    if (taken) Object.assign(message, { hash: taken.hash, authorName: taken.authorName, commit: taken.commit });
-    for (const one of watching(workspaceId, projectId)) one.send(message);
-  }
-
-  /** A run that changes faster than it can be read is read once more, not once for each change. */
-  async function tellChanged({ workspaceId, projectId, runId }: Extract<Signal, { kind: 'run' }>): Promise<void> {
-    const those = () =>
-      [...sockets.values()].filter(
-        (one) => one.workspaceId === workspaceId && (one.watches(projectId) || one.watchesRun(runId)),
-      );
-    const known = changing.get(runId);
-    if (known) {
-      known.again = true;
-      return;
-    }
-    if (those().length === 0) return;
-    const state = { again: false };
-    changing.set(runId, state);
-    try {
-      do {
-        state.again = false;
-        const run = await runOf(workspaceId, runId);
-        const message: FeedMessage | undefined = run && { type: 'run.changed', run };
-        if (message) for (const one of those()) one.send(message);
-      } while (state.again);
-    } finally {
-      changing.delete(runId);
-    }
   }
 
   /** Ends the connections of sessions and memberships that no longer hold. */
