@@ -8,8 +8,11 @@ export function unnoticedCircles({ theirs, ours, merged, records }: Meeting): st
     if (!there || !here || edges === there.edges || edges === here.edges) return [];
     if (records.some(({ kind, path }) => kind === 'cycle' && path[1] === workflowId)) return [];
     const [ways, theirWays, ourWays] = [edges, there.edges, here.edges].map(waysOf) as [Ways, Ways, Ways];
-    const before = new Map(records.map(({ renamedTo, path }) => [renamedTo, path[3] ?? '']));
-    const inOurs = (id: string) => before.get(id) ?? id;
+    const renamed = records.filter(({ renamedTo, path }) => renamedTo !== undefined && path[1] === workflowId);
+    const before = new Map(renamed.map(({ renamedTo, path }) => [renamedTo, path[3] ?? '']));
+    // What has an id that ours had to give up is another step.
+    const given = new Set(before.values());
+    const inOurs = (id: string) => before.get(id) ?? (given.has(id) ? '' : id);
     // A step that one side put into a circle of the other closes none.
     const ofBoth = Object.keys(steps).filter((id) => there.steps[id] && here.steps[inOurs(id)]);
     return ofBoth.flatMap((a) =>
