@@ -84,7 +84,11 @@ export function createProjectLog({ dir, db, now, uuid, onCommit, onConflicts }: 
       db.commit({ ...entry, ...(message === undefined ? {} : { message }) }, (revision) => {
         conflicts.put([...records, ...entries]);
         if (also) also(revision);
-        else if (OWN.has(origin) && ops.length > 0) steps.add({ revision, what: placeOf(ops), at: now() });
+        else if (OWN.has(origin) && ops.length > 0) {
+          // Only what is typed goes together; a file's change or an answer is a step of its own.
+          const typed = origin === 'canvas' && entries.length === 0;
+          steps.add({ revision, what: typed ? placeOf(ops) : '', at: now() });
+        }
       });
     } catch (thrown) {
       throw sqliteFailure(join(dir, '.sluice', 'state.db'), thrown);

@@ -160,6 +160,9 @@ test('edits made while the server was away are saved, marked, and sent when it i
   await one.reaches(id, 'ahead');
   await vi.waitFor(async () => expect(await one.client.account.state({})).toMatchObject({ status: 'unreachable' }));
   await vi.waitFor(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('word: c'));
+  // The history here keeps each of them.
+  const { data } = await one.client.history.list({ projectId: id, limit: 5 });
+  expect(data.map(({ where, origin }) => [where, origin])).toEqual(Array(5).fill(['local', 'canvas']));
   await cloud.start();
   await one.reaches(id, 'synced');
   expect(head().tree.environments.local?.vars.word).toBe('c');
@@ -369,7 +372,10 @@ test('with a sign-in that has ended every project opens, is edited and saved; a 
   await again.client.runs.start({ projectId: id, workflowId });
   await expect(again.client.sync.now({ projectId: id })).rejects.toMatchObject({ code: 'session.expired' });
 
+  const listed = async () => (await again.client.projects.list({})).map((project) => project.id);
+  const before = await listed();
   await again.client.account.signOut({});
+  expect(await listed()).toEqual(before);
   expect((await again.tree(id)).environments.local?.vars.word).toBe('offline');
   expect(existsSync(dir)).toBe(true);
   await again.close();
