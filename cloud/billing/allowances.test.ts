@@ -85,7 +85,9 @@ test('a run is counted once however often it is told, in the periods it was rese
   await inside((sql) => allowances.reserveRun(sql, workspaceId, at));
   await inside((sql) => allowances.reserveRun(sql, workspaceId, at));
   await Promise.all(
-    Array.from({ length: 10 }, () => inside((sql) => allowances.countRun(sql, workspaceId, 'run-1', at))),
+    Array.from({ length: 10 }, () =>
+      inside((sql) => allowances.countRun(sql, workspaceId, { runId: 'run-1', queuedAt: at })),
+    ),
   );
   expect(await runsOf('2026-11-20')).toEqual({ used: 1, reserved: 1 });
   expect(await runsOf('2026-11')).toEqual({ used: 1, reserved: 1 });
@@ -95,14 +97,16 @@ test('a run is counted once however often it is told, in the periods it was rese
 
 test('a count whose transaction fails is not counted, and counts when it is tried again', async () => {
   const failing = inside(async (sql) => {
-    await allowances.countSteps(sql, workspaceId, ['step:r:/a:0'], at);
+    await allowances.countSteps(sql, workspaceId, { sourceIds: ['step:r:/a:0'], at });
     throw new Error('the journal could not be written');
   });
   await expect(failing).rejects.toThrow('journal');
   const steps = () => inside((sql) => readCounter(sql, workspaceId, 'workflow.steps', '2026-11'));
   expect(await steps()).toEqual({ used: 0, reserved: 0 });
-  await inside((sql) => allowances.countSteps(sql, workspaceId, ['step:r:/a:0', 'step:r:/b:0', 'step:r:/a:0'], at));
-  await inside((sql) => allowances.countSteps(sql, workspaceId, ['step:r:/b:0', 'step:r:/b:1'], at));
+  await inside((sql) =>
+    allowances.countSteps(sql, workspaceId, { sourceIds: ['step:r:/a:0', 'step:r:/b:0', 'step:r:/a:0'], at }),
+  );
+  await inside((sql) => allowances.countSteps(sql, workspaceId, { sourceIds: ['step:r:/b:0', 'step:r:/b:1'], at }));
   expect(await steps()).toEqual({ used: 3, reserved: 0 });
 });
 
@@ -113,7 +117,7 @@ test('usage equals what was sent, to the unit, under retries from everywhere at 
   );
   await Promise.all(
     [...sources, ...sources, ...sources].map((ids) =>
-      inside((sql) => allowances.countSteps(sql, workspaceId, ids, at)),
+      inside((sql) => allowances.countSteps(sql, workspaceId, { sourceIds: ids, at })),
     ),
   );
   expect(await inside((sql) => readCounter(sql, workspaceId, 'workflow.steps', '2026-11'))).toEqual({
@@ -137,7 +141,8 @@ test('bytes that left a container count once per report', async () => {
 
 test('70, 85, 95 and 100 % are each told once', async () => {
   for (let i = 0; i < 50; i++) await inside((sql) => allowances.reserveRun(sql, workspaceId, at));
-  for (let i = 0; i < 50; i++) await inside((sql) => allowances.countRun(sql, workspaceId, `run-${i}`, at));
+  for (let i = 0; i < 50; i++)
+    await inside((sql) => allowances.countRun(sql, workspaceId, { runId: `run-${i}`, queuedAt: at }));
   expect(alerts.map(({ period, percent, used }) => [period, percent, used])).toEqual([
     ['day', 70, 35],
     ['day', 85, 43],

@@ -2,9 +2,9 @@ import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 import { type Meter, PLANS, type Plan } from '#shared/plan.ts';
 import { runSourceId } from '#shared/run/projectEvents.ts';
-import type { Allowances, Sql } from '../runs/ports.ts';
+import type { Allowances, Sql, StepUse } from '../runs/ports.ts';
 import { type Period, periodEnd, periodKey } from './period.ts';
-import { addUsed, insertUsage, readCounter, readPlan, releaseOne, reserveOne } from './usageStore.ts';
+import { addUsed, type Caps, insertUsage, readCounter, readPlan, releaseOne, reserveOne } from './usageStore.ts';
 
 /** In how many periods a meter is counted, and what a plan includes; without a limit it is only counted. */
 export const METERED: { meter: Meter; period: Period; limit?: (plan: Plan) => number }[] = [
@@ -16,6 +16,13 @@ export const METERED: { meter: Meter; period: Period; limit?: (plan: Plan) => nu
 
 const ALERT_PERCENTS = [70, 85, 95, 100];
 const RUNS = METERED.filter(({ meter }) => meter === 'workflow.runs');
+/** JSON has no infinity. */
+const CAPS = Object.fromEntries(
+  Object.entries(PLANS).map(([slug, plan]) => {
+    const caps = RUNS.map(({ limit }) => limit?.(plan) ?? Number.POSITIVE_INFINITY);
+    return [slug, caps.map((cap) => (Number.isFinite(cap) ? cap : null))];
+  }),
+) as Caps;
 
 /** A share of an allowance was passed, in the transaction that passed it. */
 export type AllowanceAlert = {
@@ -46,26 +53,26 @@ export function createAllowances({ log, alert }: AllowanceDeps): FullAllowances 
     return PLANS[slug];
   }
 
-  async function count(
-    sql: Sql,
-    workspaceId: string,
-    meter: Meter,
-    uses: { sourceId: string; amount: number }[],
-    at: Date,
-    wasReserved: boolean,
-  ): Promise<void> {
+  async function count(sql: Sql, workspaceId: string, uses: readonly Use[]): Promise<void> {
     if (uses.length === 0) return;
-    const amount = await insertUsage(sql, workspaceId, meter, uses, at);
-    if (amount === 0) return;
-    let plan: Plan | undefined;
-    for (const { period, limit } of METERED.filter((metered) => metered.meter === meter)) {
-      const now = await addUsed(sql, { workspaceId, meter, period: periodKey(period, at), amount, wasReserved });
-      if (!limit) continue;
-      plan ??= await planOf(sql, workspaceId);
-      const passed = passedPercent(now.used - amount, now.used, limit(plan));
-      if (passed === undefined) continue;
-      const told = { workspaceId, meter, period, percent: passed, used: now.used, limit: limit(plan) };
-      log.warn(passed === 100 ? 'An allowance is used up.' : 'An allowance is nearly used up.', told);
+    const fresh = await insertUsage(sql, workspaceId, [...uses]);
+    const additions = METERED.flatMap(({ meter, period, limit }) => {
+      const amount = fresh.get(meter) ?? 0;
+      // What is reported together is of one meter's time.
+      const use = uses.find((one) => one.meter === meter);
+      if (amount === 0 || !use) return [];
+      return [{ meter, period: periodKey(period, use.at), amount, wasReserved: use.wasReserved, of: period, limit }];
+    });
+    if (additions.length === 0) return;
+    const counters = await addUsed(sql, workspaceId, additions);
+    for (const { meter, period: key, amount, of: period, limit } of additions) {
+      const now = counters.find((counter) => counter.meter === meter && counter.period === key);
+      if (!limit || !now?.plan) continue;
+      const most = limit(PLANS[now.plan]);
+      const percent = passedPercent(now.used - amount, now.used, most);
+      if (percent === undefined) continue;
+      const told = { workspaceId, meter, period, percent, used: now.used, limit: most };
+      log.warn(percent === 100 ? 'An allowance is used up.' : 'An allowance is nearly used up.', told);
       await alert?.(sql, told);
     }
   }
@@ -74,49 +81,49 @@ export function createAllowances({ log, alert }: AllowanceDeps): FullAllowances 
     planOf,
 
     async reserveRun(sql, workspaceId, at) {
+      const keys = RUNS.map(({ period }) => periodKey(period, at));
+      const taken = await reserveOne(sql, { workspaceId, meter: 'workflow.runs', periods: keys, caps: CAPS });
+      const full = keys.findIndex((key) => !taken.includes(key));
+      if (full < 0) return;
+      const { meter, period, limit } = RUNS[full] as (typeof RUNS)[number];
       const plan = await planOf(sql, workspaceId);
-      // Always in this order, so that two transactions never wait for each other's counter.
-      for (const { meter, period, limit } of RUNS) {
-        const cap = limit?.(plan) ?? Number.POSITIVE_INFINITY;
-        const key = periodKey(period, at);
-        const taken = await reserveOne(sql, {
-          workspaceId,
-          meter,
-          period: key,
-          limit: Number.isFinite(cap) ? cap : null,
-        });
-        if (!taken) throw exceeded(plan, meter, period, cap, at, await readCounter(sql, workspaceId, meter, key));
-      }
+      const counter = await readCounter(sql, workspaceId, meter, keys[full] as string);
+      throw exceeded(plan, meter, period, limit?.(plan) ?? 0, at, counter);
     },
 
     async releaseRun(sql, workspaceId, at) {
       for (const { meter, period } of RUNS) await releaseOne(sql, workspaceId, meter, periodKey(period, at));
     },
 
-    countRun: (sql, workspaceId, runId, at) =>
-      count(sql, workspaceId, 'workflow.runs', [{ sourceId: runSourceId(runId), amount: 1 }], at, true),
+    countRun: (sql, workspaceId, { runId, queuedAt }, steps = { sourceIds: [], at: queuedAt }) =>
+      count(sql, workspaceId, [
+        { meter: 'workflow.runs', sourceId: runSourceId(runId), amount: 1, at: queuedAt, wasReserved: true },
+        ...stepUses(steps),
+      ]),
 
-    countSteps: (sql, workspaceId, sourceIds, at) =>
-      count(
-        sql,
-        workspaceId,
-        'workflow.steps',
-        sourceIds.map((sourceId) => ({ sourceId, amount: 1 })),
-        at,
-        false,
-      ),
+    countSteps: (sql, workspaceId, steps) => count(sql, workspaceId, stepUses(steps)),
 
     countTraffic: (sql, workspaceId, reports, at) =>
       count(
         sql,
         workspaceId,
-        'traffic.out_bytes',
-        reports.filter(({ bytes }) => bytes > 0).map(({ sourceId, bytes }) => ({ sourceId, amount: bytes })),
-        at,
-        false,
+        reports
+          .filter(({ bytes }) => bytes > 0)
+          .map(({ sourceId, bytes }) => ({
+            meter: 'traffic.out_bytes',
+            sourceId,
+            amount: bytes,
+            at,
+            wasReserved: false,
+          })),
       ),
   };
 }
+
+type Use = { meter: Meter; sourceId: string; amount: number; at: Date; wasReserved: boolean };
+
+const stepUses = ({ sourceIds, at }: StepUse): Use[] =>
+  sourceIds.map((sourceId) => ({ meter: 'workflow.steps', sourceId, amount: 1, at, wasReserved: false }));
 
 function exceeded(
   plan: Plan,

@@ -11,7 +11,7 @@ import type { Ringer } from '../runs/dispatch.ts';
 import { answerOfEnd } from '../runs/endRun.ts';
 import { answerHook } from '../runs/hookAnswerStore.ts';
 import type { Allowances } from '../runs/ports.ts';
-import { type Signals, waitForSignal } from '../runs/signals.ts';
+import { type Signal, type Signals, waitForSignal } from '../runs/signals.ts';
 import { findAnswer, findDelivery, findRunAnswer, type HookTarget, insertDelivery, moveDelivery } from './hookStore.ts';
 import { noHook } from './hookTargets.ts';
 
@@ -46,7 +46,16 @@ export type InboxEntry = {
   answer: Answer | undefined;
 };
 
-export type Accepted = { runId: string; repeated: boolean; answer: Answer | undefined; displaced?: string[] };
+export type Accepted = {
+  runId: string;
+  repeated: boolean;
+  answer: Answer | undefined;
+  displaced?: string[];
+  /** Begun before anybody could answer: what its run is answered with, if it is told of in time. */
+  heard?: Heard;
+};
+
+type Heard = { came: Promise<boolean>; answer(): Answer | undefined; stop(): void };
 
 export type Inbox = ReturnType<typeof createInbox>;
 
@@ -93,6 +102,18 @@ export function createInbox({ database, allowances, blobs, ring, signals, clock,
     return { runId, repeated: true, answer: given };
   }
 
+  /** Listens for the answer of a run. */
+  function listen(runId: string, ms: number): Heard {
+    let answer: Answer | undefined;
+    const fits = (one: Signal) => {
+      if (one.kind !== 'answer' || one.runId !== runId) return false;
+      answer = one.answer;
+      return true;
+    };
+    const signal = waitForSignal(signals, fits, Math.min(ms, LOOK_MS));
+    return { came: signal.came, answer: () => answer, stop: signal.stop };
+  }
+
   return {
     /** Files that were sent, by reference, and what is to be recorded of them. */
     async keep(
@@ -123,16 +144,25 @@ export function createInbox({ database, allowances, blobs, ring, signals, clock,
       const { workspaceId, projectId, priority } = target;
       const tryStore = (one: InboxTarget) =>
         database.withWorkspaceSql({ workspaceId }, (sql) => store(sql, one, entry));
-      const accepted = (await tryStore(target)) ?? (await tryStore(await now()));
-      if (!accepted) throw noHook();
-      const { displaced } = accepted;
-      if (!accepted.repeated) ring({ workspaceId, projectId, runId: accepted.runId, priority, displaced });
-      return accepted;
+      const heard = entry.answer ? undefined : listen(entry.runId, answerMs);
+      try {
+        const accepted = (await tryStore(target)) ?? (await tryStore(await now()));
+        if (!accepted) throw noHook();
+        const { displaced, repeated } = accepted;
+        if (repeated) heard?.stop();
+        else ring({ workspaceId, projectId, runId: accepted.runId, priority, displaced });
+        return repeated || !heard ? accepted : { ...accepted, heard };
+      } catch (thrown) {
+        heard?.stop();
+        throw thrown;
+      }
     },
 
     /** What the caller gets: at once, or what a step of the workflow says within the time; else 202 and the run's id. */
-    async answer(workspaceId: string, { runId, answer }: Accepted, gone: AbortSignal): Promise<Answer> {
+    async answer(workspaceId: string, { runId, answer, heard }: Accepted, gone: AbortSignal): Promise<Answer> {
       if (answer) return answer;
+      const told = heard && (await firstWord(heard, gone));
+      if (told) return told;
       const until = clock.now().getTime() + answerMs;
       const look = () => database.withWorkspaceSql({ workspaceId }, (sql) => findAnswer(sql, workspaceId, runId));
       for (;;) {
@@ -160,6 +190,14 @@ export function createInbox({ database, allowances, blobs, ring, signals, clock,
       });
     },
   };
+}
+
+/** The answer, where the first that is heard of the run says it. */
+async function firstWord({ came, answer, stop }: Heard, gone: AbortSignal): Promise<Answer | undefined> {
+  gone.addEventListener('abort', stop, { once: true });
+  await came;
+  gone.removeEventListener('abort', stop);
+  return answer();
 }
 
 /** What a run has answered so far, or said by ending. */

@@ -90,9 +90,8 @@ export function openDatabase({ connection, passwordOf, poolSize = 20, onError }:
 
     withWorkspaceSql: ({ workspaceId }, fn) => {
       requireUuid(workspaceId);
-      return inTransaction(app, fn, (client) =>
-        client.query("select set_config('app.workspace_id', $1, true)", [workspaceId]),
-      );
+      // In one round trip; the id was looked at above.
+      return inTransaction(app, fn, `begin; select set_config('app.workspace_id', '${workspaceId}', true)`);
     },
 
     withUser: (userId, fn) => withSetting('app.user_id', userId, fn),
@@ -116,19 +115,14 @@ export function openDatabase({ connection, passwordOf, poolSize = 20, onError }:
   };
 }
 
-async function inTransaction<T>(
-  pool: pg.Pool,
-  fn: (sql: Sql) => Promise<T>,
-  prepare?: (client: pg.PoolClient) => Promise<unknown>,
-): Promise<T> {
+async function inTransaction<T>(pool: pg.Pool, fn: (sql: Sql) => Promise<T>, begin = 'begin'): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query('begin');
-    await prepare?.(client);
+    await client.query(begin);
     const answer = await fn({
       async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) {
-        const { rows, rowCount } = await client.query<Row>(text, [...values]);
+        const { rows, rowCount } = await client.query<Row>({ text, values: [...values], name: nameOf(text) });
         return { rows, rowCount: rowCount ?? 0 };
       },
     });
@@ -143,6 +137,19 @@ async function inTransaction<T>(
   } finally {
     client.release(broken);
   }
+}
+
+/** Statements that each connection prepares once. Those that are put together anew each time would only fill it. */
+const names = new Map<string, string>();
+const MOST_NAMES = 1_000;
+
+function nameOf(text: string): string | undefined {
+  const known = names.get(text);
+  // What a prepared statement gives must stay the same while a newer release adds columns.
+  if (known !== undefined || names.size >= MOST_NAMES || /\bselect \*/i.test(text)) return known;
+  const name = `s${names.size}`;
+  names.set(text, name);
+  return name;
 }
 
 function requireUuid(id: string): void {

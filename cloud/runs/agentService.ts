@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { AGENT_PROTOCOL, type Assignment, type agentApi } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
-import type { Plan } from '#shared/plan.ts';
+import { PLANS, type Plan, type PlanSlug } from '#shared/plan.ts';
 import type { Vault } from '../connections/vault.ts';
 import type { Notices } from '../notifications/notices.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -16,6 +16,7 @@ import { claimNext } from './claimStore.ts';
 import type { Ringer } from './dispatch.ts';
 import type { Allowances, ContainerService } from './ports.ts';
 import { ingestReport } from './runIngest.ts';
+import { createSeats, QUIET_MS } from './seats.ts';
 import { type Signals, waitForSignal } from './signals.ts';
 import { startBeside } from './startBeside.ts';
 
@@ -42,6 +43,8 @@ type Output<K extends keyof Calls> = z.input<Calls[K]['output']>;
 
 /** What a tenant's runtime may ask of the control plane, over whatever carries it. */
 export type AgentService = {
+  /** Whether a runtime of the workspace waits for work here, and has room for it. */
+  isAttended(workspaceId: string): boolean;
   /** @throws SluiceError client.upgrade_required, token.invalid */
   hello(input: Input<'hello'>): Promise<Output<'hello'>>;
   /** @throws SluiceError token.invalid */
@@ -76,9 +79,10 @@ export function createAgentService(deps: AgentDeps): AgentService {
     resumeUrl,
     leaseMs = 10_000,
   } = deps;
+  const now = () => clock.now().getTime();
   const known = new Map<string, { agent: AgentIdentity; until: number }>();
   const touched = new Map<string, number>();
-  const now = () => clock.now().getTime();
+  const seats = createSeats(signals, now);
 
   async function giveToken(of: Pick<AgentIdentity, 'workspaceId' | 'containerId' | 'bootId'>) {
     const token = newToken(`slc_${of.workspaceId}`);
@@ -99,7 +103,7 @@ export function createAgentService(deps: AgentDeps): AgentService {
   async function claim({ free, have }: Input<'next'>, agent: AgentIdentity): Promise<Assignment[]> {
     const { workspaceId, containerId } = agent;
     const drafts = await database.withWorkspaceSql(agent, async (sql) => {
-      const { runsAtOnce } = await allowances.planOf(sql, workspaceId);
+      const runsAtOnce = (plan: PlanSlug) => PLANS[plan].runsAtOnce;
       const claims = await claimNext(sql, { workspaceId, owner: containerId, free, runsAtOnce, leaseMs });
       const about = { workspaceId, leaseMs, have: new Set(have), resumeUrl };
       const made = [];
@@ -124,6 +128,7 @@ export function createAgentService(deps: AgentDeps): AgentService {
   }
 
   return {
+    isAttended: seats.isAttended,
     async hello({ protocol, bootSecret, runtimeHash, node }) {
       if (protocol !== AGENT_PROTOCOL) {
         throw new SluiceError('client.upgrade_required', `This control plane speaks protocol ${AGENT_PROTOCOL}.`, {
@@ -160,20 +165,26 @@ export function createAgentService(deps: AgentDeps): AgentService {
       containers.seen(workspaceId);
       const until = now() + input.waitMs;
       const runs: Assignment[] = [];
-      for (;;) {
+      const seat = seats.take(workspaceId, input.free);
+      for (let isFirst = true; ; isFirst = false) {
         const left = until - now();
+        const isQuiet = isFirst && left > 0 && seat.isQuiet();
         // Listening begins before looking, so that what comes between the two is heard.
         const signal = waitForSignal(
           signals,
           (one) => one.kind === 'work' && one.workspaceId === workspaceId,
-          Math.max(0, Math.min(left, LOOK_MS)),
+          Math.max(0, Math.min(left, isQuiet ? QUIET_MS : LOOK_MS)),
           gone,
         );
         try {
-          if (input.free > 0 && !gone?.aborted) runs.push(...(await claim(input, agent)));
+          if (input.free > 0 && !gone?.aborted && !isQuiet) {
+            runs.push(...(await seat.look(() => claim(input, agent))));
+          }
           if (runs.length > 0 || left <= 0 || gone?.aborted) break;
+          seat.waits(true);
           await signal.came;
         } finally {
+          seat.waits(false);
           signal.stop();
         }
       }

@@ -27,6 +27,7 @@ type Row = {
   vars: Record<string, Json> | null;
   bindings: Record<string, string> | null;
   environment_revision: number | null;
+  last_seq: number;
   retry_of_id: string | null;
   taken_over: TakenOver | null;
 };
@@ -45,7 +46,7 @@ export async function draftAssignment(
 ): Promise<Draft | undefined> {
   const { workspaceId, leaseMs, have, resumeUrl } = about;
   const { rows } = await sql.query<Row>(
-    `select r.project_id, r.workflow_id, r.version_id, r.environment, r.trigger_step_id, r.input, r.retry_of_id, r.taken_over,
+    `select r.project_id, r.workflow_id, r.version_id, r.environment, r.trigger_step_id, r.input, r.retry_of_id, r.taken_over, r.last_seq,
             d.vars, d.bindings, d.environment_revision
        from run r left join deployment d on d.workspace_id = r.workspace_id and d.id = r.deployment_id
       where r.workspace_id = $1 and r.id = $2`,
@@ -54,7 +55,7 @@ export async function draftAssignment(
   const row = rows[0];
   if (!row) return undefined;
   const { tree, contentHash } = await versionTrees.read(sql, workspaceId, row.version_id);
-  const events: RunEvent[] = await readEvents(sql, workspaceId, runId);
+  const events: RunEvent[] = row.last_seq === 0 ? [] : await readEvents(sql, workspaceId, runId);
   const sealed = await boundConnections(sql, workspaceId, tree, row.workflow_id, row.bindings ?? {});
   return {
     assignment: {

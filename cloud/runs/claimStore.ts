@@ -1,3 +1,4 @@
+import type { PlanSlug } from '#shared/plan.ts';
 import type { RunStatus } from '#shared/run/events.ts';
 import type { Sql } from './ports.ts';
 import type { RunTrigger } from './runStore.ts';
@@ -10,11 +11,18 @@ export type Claimed = { runId: string; fence: number };
  */
 export async function claimNext(
   sql: Sql,
-  claim: { workspaceId: string; owner: string; free: number; runsAtOnce: number; leaseMs: number },
+  claim: { workspaceId: string; owner: string; free: number; runsAtOnce(plan: PlanSlug): number; leaseMs: number },
 ): Promise<Claimed[]> {
-  const { workspaceId, owner, free, runsAtOnce, leaseMs } = claim;
+  const { workspaceId, owner, free, leaseMs } = claim;
   // Two containers of one workspace (an upgrade) must not both see the same room.
-  await sql.query(`select pg_advisory_xact_lock(hashtextextended('next:' || $1, 0))`, [workspaceId]);
+  const held = await sql.query<{ plan: PlanSlug | null }>(
+    `select pg_advisory_xact_lock(hashtextextended('next:' || $1, 0)),
+            (select plan from workspace where id = $1::uuid and deleted_at is null) as plan`,
+    [workspaceId],
+  );
+  const plan = held.rows[0]?.plan;
+  if (!plan) return [];
+  const runsAtOnce = claim.runsAtOnce(plan);
   const { rows } = await sql.query<{ run_id: string; fence: number }>(
     `with held as (
        select count(*)::int as n from run_claim where workspace_id = $1 and status = 'leased' and lease_until > now()
@@ -118,15 +126,39 @@ export async function releaseClaim(
   return (rowCount ?? 0) > 0;
 }
 
+/**
+ * Lets go of a run that has ended, and wakes the runs that were to start after it.
+ *
+ * @returns whether any were woken, and whether any other is ready
+ */
+export async function endClaim(
+  sql: Sql,
+  { workspaceId, runId, fence }: { workspaceId: string; runId: string; fence: number },
+): Promise<{ followers: boolean; ready: boolean }> {
+  const { rows } = await sql.query<{ followers: boolean; ready: boolean }>(
+    `with released as (
+       update run_claim set status = 'done', owner = null, lease_until = null, due_at = now()
+        where workspace_id = $1 and run_id = $2 and fence = $3 and status = 'leased'
+     ), woken as (
+       ${WAKE}
+       returning 1
+     )
+     select exists (select 1 from woken) as followers,
+            exists (select 1 from run_claim where workspace_id = $1 and status = 'ready' and due_at <= now()) as ready`,
+    [workspaceId, runId, fence],
+  );
+  return rows[0] ?? { followers: false, ready: false };
+}
+
+const WAKE = `
+  update run_claim set status = case when due_at > now() then 'waiting' else 'ready' end::claim_status,
+         due_at = greatest(due_at, now()), after_run_id = null, held_by = case when due_at > now() then held_by end
+   where workspace_id = $1 and after_run_id = $2 and status = 'waiting'`;
+
 /** Wakes the runs that were to start after this one. @returns how many */
 export async function wakeFollowers(sql: Sql, workspaceId: string, runId: string): Promise<number> {
-  const { rowCount } = await sql.query(
-    `update run_claim set status = case when due_at > now() then 'waiting' else 'ready' end::claim_status,
-            due_at = greatest(due_at, now()), after_run_id = null, held_by = case when due_at > now() then held_by end
-      where workspace_id = $1 and after_run_id = $2 and status = 'waiting'`,
-    [workspaceId, runId],
-  );
-  return rowCount ?? 0;
+  const { rowCount } = await sql.query(WAKE, [workspaceId, runId]);
+  return rowCount;
 }
 
 /**

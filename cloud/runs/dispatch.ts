@@ -23,19 +23,24 @@ export function createRinger({
   signals,
   queue,
   logger,
+  isAttended = () => false,
 }: {
   signals: Signals;
   queue: RunQueue;
   logger: Logger;
+  /** Whether a runtime of the workspace waits in this very process: it needs no doorbell. */
+  isAttended?: (workspaceId: string) => boolean;
 }): Ringer {
   const rung = new Map<string, number>();
   return ({ workspaceId, projectId, runId, priority, displaced = [] }) => {
+    const attended = isAttended(workspaceId);
     signals.publish({ kind: 'work', workspaceId });
     signals.publish({ kind: 'run', workspaceId, projectId, runId, changed: true });
     for (const ended of displaced) {
       signals.publish({ kind: 'run', workspaceId, projectId, runId: ended, changed: true });
       signals.publish({ kind: 'answer', workspaceId, runId: ended });
     }
+    if (attended) return;
     const now = performance.now();
     if (now - (rung.get(workspaceId) ?? Number.NEGATIVE_INFINITY) < RING_MS) return;
     if (rung.size > 10_000) rung.clear();

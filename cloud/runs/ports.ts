@@ -3,6 +3,9 @@ import type { Sql } from '../platform/database.ts';
 
 export type { Sql };
 
+/** `sourceIds` read `step:<runId>:<path>/<stepId>:<iteration>`; each counts once, however often given. */
+export type StepUse = { sourceIds: string[]; at: Date };
+
 /** What hosted use is held to. Each function runs inside the caller's transaction, so use and cause commit together. */
 export type Allowances = {
   /**
@@ -11,12 +14,15 @@ export type Allowances = {
    * @throws SluiceError allowance_exceeded (429), details `{ meter, limit, used, resetsAt }`; the transaction is unusable for accepting
    */
   reserveRun(sql: Sql, workspaceId: string, at: Date): Promise<void>;
-  /** The run leaves the queue: reserved becomes used. `at` is the time it was reserved at. Once per run, however often called. */
-  countRun(sql: Sql, workspaceId: string, runId: string, at: Date): Promise<void>;
+  /**
+   * The run leaves the queue: reserved becomes used, in the periods it was reserved in. Once per run, however often called.
+   * Steps of it that ended are counted with it.
+   */
+  countRun(sql: Sql, workspaceId: string, run: { runId: string; queuedAt: Date }, steps?: StepUse): Promise<void>;
   /** The run was ended before it left the queue: what was set aside at `at` is given back. Called once per run. */
   releaseRun(sql: Sql, workspaceId: string, at: Date): Promise<void>;
-  /** Step runs ended. `sourceIds` read `step:<runId>:<path>/<stepId>:<iteration>`; each counts once, however often given. */
-  countSteps(sql: Sql, workspaceId: string, sourceIds: string[], at: Date): Promise<void>;
+  /** Step runs ended. */
+  countSteps(sql: Sql, workspaceId: string, steps: StepUse): Promise<void>;
   planOf(sql: Sql, workspaceId: string): Promise<Plan>;
 };
 

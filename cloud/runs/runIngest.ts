@@ -1,12 +1,12 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
-import type { RunEvent, RunLogLine } from '#shared/run/events.ts';
+import type { Answer, RunEvent, RunLogLine } from '#shared/run/events.ts';
 import { hasEnded, projectEvents, type RunChange } from '#shared/run/projectEvents.ts';
 import type { Notices } from '../notifications/notices.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { VersionTrees } from '../versions/versionTrees.ts';
-import { findReleased, type LeasedRun, releaseClaim, renewLease, wakeFollowers } from './claimStore.ts';
+import { endClaim, findReleased, type LeasedRun, releaseClaim, renewLease } from './claimStore.ts';
 import { readRequests } from './earlyAnswerStore.ts';
 import { answerOfEnd, endUnheldRun } from './endRun.ts';
 import { tellOfFailure } from './errorWorkflow.ts';
@@ -58,19 +58,21 @@ export async function ingestReport(
     if (!run) return { ack: await ackOfRepeat(sql, report) };
     const events = newEvents(report, run.lastSeq);
     const change = projectEvents({ runId, status: run.status }, events);
-    if (events.length > 0) await store(sql, report, run, change, events, { allowances, clock, versionTrees, notices });
+    const answer =
+      events.length > 0
+        ? await store(sql, report, run, change, events, { allowances, clock, versionTrees, notices })
+        : undefined;
     if (report.logs?.length) await appendLogs(sql, report, report.logs);
-    if (report.done)
-      await letGo(sql, report, { ...run, lastSeq: events.at(-1)?.seq ?? run.lastSeq }, change, allowances);
-    return { ack: events.at(-1)?.seq ?? run.lastSeq, run, change, fresh: events.length > 0 };
+    const lastSeq = events.at(-1)?.seq ?? run.lastSeq;
+    const isWork = report.done ? await letGo(sql, report, { ...run, lastSeq }, change, allowances) : false;
+    return { ack: lastSeq, run, change, fresh: events.length > 0, answer, isWork };
   });
   if (!stored.run) return { ack: stored.ack };
-  const { run, change, fresh } = stored;
+  const { run, change, fresh, answer, isWork } = stored;
   const changed = change.status !== run.status || (report.done ?? false);
   if (fresh || changed) signals.publish({ kind: 'run', workspaceId, projectId: run.projectId, runId, changed });
-  if (change.answer || change.ended) signals.publish({ kind: 'answer', workspaceId, runId });
-  // Room for the next one, or a run that was handed back.
-  if (report.done) signals.publish({ kind: 'work', workspaceId });
+  if (change.answer || change.ended) signals.publish({ kind: 'answer', workspaceId, runId, ...hintOf(answer) });
+  if (isWork) signals.publish({ kind: 'work', workspaceId });
   return { ack: stored.ack, ...(run.cancelRequested && !change.ended ? { cancel: true } : {}) };
 }
 
@@ -102,6 +104,7 @@ function newEvents(report: Report, lastSeq: number): RunEvent[] {
   return events;
 }
 
+/** @returns what the trigger's caller gets, where this report says it first */
 async function store(
   sql: Sql,
   lease: Lease,
@@ -109,7 +112,7 @@ async function store(
   change: RunChange,
   events: RunEvent[],
   { allowances, clock, versionTrees, notices }: Pick<IngestDeps, 'allowances' | 'clock' | 'versionTrees' | 'notices'>,
-): Promise<void> {
+): Promise<Answer | undefined> {
   const { workspaceId, runId } = lease;
   if (!(await appendEvents(sql, lease, events))) throw fenced();
   const { started, ended, answer } = change;
@@ -125,10 +128,13 @@ async function store(
     answer,
   });
   if (!updated) throw fenced();
-  if (started) await allowances.countRun(sql, workspaceId, runId, run.queuedAt);
-  else if (ended && !run.startedAt) await allowances.releaseRun(sql, workspaceId, run.queuedAt);
   // The month is ours to say: a container's clock may be off.
-  if (change.endedSteps.length > 0) await allowances.countSteps(sql, workspaceId, change.endedSteps, clock.now());
+  const steps = { sourceIds: change.endedSteps, at: clock.now() };
+  if (started) await allowances.countRun(sql, workspaceId, { runId, queuedAt: run.queuedAt }, steps);
+  else {
+    if (ended && !run.startedAt) await allowances.releaseRun(sql, workspaceId, run.queuedAt);
+    await allowances.countSteps(sql, workspaceId, steps);
+  }
   if (ended && run.trigger !== 'error' && (ended.status === 'failed' || ended.status === 'timed_out')) {
     await tellOfFailure(sql, lease, ended, { allowances, versionTrees });
     const reason = ended.error?.message ?? `It ${ended.status === 'failed' ? 'failed' : 'took longer than it may'}.`;
@@ -139,9 +145,9 @@ async function store(
     const { stepId, iteration, details } = event;
     await notices?.approvalRequested(sql, { workspaceId, runId, stepId, iteration, details });
   }
-  if (run.trigger !== 'webhook' && run.trigger !== 'route') return;
-  if (answer) await answerHook(sql, workspaceId, runId, answer);
-  if (ended) await answerHook(sql, workspaceId, runId, answerOfEnd(runId, ended.status));
+  if (run.trigger !== 'webhook' && run.trigger !== 'route') return undefined;
+  const given = answer ?? (ended && answerOfEnd(runId, ended.status));
+  return given && (await answerHook(sql, workspaceId, runId, given)) ? given : undefined;
 }
 
 function waitOf(events: RunEvent[]): Json | undefined {
@@ -152,19 +158,28 @@ function waitOf(events: RunEvent[]): Json | undefined {
   return JSON.parse(JSON.stringify({ reason, stepId, iteration, path, until, error, details })) as Json;
 }
 
-/** The runtime gives the run back: it ended, it waits, or somebody else shall go on with it. */
+/** The answer itself, where it is small, so that nobody need look for it. */
+function hintOf(answer: Answer | undefined): { answer?: Answer } {
+  return answer && JSON.stringify(answer).length <= MOST_HINTED ? { answer } : {};
+}
+const MOST_HINTED = 4_000;
+
+/**
+ * The runtime gives the run back: it ended, it waits, or somebody else shall go on with it.
+ *
+ * @returns whether there is a run to take now, for which this one made room
+ */
 async function letGo(
   sql: Sql,
   lease: Lease,
   run: LeasedRun,
   change: RunChange,
   allowances: IngestDeps['allowances'],
-): Promise<void> {
+): Promise<boolean> {
   const { workspaceId, runId } = lease;
   if (hasEnded(change.status)) {
-    await releaseClaim(sql, lease, { status: 'done' });
-    await wakeFollowers(sql, workspaceId, runId);
-    return;
+    const { followers, ready } = await endClaim(sql, lease);
+    return followers || ready;
   }
   const waits = change.status === 'waiting' ? await readOpenWaits(sql, workspaceId, runId) : [];
   const { cancelRequested, answers } = await readRequests(sql, workspaceId, runId);
@@ -173,8 +188,9 @@ async function letGo(
     await releaseClaim(sql, lease, { status: 'ready' });
     // A run that is to be cancelled is not left to sleep.
     if (cancelRequested) await endUnheldRun(sql, lease, { status: 'cancelled' }, allowances);
-    return;
+    return true;
   }
   const times = waits.flatMap(({ until }) => (until === undefined ? [] : [until])).sort();
   await releaseClaim(sql, lease, { status: 'waiting', until: times[0] });
+  return true;
 }

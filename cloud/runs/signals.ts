@@ -1,3 +1,4 @@
+import type { Answer } from '#shared/run/events.ts';
 import type { Channel } from '../platform/channel.ts';
 import type { PresenceSignal } from '../server/feedPresence.ts';
 
@@ -7,8 +8,8 @@ export type Signal =
   | { kind: 'work'; workspaceId: string }
   /** A run has new events; `changed` where its status moved. */
   | { kind: 'run'; workspaceId: string; projectId: string; runId: string; changed: boolean }
-  /** The trigger's caller may be answered. */
-  | { kind: 'answer'; workspaceId: string; runId: string }
+  /** The trigger's caller may be answered; with what, where that is small and known to be the first answer. */
+  | { kind: 'answer'; workspaceId: string; runId: string; answer?: Answer }
   | { kind: 'commit'; workspaceId: string; projectId: string; revision: number }
   /** There are conflicts, or some are decided. */
   | { kind: 'conflicts'; workspaceId: string; projectId: string }

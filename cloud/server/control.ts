@@ -19,7 +19,7 @@ import { openChannel } from '../platform/channel.ts';
 import { projectRouter } from '../projects/projectRouter.ts';
 import { createTreeCache } from '../projects/treeCache.ts';
 import { agentRouter } from '../runs/agentRouter.ts';
-import { createAgentService } from '../runs/agentService.ts';
+import { type AgentService, createAgentService } from '../runs/agentService.ts';
 import { createRinger } from '../runs/dispatch.ts';
 import { eventRouter } from '../runs/eventRouter.ts';
 import type { Allowances, ContainerService } from '../runs/ports.ts';
@@ -58,7 +58,9 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
   const vault = createVault({ database, secrets });
   const versionTrees = createVersionTrees();
   const trees = createTreeCache();
-  const ring = createRinger({ signals, queue, logger });
+  let agents: AgentService | undefined;
+  const isAttended = (workspaceId: string) => agents?.isAttended(workspaceId) ?? false;
+  const ring = createRinger({ signals, queue, logger, isAttended });
   const hookSecret = (workspaceId: string) => Buffer.from(master.derive(`hooks:${workspaceId}`), 'hex');
   const notices = createNotices(platform);
   const common = { database, signals, clock, logger, allowances, versionTrees, vault, ring, notices };
@@ -77,7 +79,7 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
         return row && (await viewDeployments(sql, [row], places))[0];
       }),
   });
-  const agents = createAgentService({
+  agents = createAgentService({
     ...common,
     containers,
     resumeUrl: (workspaceId, runId) =>
