@@ -65,7 +65,7 @@ export function AskFailed({ error, onAgain }: { error: SluiceError; onAgain: () 
 
 export function Skeleton({ rows = 4 }: { rows?: number }) {
   return (
-    <div aria-hidden className="flex flex-col rounded-panel bg-panel shadow-card">
+    <div aria-hidden data-asking className="flex flex-col rounded-panel bg-panel shadow-card">
       {Array.from({ length: rows }, (_, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: rows that stand for rows have nothing else to be told apart by.
         <span key={index} className="flex h-11 items-center border-b border-line px-4 last:border-b-0">

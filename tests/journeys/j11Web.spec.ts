@@ -1,0 +1,185 @@
+import { randomBytes } from 'node:crypto';
+import type { Page } from '@playwright/test';
+import { expectAccessible } from './axe.ts';
+import { card, edgeCount, expectState } from './canvas.ts';
+import { test as base, expect, signUp } from './cloudDesk.ts';
+import { listenForComplaints } from './desk.ts';
+
+/** A browser alone: no desktop runs anywhere. */
+const test = base.extend<{ page: Page }>({
+  page: async ({ page }, use) => {
+    const complaints = listenForComplaints(page);
+    await use(page);
+    expect(complaints).toEqual([]);
+  },
+});
+test.skip(({ launchOptions }) => !launchOptions.executablePath, 'needs Chromium');
+test.setTimeout(240_000);
+
+const person = { name: 'Journey', email: 'journey@example.com', password: `journey ${randomBytes(9).toString('hex')}` };
+
+test('J11: in a browser alone somebody signs up, builds, publishes, watches a run, and looks after the workspace (needs Chromium)', async ({
+  context,
+  cloud,
+  page,
+}) => {
+  await test.step('whoever is not signed in is led to the sign-in, and back', async () => {
+    await page.goto(new URL('/app/connections', cloud.url).href);
+    await expect(page.getByRole('heading', { name: 'Sign in to Sluice' })).toBeVisible();
+    await signUp(context, cloud, person);
+    await signIn(page);
+    await expect(page.getByRole('heading', { name: 'Connections', level: 1 })).toBeVisible();
+  });
+
+  await test.step('a project that works is one click away', async () => {
+    await page.getByRole('link', { name: 'Projects' }).click();
+    await expect(page.getByRole('heading', { name: 'What do you want to build?' })).toBeVisible();
+    await expectAccessible(page);
+    await page.getByRole('button', { name: /^Hello/ }).click();
+    await expect(card(page, 'Greet each guest')).toBeVisible();
+    await expect(page).toHaveURL(/\/app\/p\/[0-9a-f-]{36}$/);
+    await expect(page.getByRole('button', { name: 'Run', exact: true })).toHaveAttribute('aria-disabled', 'true');
+    await expectAccessible(page);
+  });
+
+  const other = await context.newPage();
+  await test.step('an edit is saved in the workspace and seen at once by another window; undo takes it back', async () => {
+    await other.goto(page.url());
+    await expect(card(other, 'Greet each guest')).toBeVisible();
+    await rename(page, 'Greet each guest', 'Welcome everybody');
+    await expect(card(other, 'Welcome everybody')).toBeVisible();
+    await page.keyboard.press('Control+z');
+    await expect(card(page, 'Greet each guest')).toBeVisible();
+    await expect(card(other, 'Greet each guest')).toBeVisible();
+    await rename(page, 'Greet each guest', 'Welcome them');
+    await page.reload();
+    await expect(card(page, 'Welcome them')).toBeVisible();
+    await other.close();
+  });
+
+  await test.step('publishing makes it live, and its run is watched on the canvas', async () => {
+    await page.getByRole('banner').getByRole('button', { name: 'Publish' }).click();
+    const publish = page.getByRole('button', { name: 'Publish v1 to production' });
+    await expect(publish).toBeEnabled();
+    await expectAccessible(page);
+    await publish.click();
+    const progress = page.getByRole('dialog', { name: 'v1 is live in production' });
+    await expect(progress).toBeVisible({ timeout: 60_000 });
+    await progress.getByRole('button', { name: 'Done' }).click();
+    await page.getByRole('button', { name: 'Run v1' }).click();
+    await expectState(page, 'Welcome them', 'Succeeded, 4 items');
+    await expect(edgeCount(page, 4, 'Make a guest list', 'Welcome them')).toBeVisible();
+  });
+
+  await test.step('going back leads to the projects, and the address of each place can be reloaded', async () => {
+    await page.getByRole('button', { name: 'All projects' }).click();
+    await expect(page.getByRole('link', { name: /^Hello/ })).toBeVisible();
+    await page.getByRole('link', { name: 'Versions' }).click();
+    await expect(page.getByRole('button', { name: /v1.*Live in production/ })).toBeVisible();
+    await expect(page.getByText('What v1 began with')).toBeVisible();
+    await page.reload();
+    await expect(page.getByText('What v1 began with')).toBeVisible();
+    await page.getByRole('link', { name: 'Runs' }).click();
+    await page.getByRole('table', { name: 'Runs' }).getByRole('button', { name: 'Hello' }).click();
+    await expect(page.getByRole('complementary', { name: 'Run' })).toContainText('Welcome them');
+    await page.goBack();
+    await expect(page.getByRole('heading', { name: 'Runs', level: 1 })).toBeVisible();
+  });
+
+  await test.step('a connection is kept by the workspace, and its secret is not shown again', async () => {
+    await page.getByRole('link', { name: 'Connections' }).click();
+    await page.getByRole('button', { name: 'New connection' }).click();
+    const form = page.getByRole('dialog', { name: 'New connection' });
+    await form.getByRole('textbox', { name: 'Name', exact: true }).fill('tracker');
+    await form.getByRole('textbox', { name: 'Allowed hosts' }).fill('api.tracker.example');
+    await expectAccessible(page);
+    await form.getByRole('button', { name: 'Create connection' }).click();
+    await expect(page.getByRole('row', { name: /tracker.*api\.tracker\.example/ })).toBeVisible();
+  });
+
+  await test.step('every place is clear to axe and fits its screen, on a table in light or on a telephone in dark', async () => {
+    for (const [index, { path, heading }] of PLACES.entries()) {
+      const { width, theme } = LOOKS[index % 2] ?? LOOKS[0];
+      await page.emulateMedia({ colorScheme: theme });
+      await page.setViewportSize({ width, height: 780 });
+      await page.goto(new URL(path, cloud.url).href);
+      await expect(page.getByRole('heading', { name: heading, level: 1 })).toBeVisible();
+      await expect(page.locator('[data-asking]')).toHaveCount(0);
+      await expect(page.locator('html')).toHaveAttribute('data-theme', theme);
+      await expectAccessible(page);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBe(0);
+    }
+  });
+
+  await test.step('a key is made for a program, and shown this once', async () => {
+    await page.goto(new URL('/app/keys', cloud.url).href);
+    await page.getByRole('button', { name: 'New key' }).click();
+    const form = page.getByRole('dialog', { name: 'New API key' });
+    await form.getByRole('textbox', { name: 'Name' }).fill('Pipeline');
+    await form.getByRole('button', { name: 'Make the key' }).click();
+    const shown = page.getByRole('dialog', { name: 'The key Pipeline' });
+    const secret = await shown.getByRole('textbox', { name: 'The key' }).inputValue();
+    const headers = { authorization: `Bearer ${secret}` };
+    expect((await fetch(new URL('/v1/projects', cloud.url), { headers })).status).toBe(200);
+    await shown.getByRole('button', { name: 'I have kept it' }).click();
+    await expect(page.getByRole('row', { name: /Pipeline/ })).toBeVisible();
+    await page.setViewportSize({ width: 360, height: 780 });
+  });
+
+  await test.step('on a telephone the places are behind a button, by keyboard alone', async () => {
+    await page.getByRole('button', { name: 'Places' }).focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('dialog', { name: 'Places' })).toBeVisible();
+    await expectAccessible(page);
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('button', { name: 'Places' })).toBeFocused();
+    await page.keyboard.press('Enter');
+    await page.getByRole('link', { name: 'Projects' }).focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('heading', { name: 'Projects', level: 1 })).toBeVisible();
+    await expect(page.getByRole('dialog', { name: 'Places' })).toBeHidden();
+  });
+
+  await test.step('signing out ends every window of the sign-in', async () => {
+    const window = await context.newPage();
+    await window.goto(new URL('/app', cloud.url).href);
+    await expect(window.getByRole('heading', { name: 'Projects', level: 1 })).toBeVisible();
+    await page.goto(new URL('/app/sessions', cloud.url).href);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await expect(page.getByRole('heading', { name: 'Sign in to Sluice' })).toBeVisible();
+    await expect(window.getByRole('heading', { name: 'Sign in to Sluice' })).toBeVisible();
+  });
+});
+
+const LOOKS = [
+  { width: 1440, theme: 'light' },
+  { width: 360, theme: 'dark' },
+] as const;
+
+const PLACES = [
+  { path: '/app', heading: 'Projects' },
+  { path: '/app/runs', heading: 'Runs' },
+  { path: '/app/versions', heading: 'Versions' },
+  { path: '/app/connections', heading: 'Connections' },
+  { path: '/app/members', heading: 'Members' },
+  { path: '/app/keys', heading: 'API keys' },
+  { path: '/app/audit', heading: 'Audit' },
+  { path: '/app/workspace', heading: 'Settings' },
+  { path: '/app/notifications', heading: 'Notifications' },
+  { path: '/app/sessions', heading: 'Sign-ins' },
+];
+
+async function signIn(page: Page): Promise<void> {
+  await page.getByRole('textbox', { name: 'E-mail' }).fill(person.email);
+  await page.getByLabel('Password').fill(person.password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+async function rename(page: Page, from: string, to: string): Promise<void> {
+  await card(page, from).click();
+  await page.keyboard.press('F2');
+  const name = page.getByRole('dialog', { name: 'Rename the step' }).getByRole('textbox', { name: 'Name' });
+  await name.fill(to);
+  await name.press('Enter');
+  await expect(card(page, to)).toBeVisible();
+}
