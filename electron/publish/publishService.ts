@@ -152,12 +152,16 @@ function shownPacking(thrown: unknown): SluiceError {
   throw thrown;
 }
 
-/** @throws SluiceError project.changed, project.invalid */
+/** @throws SluiceError project.conflicts_open, project.changed, project.invalid */
 function refuseUnready(state: SyncState, problems: Problem[]): void {
+  if (state.state === 'conflict') {
+    throw new SluiceError('project.conflicts_open', state.reason ?? 'Two answers met in one place.', {
+      advice: 'Choose which answer stays in each place, then publish.',
+    });
+  }
   if (state.state !== 'synced') {
     throw new SluiceError('project.changed', state.reason ?? 'The project here and in the cloud are not the same.', {
-      advice:
-        state.state === 'conflict' ? 'Look at what is there now, sync again, then publish.' : 'Sync it, then publish.',
+      advice: 'Sync it, then publish.',
     });
   }
   const [first, ...more] = problems.filter((problem) => problem.severity === 'error');

@@ -37,7 +37,7 @@ function syncCheck({ state, reason }: SyncState): Check {
   const title = 'Not everything here is in the cloud';
   const about = reason === undefined ? {} : { detail: reason };
   if (state === 'conflict')
-    return { title, status: 'error', ...about, advice: 'Look at what is there now, then sync again.' };
+    return { title: 'Places with two answers', status: 'error', ...about, advice: 'Choose which one stays in each.' };
   return { title, status: 'error', ...about, advice: 'Sync the project first.' };
 }
 
