@@ -6,6 +6,7 @@ import { createKeyring } from './apiKeys/keyring.ts';
 import { createBlobs } from './platform/blobs.ts';
 import { systemClock } from './platform/clock.ts';
 import { type Config, loadConfig } from './platform/config.ts';
+import { connectionOf } from './platform/connectionOf.ts';
 import { openDatabase } from './platform/database.ts';
 import { type ConnectionInfo, startEmbeddedPostgres } from './platform/embeddedPostgres.ts';
 import { createLogger } from './platform/logger.ts';
@@ -158,17 +159,6 @@ async function createPlatform(
     calls: createCalls(),
     authenticate: createAuthenticator({ ...createIdentities({ db, clock }), ...createKeyring({ db, clock, logger }) }),
     idempotency: createIdempotency({ db, clock }),
-  };
-}
-
-function connectionOf(databaseUrl: string): ConnectionInfo {
-  const url = new URL(databaseUrl);
-  return {
-    host: url.hostname,
-    port: Number(url.port || 5432),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: decodeURIComponent(url.pathname.slice(1)),
   };
 }
 

@@ -3,8 +3,10 @@ import { dirname, join } from 'node:path';
 import { root } from '../paths.ts';
 import { errorTable } from './errorPage.ts';
 import { expressionPage } from './expressionPage.ts';
+import { settingsTable } from './settingsTable.ts';
 import { stepPages } from './stepPages.ts';
 
+const SETTINGS = /(<!-- made: variables -->\n)[\s\S]*?(<!-- end -->)/;
 const MARK = /(<!-- made: codes -->\n)[\s\S]*?(<!-- end -->)/;
 
 /** Every page that is made from the code, by path below `docs/`. */
@@ -17,6 +19,12 @@ export function madePages(docs = join(root, 'docs')): Map<string, string> {
   pages.set(
     'errors.md',
     errors.replace(MARK, (_all, open: string, close: string) => `${open}\n${errorTable()}\n${close}`),
+  );
+  const hosting = readFileSync(join(docs, 'self-hosting.md'), 'utf8');
+  if (!SETTINGS.test(hosting)) throw new Error('docs/self-hosting.md has no place for the table of variables.');
+  pages.set(
+    'self-hosting.md',
+    hosting.replace(SETTINGS, (_all, open: string, close: string) => `${open}\n${settingsTable()}\n${close}`),
   );
   return pages;
 }

@@ -19,18 +19,23 @@ const Hidden = z
   .min(1)
   .transform((value) => new Secret(value));
 
-const Environment = z.object({
+/** Every variable there is. The comments are the text of docs/self-hosting.md. */
+export const Environment = z.object({
   /** Where everything is kept that is not in somebody else's database. */
   SLUICE_DATA: z.string().min(1).optional(),
   /** A Postgres of your own, as its owner; absent: a built-in one below SLUICE_DATA. */
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
-  /** Doorbells over Redis in place of Postgres. */
+  /** Doorbells for runs and rate limits over Redis, in place of Postgres and memory. It must not evict (`noeviction`). */
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  /** The address to listen on; `0.0.0.0` for all of them. */
   HOST: z.string().default('127.0.0.1'),
+  /** 0: any free one. */
   PORT: Port.default(4400),
   /** What people type; links in mails and webhook addresses begin with it. */
   PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** Where containers reach us; absent: as HOST. */
   AGENT_HOST: z.string().optional(),
+  /** 0: any free one. */
   AGENT_PORT: Port.default(0),
   /** How many proxies stand in front of us and say who asks. */
   TRUST_PROXY: z.coerce.number().int().min(0).max(10).default(0),
@@ -39,31 +44,46 @@ const Environment = z.object({
     (origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
     'must hold origins such as https://tools.example.com, without a path',
   ).default([]),
+  /** Where mail is handed over; absent: it is kept in a folder, and shown at `/mail` on this computer. */
   SMTP_URL: z
     .url({ protocol: /^smtps?$/ })
     .transform((value) => new Secret(value))
     .optional(),
+  /** Who letters are from. */
   MAIL_FROM: z.string().default('Sluice <no-reply@localhost>'),
   /** Sign-in with GitHub: an OAuth app of one's own, whose callback is `<PUBLIC_URL>/sign-in/with/github/answer`. */
   GITHUB_CLIENT_ID: z.string().min(1).optional(),
+  /** Of the same app. */
   GITHUB_CLIENT_SECRET: Hidden.optional(),
   /** Another than github.com: GitHub Enterprise. */
   GITHUB_URL: z.url({ protocol: /^https?$/ }).default('https://github.com'),
   /** Sign-in with Google: an OAuth client of one's own, whose callback is `<PUBLIC_URL>/sign-in/with/google/answer`. */
   GOOGLE_CLIENT_ID: z.string().min(1).optional(),
+  /** Of the same client. */
   GOOGLE_CLIENT_SECRET: Hidden.optional(),
+  /** Another issuer, for tests. */
   GOOGLE_URL: z.url({ protocol: /^https?$/ }).default('https://accounts.google.com'),
+  /** Payments; absent: nobody can change the plan. */
   STRIPE_SECRET_KEY: Hidden.optional(),
+  /** What Stripe signs its events with, sent to `/v1/billing/stripe`. */
   STRIPE_WEBHOOK_SECRET: Hidden.optional(),
+  /** Another address than Stripe’s, for tests. */
   STRIPE_API_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** The price of a month. */
   STRIPE_PRICE_STARTER: z.string().optional(),
+  /** The price of a month. */
   STRIPE_PRICE_PRO: z.string().optional(),
+  /** The price of a month. */
   STRIPE_PRICE_BUSINESS: z.string().optional(),
+  /** The price of a year. */
   STRIPE_PRICE_STARTER_YEAR: z.string().optional(),
+  /** The price of a year. */
   STRIPE_PRICE_PRO_YEAR: z.string().optional(),
+  /** The price of a year. */
   STRIPE_PRICE_BUSINESS_YEAR: z.string().optional(),
   /** 32 bytes as 64 hex digits or base64; absent: a file below SLUICE_DATA, made at the first start. */
   SLUICE_MASTER_KEY: Hidden.optional(),
+  /** Where workspaces run: in Docker, as processes of this computer (for trying out), or in Docker where it answers. */
   CONTAINER_DRIVER: z.enum(['auto', 'docker', 'process']).default('auto'),
   /** Where the networks of containers are cut from, 16 addresses each. */
   CONTAINER_SUBNETS: z.cidrv4().default('10.213.0.0/16'),
@@ -71,13 +91,17 @@ const Environment = z.object({
   CONTAINER_RUNTIME: z.string().optional(),
   /** `host:port` entries a workflow may reach although their address is private. */
   EGRESS_ALLOW_PRIVATE: List.default([]),
-  /** Per address, as are the next two. */
+  /** Per address, renewals of tokens included. */
   SIGN_INS_PER_MINUTE: z.coerce.number().int().min(1).default(20),
+  /** Per address. */
   SIGN_UPS_PER_HOUR: z.coerce.number().int().min(1).default(3),
+  /** Letters with a new password, per address. */
   RESETS_PER_HOUR: z.coerce.number().int().min(1).default(3),
-  /** Per user and kind of request. */
+  /** Per user and kind of request; an address has ten times as many. API keys are limited by plan. */
   REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).default(100),
+  /** What is written to standard output, one JSON line each. */
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  /** Whether `/metrics` answers others than this computer. */
   METRICS_PUBLIC: Flag.default(false),
 });
 

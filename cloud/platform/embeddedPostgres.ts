@@ -13,7 +13,15 @@ import { checkReachable, postgresBinaries, postgresUser, type RunAs } from './po
 const run = promisify(execFile);
 
 /** How to reach a database: always single fields, because some of our tools mistake a connection string (platform-facts.md 2). */
-export type ConnectionInfo = { host: string; port: number; user: string; password: string; database: string };
+export type ConnectionInfo = {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+  /** Absent: the line is not encrypted. */
+  ssl?: { rejectUnauthorized: boolean; ca?: string };
+};
 
 export type EmbeddedPostgres = {
   /** Of the owner, to the database `sluice`. */
