@@ -2,6 +2,7 @@ import { getIn } from '../workflow/plainData.ts';
 import { edgeKey, parseEdge, type Step, type Tree, type Workflow } from '../workflow/tree.ts';
 import type { Conflict } from './conflict.ts';
 import { conflictAt } from './mergeValue.ts';
+import { meantSteps, stepsNamedIn } from './namedSteps.ts';
 import { newlyPointedAt } from './newlyPointedAt.ts';
 import { sameJson, type Value } from './sameJson.ts';
 import { put, type Sides, type Trees } from './trees.ts';
@@ -9,7 +10,7 @@ import { put, type Sides, type Trees } from './trees.ts';
 /**
  * The steps of a workflow that one side took away (sync.md 2):
  * - changed or pinned by the other: kept (`delete_vs_edit`);
- * - drawn to or named by the other, where it was not before: kept (`delete_vs_reference`);
+ * - drawn to or named by the other, where it was not before, or named by what is kept: kept (`delete_vs_reference`);
  * - only moved by the other: stays away (`layout_of_deleted`).
  *
  * What is kept comes back with its edges, place and pin, without which it would do something else than before (trap 5).
@@ -25,19 +26,26 @@ function keepOf(trees: Trees, workflowId: string, { by, other }: Sides, conflict
   const remaining = workflow(trees[by]).steps;
   const after = workflow(trees[other]);
   if (remaining === before.steps) return trees;
-  const gone = Object.keys(before.steps).filter(
-    (id) => !Object.hasOwn(remaining, id) && Object.hasOwn(after.steps, id),
-  );
+  const isGone = (id: string) =>
+    Object.hasOwn(before.steps, id) && Object.hasOwn(after.steps, id) && !Object.hasOwn(remaining, id);
+  const gone = Object.keys(before.steps).filter(isGone);
   if (gone.length === 0) return trees;
   const pointedAt = newlyPointedAt(before, after);
+  const isEdited = (stepId: string) =>
+    !sameJson(asJson(before.steps[stepId]), asJson(after.steps[stepId])) || isPinned(trees, workflowId, stepId, other);
+  const stays = new Set(gone.filter((stepId) => isEdited(stepId) || pointedAt.has(stepId)));
+  // What is kept keeps what it names, and so on.
+  for (const stepId of stays) {
+    for (const ref of stepsNamedIn(after.steps[stepId]?.config ?? {}))
+      for (const one of meantSteps(after.steps, ref)) if (isGone(one)) stays.add(one);
+  }
   const kept: string[] = [];
   let next = trees;
   for (const stepId of gone) {
     const step = before.steps[stepId] as Step;
-    const isEdited = !sameJson(asJson(step), asJson(after.steps[stepId])) || isPinned(trees, workflowId, stepId, other);
-    if (isEdited || pointedAt.has(stepId)) {
+    if (stays.has(stepId)) {
       const answers = { base: asJson(step), [other]: asJson(after.steps[stepId]) };
-      const kind = isEdited ? 'delete_vs_edit' : 'delete_vs_reference';
+      const kind = isEdited(stepId) ? 'delete_vs_edit' : 'delete_vs_reference';
       conflicts.push(conflictAt(['workflows', workflowId, 'steps', stepId], kind, answers, other));
       kept.push(stepId);
     } else next = { ...next, [other]: unmoved(next[other], before, workflowId, stepId, by, conflicts, other) };

@@ -178,6 +178,22 @@ describe.each(['theirs', 'ours'] as const)('a step that the side other than %s t
     }
   });
 
+  it('is kept where a step that is kept names it, though it did so before', () => {
+    const before = edit(config('d', ['z'], "=$('c').first()"), config('c', ['z'], "=$('B').first()"));
+    const [gone, changed] = [
+      [remove('b'), remove('c'), remove('d')].reduce(applyEdit, before),
+      applyEdit(before, config('d', ['x'], 5)),
+    ];
+    const sides = editor === 'ours' ? { theirs: gone, ours: changed } : { theirs: changed, ours: gone };
+    const { tree, conflicts } = mergeTrees({ base: before, ...sides });
+    expect(Object.keys(main(tree).steps).sort()).toEqual(ids);
+    expect(told(conflicts).filter((one) => one.includes('steps/'))).toEqual([
+      `delete_vs_reference steps/b: ${editor}`,
+      `delete_vs_reference steps/c: ${editor}`,
+      `delete_vs_edit steps/d: ${editor}`,
+    ]);
+  });
+
   it('is kept where its data were pinned', () => {
     const { tree, conflicts } = against('b', pin('b'));
     expect(tree.pins[workflowId]).toHaveProperty('b');

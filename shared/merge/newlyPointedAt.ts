@@ -1,6 +1,6 @@
 import type { Json } from '../json.ts';
 import { parseEdge, type Workflow } from '../workflow/tree.ts';
-import { stepsNamedIn } from './ops.ts';
+import { meantSteps, stepsNamedIn } from './namedSteps.ts';
 import { sameJson } from './sameJson.ts';
 
 /**
@@ -19,13 +19,7 @@ export function newlyPointedAt(before: Workflow, after: Workflow): Set<string> {
     if (old === step || (old && sameJson(old.config as Json, step.config as Json))) continue;
     const known = stepsNamedIn(old?.config ?? {});
     for (const ref of stepsNamedIn(step.config))
-      if (!known.has(ref)) for (const one of meant(after, ref)) found.add(one);
+      if (!known.has(ref)) for (const one of meantSteps(after.steps, ref)) found.add(one);
   }
   return found;
-}
-
-/** The steps that a reference may mean: the one with that id, else those with that name. */
-function meant({ steps }: Workflow, ref: string): string[] {
-  if (Object.hasOwn(steps, ref)) return [ref];
-  return Object.keys(steps).filter((id) => steps[id]?.name === ref);
 }

@@ -285,6 +285,22 @@ describe('a commit', () => {
     );
   });
 
+  it('is refused where one side takes a step away that the other names by the name it has', () => {
+    const named = edit(tree, { type: 'renameStep', workflowId, stepId: 'count_t5n7', name: 'Count' });
+    const refer: Edit = {
+      type: 'setConfig',
+      workflowId,
+      stepId: 'failed_x0b4',
+      path: ['fields', 'x'],
+      value: "=$('Count').all()",
+    };
+    const away: Edit = { type: 'removeStep', workflowId, stepId: 'count_t5n7' };
+    const made = (...edits: Edit[]) => commitOf(named, edit(named, ...edits), about);
+    expect(() => rebase(edit(named, away), made(refer))).toThrow(mustRebase([[...wf, 'steps', 'count_t5n7']]));
+    expect(() => rebase(edit(named, refer), made(away))).toThrow(mustRebase([[...wf, 'steps', 'failed_x0b4']]));
+    expect(rebase(edit(named, setBatch(3)), made(refer))).toEqual(edit(named, setBatch(3), refer));
+  });
+
   it('is refused where it takes something out of what others removed, but not where they took the same', () => {
     const path = ['batch'];
     const emptied = commit({ type: 'setConfig', workflowId, stepId: 'each_h6v2', path });

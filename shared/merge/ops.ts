@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { SluiceError } from '../error.ts';
-import { references } from '../expression/references.ts';
 import { Hash, Uuid } from '../ids.ts';
 import { isJsonObject, Json, type JsonObject } from '../json.ts';
 import { merkleHash } from '../workflow/hash.ts';
@@ -9,6 +8,7 @@ import { parseEdge, TREE_FORMAT, type Tree } from '../workflow/tree.ts';
 import { checkFormat } from '../workflow/upgrades.ts';
 import { checkTouched } from './checkTouched.ts';
 import { closingEdges } from './cycles.ts';
+import { meantSteps, stepsNamedIn } from './namedSteps.ts';
 import { own, sameJson, type Value } from './sameJson.ts';
 import { applyHunks, diffLines, Hunk } from './textHunks.ts';
 
@@ -97,7 +97,10 @@ function pointedAt(base: Tree, next: Tree, ops: Op[]): TreePath[] {
       point(workflowId, from);
       point(workflowId, to);
     } else if (section === 'layout' && id !== undefined) point(workflowId, id);
-    else if (section === 'steps') for (const stepId of stepsNamedIn(op.value)) point(workflowId, stepId);
+    else if (section === 'steps') {
+      for (const ref of stepsNamedIn(op.value))
+        for (const stepId of meantSteps(base.workflows[workflowId]?.steps ?? {}, ref)) point(workflowId, stepId);
+    }
   }
   return [...found.values()];
 }
@@ -106,19 +109,6 @@ function pointedAt(base: Tree, next: Tree, ops: Op[]): TreePath[] {
 function pinnedBy(op: Op, stepId: string | undefined): string[] {
   if (stepId !== undefined) return [stepId];
   return op.op === 'set' && isJsonObject(op.value) ? Object.keys(op.value) : [];
-}
-
-/** The ids of steps that the expressions in a value name. */
-export function stepsNamedIn(value: Json): Set<string> {
-  const found = new Set<string>();
-  const visit = (one: Json) => {
-    if (typeof one === 'string') {
-      if (one.includes('$(')) for (const stepId of references(one).steps) found.add(stepId);
-    } else if (Array.isArray(one)) one.forEach(visit);
-    else if (isJsonObject(one)) Object.values(one).forEach(visit);
-  };
-  visit(value);
-  return found;
 }
 
 /**
@@ -183,7 +173,7 @@ export function rebase(headTree: Tree, commit: Commit): Tree {
   }
   if (missing.length > 0) throw rebaseRequired(missing);
   const next = applyOps(headTree, commit.ops);
-  const left = commit.ops.flatMap((op) => (op.op === 'del' ? stillPointingAt(next, op.path) : []));
+  const left = stillPointingAt(headTree, next, commit.ops);
   if (left.length > 0) throw rebaseRequired(left);
   const closing = newCircles(headTree, next, commit.ops);
   if (closing.length > 0) throw rebaseRequired(closing);
@@ -205,24 +195,37 @@ function newCircles(before: Tree, after: Tree, ops: readonly Op[]): string[][] {
   });
 }
 
-/** The edges, steps, places and pins that still point at a step that is gone. */
-function stillPointingAt(
-  tree: Tree,
-  [kind, workflowId = '', section, stepId = '', ...deeper]: readonly string[],
-): string[][] {
-  const workflow = tree.workflows[workflowId];
-  if (kind !== 'workflows' || section !== 'steps' || deeper.length > 0 || !workflow) return [];
-  const edges = Object.keys(workflow.edges).filter((key) => {
-    const { from, to } = parseEdge(key);
-    return from === stepId || to === stepId;
+/** The edges, steps, places and pins that still point at a step that ops took away. */
+function stillPointingAt(before: Tree, after: Tree, ops: readonly Op[]): string[][] {
+  const gone = new Map<string, Map<string, string | undefined>>();
+  for (const { op, path } of ops) {
+    const [kind, workflowId = '', section, stepId = '', ...deeper] = path;
+    if (op !== 'del' || kind !== 'workflows' || section !== 'steps' || deeper.length > 0) continue;
+    const steps = gone.get(workflowId) ?? new Map<string, string | undefined>();
+    gone.set(workflowId, steps.set(stepId, before.workflows[workflowId]?.steps[stepId]?.name));
+  }
+  return [...gone].flatMap(([workflowId, ids]) => {
+    const workflow = after.workflows[workflowId];
+    if (!workflow) return [];
+    const names = new Set(ids.values());
+    const isGone = (ref: string) => ids.has(ref) || (names.has(ref) && meantSteps(workflow.steps, ref).length === 0);
+    const edges = Object.keys(workflow.edges).filter((key) => {
+      const { from, to } = parseEdge(key);
+      return ids.has(from) || ids.has(to);
+    });
+    const steps = Object.keys(workflow.steps).filter((id) =>
+      [...stepsNamedIn(workflow.steps[id]?.config ?? {})].some(isGone),
+    );
+    const pins = Object.keys(after.pins[workflowId] ?? {}).filter((id) => ids.has(id));
+    return [
+      ...edges.map((key) => ['workflows', workflowId, 'edges', key]),
+      ...steps.map((id) => ['workflows', workflowId, 'steps', id]),
+      ...Object.keys(workflow.layout)
+        .filter((id) => ids.has(id))
+        .map((id) => ['workflows', workflowId, 'layout', id]),
+      ...pins.map((id) => ['pins', workflowId, id]),
+    ];
   });
-  const steps = Object.entries(workflow.steps).filter(([, step]) => stepsNamedIn(step.config).has(stepId));
-  return [
-    ...edges.map((key) => ['workflows', workflowId, 'edges', key]),
-    ...steps.map(([id]) => ['workflows', workflowId, 'steps', id]),
-    ...(Object.hasOwn(workflow.layout, stepId) ? [['workflows', workflowId, 'layout', stepId]] : []),
-    ...(getIn(tree, ['pins', workflowId, stepId]) === undefined ? [] : [['pins', workflowId, stepId]]),
-  ];
 }
 
 /**

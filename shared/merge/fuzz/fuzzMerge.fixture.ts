@@ -3,6 +3,7 @@ import type { Tree } from '../../workflow/tree.ts';
 import { ConflictRecord } from '../conflict.ts';
 import { rebaseCommit } from '../rebaseCommit.ts';
 import { tornParts } from '../structure.ts';
+import { brokenReferences } from './brokenReferences.fixture.ts';
 import { inventedLeaves, lostChanges } from './lostChanges.fixture.ts';
 import { createModelClient, type Meeting, type ModelClient } from './modelClient.fixture.ts';
 import { createModelServer } from './modelServer.fixture.ts';
@@ -133,6 +134,7 @@ function judge(met: Meeting, fuzzed: Fuzzed, faults: string[]): void {
     ...lost.map((one) => `lost without a record: ${one}`),
     ...inventedLeaves(met).map((one) => `nobody put it there: ${one}`),
     ...tornParts(met.merged).map((path) => `points at a step that is gone: ${path.join('/')}`),
+    ...brokenReferences(met).map((one) => `names a step that is gone: ${one}`),
     ...unnoticedCircles(met).map((one) => `a circle that nobody was told of: ${one}`),
     ...tornSteps(met).map((one) => `half of one and half of the other: ${one}`),
   );
