@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type CloudApi, cloudApi } from '#shared/contract/cloudApi.ts';
 import { type Client, createClient, findCall, type HttpCall } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
@@ -17,6 +18,8 @@ export type CloudClientDeps = {
   workspaceId?: string;
   /** For tests and slow lines. */
   timeoutMs?: number;
+  /** Waits and asks again where the control plane wants to be asked less often. For a program, which has nothing else to do. */
+  patient?: boolean;
 };
 
 /** Access to the control plane: a token now, and a newer one where that is refused. */
@@ -28,6 +31,8 @@ export type SessionTokens = {
 };
 
 const TIMEOUT_MS = 30_000;
+const PATIENT_TRIES = 20;
+const LONGEST_WAIT_S = 10;
 
 /**
  * A client over HTTP. What the control plane refuses arrives as the error it named; no answer at all as `cloud.unreachable`.
@@ -72,6 +77,17 @@ function requestOf(cloudUrl: string, route: string, input: Record<string, unknow
 }
 
 async function ask(deps: CloudClientDeps, request: HttpRequest, token: string | undefined): Promise<Response> {
+  for (let left = deps.patient ? PATIENT_TRIES : 0; ; left--) {
+    const response = await askOnce(deps, request, token);
+    const seconds = Number(response.headers.get('retry-after'));
+    if (response.status !== 429 || left === 0 || !(seconds <= LONGEST_WAIT_S)) return response;
+    // Refused before anything was done; the key of a POST stays the same all the same.
+    await response.body?.cancel();
+    await sleep(Math.max(0.1, seconds) * 1_000);
+  }
+}
+
+async function askOnce(deps: CloudClientDeps, request: HttpRequest, token: string | undefined): Promise<Response> {
   const { url, method, body, key } = request;
   const headers: Record<string, string> = { accept: 'application/json', 'user-agent': deps.userAgent };
   if (body !== undefined) headers['content-type'] = 'application/json';

@@ -15,7 +15,8 @@ export function createKeyAccount(deps: AccountDeps & { apiKey: string }): Accoun
   let known: Pick<AccountState, 'user' | 'workspaces'> = { workspaces: [] };
 
   const session: SessionTokens = { access: async () => apiKey, renew: () => Promise.reject(keyEnded()) };
-  const client = (workspaceId?: string) => createCloudClient({ cloudUrl, userAgent, session, workspaceId });
+  const client = (workspaceId?: string) =>
+    createCloudClient({ cloudUrl, userAgent, session, workspaceId, patient: true });
   const state = (): AccountState => ({ cloudUrl, status, ...known, vault: vault.kind });
 
   function become(next: AccountState['status']): AccountState {
