@@ -14,15 +14,16 @@ export function Toasts() {
   const toasts = useEditor((state) => state.toasts);
   return (
     // What is live stays in reach of screen readers while a dialog hides the rest. It is spoken by the region below, once.
-    <div
+    <section
       data-toasts
+      aria-label="Messages"
       aria-live="off"
       className="pointer-events-none fixed inset-x-0 bottom-10 z-70 flex flex-col items-center gap-2 px-4"
     >
       {toasts.map((toast) => (
         <OneToast key={toast.id} toast={toast} />
       ))}
-    </div>
+    </section>
   );
 }
 
