@@ -55,7 +55,7 @@ export async function appendCommit(
   sql: Sql,
   at: Place & { authorId: string },
   commit: Commit,
-  next: CommitAnswer & { treeText: string; bytes: number; changes: Change[]; changeCount: number },
+  next: CommitAnswer & { opsText: string; treeText: string; bytes: number; changes: Change[]; changeCount: number },
 ): Promise<void> {
   await sql.query(
     `with added as (
@@ -73,7 +73,7 @@ export async function appendCommit(
       at.authorId,
       commit.deviceId,
       commit.origin,
-      JSON.stringify(commit.ops),
+      next.opsText,
       JSON.stringify(commit.mustExist),
       commit.format,
       next.hash,
@@ -113,6 +113,9 @@ type CommitRow = {
   must_exist: string[][];
 };
 
+/** As the database keeps them, which is compressed. */
+const LISTED_BYTES = 8 * 1024 * 1024;
+
 const COMMIT = `select c.revision, c.hash, u.name as author, c.created_at, c.commit_id, c.device_id, c.format,
     c.base_revision, c.origin, c.message, c.ops, c.result_hash, c.must_exist
   from "commit" c join user_account u on u.id = c.author_id`;
@@ -136,16 +139,20 @@ function toStored(row: CommitRow): StoredCommit {
   };
 }
 
-/** Commits after a revision, in order. */
+/** Commits after a revision, in order: at most `limit`, and so many that they fit into memory well, but always one. */
 export async function listCommits(
   sql: Sql,
   workspaceId: string,
   projectId: string,
-  { since, limit }: { since: number; limit: number },
+  { since, limit, maxBytes = LISTED_BYTES }: { since: number; limit: number; maxBytes?: number },
 ): Promise<StoredCommit[]> {
   const { rows } = await sql.query<CommitRow>(
-    `${COMMIT} where c.workspace_id = $1 and c.project_id = $2 and c.revision > $3 order by c.revision limit $4`,
-    [workspaceId, projectId, since, limit],
+    `${COMMIT} join (
+         select revision, sum(pg_column_size(ops)) over (order by revision) as total from "commit"
+          where workspace_id = $1 and project_id = $2 and revision > $3 order by revision limit $4) s
+       on s.revision = c.revision and (s.total <= $5 or c.revision = $3 + 1)
+      where c.workspace_id = $1 and c.project_id = $2 order by c.revision`,
+    [workspaceId, projectId, since, limit, maxBytes],
   );
   return rows.map(toStored);
 }

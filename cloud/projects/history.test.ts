@@ -1,11 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commitOf, type Origin } from '#shared/merge/ops.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { type Control, createControlBench, step, treeOf, workflowIdOf } from '../../tests/fixtures/control.ts';
+import { listCommits } from './commitStore.ts';
 import { createHistoryService } from './historyService.ts';
-import { SNAPSHOT_EVERY } from './takeCommit.ts';
+import { SNAPSHOT_ABOVE, SNAPSHOT_EVERY } from './takeCommit.ts';
 import { createTreeCache } from './treeCache.ts';
 
 let control: Control;
@@ -101,6 +103,28 @@ test('any revision can be had again as it was, from a snapshot and the commits s
   await expect(elsewhere.at({ projectId, revision: last + 1 }, actor)).rejects.toMatchObject({
     code: 'revision.not_found',
   });
+});
+
+test('after a large commit the whole tree is kept, and of many large ones only some are listed at once', async () => {
+  const { actor, projectId, tree, push } = await bench();
+  // Text that hardly gets smaller when it is compressed.
+  const noise = (bytes: number) => randomBytes(bytes / 2).toString('hex');
+  const large = (n: number) => ({ ...tree, scripts: { [`s${n}.ts`]: noise(SNAPSHOT_ABOVE + 10_000) } });
+  let last = 0;
+  for (let n = 0; n < 3; n++) last = await push(large(n));
+  const elsewhere = createHistoryService({ ...control, database: control.db, trees: createTreeCache() });
+  for (let revision = 1; revision <= last; revision++) {
+    expect((await elsewhere.at({ projectId, revision }, actor)).revision).toBe(revision);
+  }
+  const snapshots = await control.ownerSql('select 1 from tree_snapshot where project_id = $1', [projectId]);
+  expect(snapshots).toHaveLength(4);
+  const listed = (maxBytes: number) =>
+    control.db.withWorkspaceSql(actor, (sql) =>
+      listCommits(sql, actor.workspaceId, projectId, { since: 1, limit: 10, maxBytes }),
+    );
+  expect((await listed(8_000_000)).map(({ revision }) => revision)).toEqual([2, 3, 4]);
+  expect((await listed(SNAPSHOT_ABOVE + 100_000)).map(({ revision }) => revision)).toEqual([2]);
+  expect((await listed(1)).map(({ revision }) => revision)).toEqual([2]);
 });
 
 test('a revision gets a name, another one, and none again', async () => {

@@ -16,8 +16,9 @@ import { ensureFits, ensureMayPush, ensureRoom, ensureUnlocked } from './project
 import { insertSnapshot } from './projectStore.ts';
 import type { TreeCache } from './treeCache.ts';
 
-/** A revision is rebuilt from the snapshot before it and at most so many commits. */
+/** A revision is rebuilt from the snapshot before it and at most so many commits, none of them large. */
 export const SNAPSHOT_EVERY = 200;
+export const SNAPSHOT_ABOVE = 256 * 1024;
 
 export type Sender = { workspaceId: string; projectId: string; userId: string; permissions: ReadonlySet<Permission> };
 
@@ -45,7 +46,7 @@ export async function takeCommit(
   ensureUnlocked(premises);
   ensureMayPush(sender.permissions, commit.ops);
   const { tree, rebased } = applyCommit(head, commit);
-  const treeText = JSON.stringify(tree);
+  const [treeText, opsText] = [JSON.stringify(tree), JSON.stringify(commit.ops)];
   const bytes = Buffer.byteLength(treeText);
   ensureFits(bytes, tree, commit.ops);
   ensureRoom(premises, head, { tree, bytes }, commit.ops);
@@ -56,6 +57,7 @@ export async function takeCommit(
     revision,
     hash,
     rebased,
+    opsText,
     treeText,
     bytes,
   });
@@ -67,7 +69,8 @@ export async function takeCommit(
       sender,
       conflicts.map((record) => left(record, tree)),
     );
-  if (revision % SNAPSHOT_EVERY === 0) await insertSnapshot(sql, place, { revision, hash, treeText });
+  if (revision % SNAPSHOT_EVERY === 0 || opsText.length > SNAPSHOT_ABOVE)
+    await insertSnapshot(sql, place, { revision, hash, treeText });
   // Where the transaction does not commit, nobody asks for this revision with this hash.
   trees.set(place, { revision, hash }, tree, bytes);
   return { revision, hash, rebased, fresh: true };
