@@ -108,8 +108,8 @@ export const DATA_MAP: MapRow[] = [
     kept: 'minutes',
     personal: ['identity'],
     secret: ['cookie_hash'],
-    about: "t.identity->>'email' = who.email",
-    erase: { delete: "t.identity->>'email' = who.email" },
+    about: "jsonb_exists(t.identity->'emails', who.email)",
+    erase: { delete: "jsonb_exists(t.identity->'emails', who.email)" },
   },
   {
     table: 'device_authorization',
