@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { v7 as newId } from 'uuid';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { commitOf } from '#shared/merge/ops.ts';
@@ -9,7 +8,7 @@ import { merkleHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { allCapabilities } from '../../cloud/server/capabilities.ts';
 import { type Person, send, startTestCloud, type TestCloud } from '../fixtures/cloud.ts';
-import { startProgram } from '../fixtures/program.ts';
+import { startAnotherProcess } from './histories/anotherProcess.fixture.ts';
 import { largeTree, toldWriters, writeAtOnce } from './histories/fourWriters.fixture.ts';
 
 let cloud: TestCloud;
@@ -141,23 +140,9 @@ async function startCutter(to: URL, kill: () => void) {
 }
 
 test('a push whose process is killed after the commit and before the answer is one revision, and gets that answer later', async () => {
-  const { PATH, HOME } = process.env;
-  const other = await startProgram({
-    name: 'Another control plane',
-    args: [fileURLToPath(new URL('../../cloud/main.ts', import.meta.url))],
-    env: {
-      PATH,
-      HOME,
-      SLUICE_DATA: cloud.dataDir,
-      DATABASE_URL: cloud.database.url,
-      SLUICE_MASTER_KEY: cloud.database.masterKey,
-      CONTAINER_DRIVER: 'process',
-      PORT: '0',
-    },
-    announced: /^Control plane\s+(https?:\/\/\S+)/,
-  });
+  const other = await startAnotherProcess(cloud);
   onTestFinished(() => other.stop());
-  const cutter = await startCutter(new URL(other.found), () => process.kill(other.pid, 'SIGKILL'));
+  const cutter = await startCutter(new URL(other.url), () => process.kill(other.pid, 'SIGKILL'));
   const headers = { authorization: `Bearer ${person.accessToken}`, 'sluice-workspace': person.workspaceId };
 
   const projectId = await newProject((id) => ({ ...largeTree(id), scripts: { 'a.ts': 'export {};\n' } }));
