@@ -1,3 +1,4 @@
+import { noticeSignIn } from '../notifications/notices.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Mail } from '../platform/mail.ts';
 import type { Caller } from '../server/actor.ts';
@@ -31,4 +32,5 @@ export async function tellOfStrangeSignIn(
   const { email: to, name } = await tx.user.findUniqueOrThrow({ where: { id: userId } });
   const url = `${publicUrl}/sessions`;
   await mail.post(tx, strangeSignInLetter({ to, name, device, ip, at: now, url }));
+  await noticeSignIn(tx, userId, { device, ip });
 }

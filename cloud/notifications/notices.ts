@@ -24,12 +24,6 @@ export type Notices = {
     use: { workspaceId: string; meter: string; period: string; percent: number; used: number; limit: number },
   ): Promise<void>;
   memberJoined(sql: Sql, member: { workspaceId: string; userId: string; name: string; role: string }): Promise<void>;
-  /** Of the account, in a transaction opened with `withUser`. */
-  newSignIn(
-    tx: Tx,
-    to: { userId: string; email: string; name: string },
-    at: { device: string; ip: string },
-  ): Promise<void>;
 };
 
 export type NoticeDeps = { mail: Mail; publicUrl: string; clock?: Clock };
@@ -137,17 +131,6 @@ export function createNotices({ mail, publicUrl, clock = systemClock }: NoticeDe
       };
       await tell(sql, workspaceId, notice, (one) => one.userId !== userId && mayDo('member:write')(one));
     },
-
-    async newSignIn(tx, to, { device, ip }) {
-      const sql = asSql(tx);
-      const title = 'A new sign-in to your account';
-      const message = `Somebody signed in on “${device}” from the address ${ip}.`;
-      const { userId } = to;
-      await keepNotification(sql, { userId, kind: 'new_sign_in', title, message, data: { device, ip } });
-      const advice = 'If that was you, there is nothing to do. If not, set another password and end that sign-in.';
-      await mail.post(sql, letter(to, title, message, advice));
-      await tellFeeds(sql, '', [userId]);
-    },
   };
 }
 
@@ -180,4 +163,20 @@ async function runOf(sql: Sql, workspaceId: string, runId: string) {
     runId,
   ]);
   return rows[0];
+}
+
+/**
+ * Tells a person of a sign-in that may not be theirs, in a transaction opened with `withUser`. The letter about it is the
+ * business of whoever signs people in: it is written whatever they chose.
+ */
+export async function noticeSignIn(
+  tx: Tx,
+  userId: string,
+  { device, ip }: { device: string; ip: string },
+): Promise<void> {
+  const sql = asSql(tx);
+  const title = 'A new sign-in to your account';
+  const message = `Somebody signed in on ${device}, from the address ${ip}. If that was not you, end that sign-in and set another password.`;
+  await keepNotification(sql, { userId, kind: 'new_sign_in', title, message, data: { device, ip } });
+  await tellFeeds(sql, '', [userId]);
 }

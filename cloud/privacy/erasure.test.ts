@@ -103,6 +103,11 @@ async function traced() {
      values (gen_random_uuid(), $1, 'github', $3, $2)`,
     [guest.userId, guest.email, account],
   );
+  await ownerSql(
+    `insert into provider_sign_in (id, cookie_hash, provider, next, identity, expires_at)
+     values (gen_random_uuid(), $1, 'google', '/', $2, now() + interval '1 hour')`,
+    [account, JSON.stringify({ accountId: '1', name, emails: [guest.email] })],
+  );
   const traces = [guest.email, name, browser, laptop, account];
   return { robin, guest, traces };
 }
@@ -222,6 +227,7 @@ test('after thirty days nothing anywhere names the person, what others have stay
       'invitation',
       'linked_account',
       'notification',
+      'provider_sign_in',
       'user_account',
       'workspace',
     ]),
