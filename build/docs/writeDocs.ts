@@ -5,6 +5,7 @@ import { errorTable } from './errorPage.ts';
 import { expressionPage } from './expressionPage.ts';
 import { settingsTable } from './settingsTable.ts';
 import { stepPages } from './stepPages.ts';
+import { dataTable, noticesTable, rolesTable, seatsTable } from './tenancyTables.ts';
 
 const SETTINGS = /(<!-- made: variables -->\n)[\s\S]*?(<!-- end -->)/;
 const MARK = /(<!-- made: codes -->\n)[\s\S]*?(<!-- end -->)/;
@@ -26,7 +27,30 @@ export function madePages(docs = join(root, 'docs')): Map<string, string> {
     'self-hosting.md',
     hosting.replace(SETTINGS, (_all, open: string, close: string) => `${open}\n${settingsTable()}\n${close}`),
   );
+  const tables = { roles: rolesTable, seats: seatsTable, notices: noticesTable };
+  pages.set('roles.md', withTables(docs, 'roles.md', tables));
+  pages.set(
+    'privacy.md',
+    withTables(docs, 'privacy.md', {
+      'data of people': () => dataTable('person'),
+      'data of workspaces': () => dataTable('workspace'),
+      'data of nobody': () => dataTable('platform'),
+    }),
+  );
   return pages;
+}
+
+/** A page with each of its tables made anew. */
+function withTables(docs: string, page: string, tables: Record<string, () => string>): string {
+  let text = readFileSync(join(docs, page), 'utf8');
+  for (const [name, table] of Object.entries(tables)) {
+    const [open, close] = [`<!-- made: ${name} -->\n`, '<!-- end -->'];
+    const from = text.indexOf(open);
+    const to = text.indexOf(close, from);
+    if (from < 0 || to < 0) throw new Error(`docs/${page} has no place for the table of ${name}.`);
+    text = `${text.slice(0, from)}${open}\n${table()}\n\n${text.slice(to)}`;
+  }
+  return text;
 }
 
 /** Writes them, and takes away pages of step types that are gone. `npm run docs` */
