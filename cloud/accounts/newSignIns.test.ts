@@ -4,7 +4,7 @@ import { type Person, send, startTestCloud, type TestCloud } from '../../tests/f
 let cloud: TestCloud;
 beforeAll(async () => {
   // The address is what the proxy in front says: so one test can come from many.
-  cloud = await startTestCloud({ TRUST_PROXY: '1' });
+  cloud = await startTestCloud({ TRUST_PROXY: '1', SIGN_INS_PER_MINUTE: '60' });
 });
 afterAll(() => cloud.stop());
 
@@ -31,7 +31,9 @@ const byPage = ({ email, password }: Person, ip: string, agent: string) =>
     body: new URLSearchParams({ email, password }),
   });
 
-test('one sign-in more than the plan has room for ends the oldest, which is told, and no other', async () => {
+test('one sign-in more than the plan has room for ends the oldest, which is told, and no other', {
+  timeout: 120_000,
+}, async () => {
   const person = await cloud.newPerson();
   const second = (await signIn(person, { deviceName: 'Second' })).body;
   expect(subjects(person)).not.toContain('You were signed out on a device');
@@ -58,14 +60,16 @@ test('one sign-in more than the plan has room for ends the oldest, which is told
   expect(await works(third)).toBe(true);
 });
 
-test('many sign-ins in the same moment leave as many as the plan has room for', async () => {
+test('many sign-ins in the same moment leave as many as the plan has room for', { timeout: 120_000 }, async () => {
   const person = await cloud.newPerson();
   await Promise.all(Array.from({ length: 5 }, (_, index) => signIn(person, { deviceName: `Device ${index}` })));
   const live = 'select id from session where user_id = $1 and revoked_at is null and rotated_at is null';
   expect(await cloud.database.ownerSql(live, [person.userId])).toHaveLength(2);
 });
 
-test('a sign-in from an address and on a device that were never seen is told by a letter, and nothing else is', async () => {
+test('a sign-in from an address and on a device that were never seen is told by a letter, and nothing else is', {
+  timeout: 120_000,
+}, async () => {
   const person = await cloud.newPerson();
   await cloud.database.ownerSql("update workspace set plan = 'enterprise' where id = $1", [person.workspaceId]);
   const news = () => subjects(person).filter((subject) => subject === 'A new sign-in to your Sluice account').length;
@@ -84,7 +88,9 @@ test('a sign-in from an address and on a device that were never seen is told by 
   expect(news()).toBe(2);
 });
 
-test('guessing one account from many addresses ends after twenty, and keeps the person out nowhere', async () => {
+test('guessing one account from many addresses ends after twenty, and keeps the person out nowhere', {
+  timeout: 120_000,
+}, async () => {
   const [person, other] = [await cloud.newPerson(), await cloud.newPerson()];
   const guess = (n: number) => signIn(person, { ip: `198.51.100.${n}`, password: 'not this one' });
   const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => guess(n)));
@@ -109,7 +115,9 @@ test('guessing one account from many addresses ends after twenty, and keeps the 
   expect((await signIn(person, { ip: '192.0.2.8', password })).status).toBe(429);
 });
 
-test('an address that nobody has is answered like one that is guessed, also when it is closed', async () => {
+test('an address that nobody has is answered like one that is guessed, also when it is closed', {
+  timeout: 120_000,
+}, async () => {
   const person = await cloud.newPerson();
   const tried = async (email: string) => {
     const words: unknown[] = [];
@@ -121,4 +129,18 @@ test('an address that nobody has is answered like one that is guessed, also when
     return words;
   };
   expect(await tried('nobody-at-all@example.com')).toEqual(await tried(person.email));
+});
+
+test('one address tries no more accounts in a minute than it may, whoever they belong to; others go on', {
+  timeout: 120_000,
+}, async () => {
+  const person = await cloud.newPerson();
+  const ip = '198.51.100.240';
+  // What is not even read counts as well: it is cheap to send.
+  const tried = await Promise.all(
+    Array.from({ length: 60 }, (_, n) => signIn({ email: `not an address ${n}`, password: 'x' }, { ip })),
+  );
+  expect(new Set(tried.map(({ status }) => status))).toEqual(new Set([422]));
+  expect(await signIn(person, { ip })).toMatchObject({ status: 429, body: { code: 'rate.exceeded' } });
+  expect((await signIn(person, { ip: '198.51.100.241' })).status).toBe(200);
 });
