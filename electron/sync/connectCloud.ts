@@ -66,7 +66,7 @@ export function connectCloud(deps: ConnectCloudDeps): ConnectedCloud {
     cloudUrl,
     userAgent: `Sluice/${version} (${process.platform})`,
     session: account.session,
-    onMessage: (_workspaceId, message) => receive(message),
+    onMessage: receive,
     onState: (workspaceId, up) => {
       if (!up) {
         presence.lost(workspaceId);
@@ -102,13 +102,14 @@ export function connectCloud(deps: ConnectCloudDeps): ConnectedCloud {
   const publish = createPublishService({ host, account, sync, feedIsUp: feed.isUp });
   const hosted = { host, account, sync, feed };
 
-  function receive(message: FeedMessage): void {
+  function receive(workspaceId: string, message: FeedMessage): void {
     if (message.type === 'commit') sync.committed(message.projectId, message);
     else if (message.type === 'conflicts.changed') sync.conflictsChanged(message.projectId);
     else if (message.type === 'presence' || message.type === 'presence.left') presence.receive(message);
     else if (message.type === 'run.event') host().emit({ ...message, where: 'hosted' });
     else if (message.type === 'run.changed') host().emit({ ...message, where: 'hosted' });
     else if (message.type === 'deployment.changed') publish.seen(message.deployment);
+    else if (message.type === 'upgrade_required') sync.upgradeRequired(workspaceId, message.format);
     else if (message.type === 'revoked') void account.refresh();
   }
 

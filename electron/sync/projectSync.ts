@@ -53,6 +53,8 @@ export type ProjectSync = {
   join(workspaceId: string, head: { revision: number; tree: Tree }): Promise<SyncState>;
   /** What was refused is tried again with the next sync: a person asked for it, or what somebody may do has changed. */
   forgive(): void;
+  /** The server said by itself that it takes nothing from here. */
+  refuse(error: SluiceError): void;
   /** The server has, or may have, something newer. */
   noteRemote(told?: Told): void;
   /** The records of the workspace are others than those that are known here. */
@@ -71,6 +73,8 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
   let queue: Promise<unknown> = Promise.resolve();
   /** Whether the server may have something we do not: so it is at the start. */
   let behind = true;
+  /** What was refused is tried again with the next sync, not with the one that may be under way. */
+  let forgiven = false;
   /** The newest revision the server spoke of. */
   let heard = 0;
   let told: (Seen & { hash: string })[] = [];
@@ -121,6 +125,8 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
     // What a switch to another branch did is not sent, and not mixed with what others did, before a person has said so.
     if (!binding || project.deletion()?.branch) return tell();
     const cloud = deps.cloud(binding.workspaceId);
+    if (forgiven) store.setRefusal(undefined);
+    forgiven = false;
     if (pull) behind = true;
     let refused: SluiceError | undefined;
     try {
@@ -225,8 +231,8 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
    */
   async function advance(cloud: CloudClient, ancestor: Tree, sent = need(store.base()).localRevision): Promise<void> {
     const base = need(store.base());
+    told = told.filter(({ revision }) => revision > base.revision);
     const head = await fetchHead(cloud, project.id, base, told);
-    told = told.filter(({ revision }) => revision > head.revision);
     // Nothing below waits: the project may be edited whenever somebody else has the turn.
     const merged = mergeTrees({ base: ancestor, theirs: head.tree, ours: project.tree() });
     const ours = deps.person();
@@ -272,7 +278,13 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
     sync: (pull = true) => inTurn(() => run(pull)),
     bind: (workspaceId) => inTurn(() => bind(workspaceId)),
     join: (workspaceId, head) => inTurn(() => meet(workspaceId, head)),
-    forgive: () => store.setRefusal(undefined),
+    forgive: () => {
+      forgiven = true;
+    },
+    refuse: (error) => {
+      store.setRefusal(refusalOf(error, isoNow()));
+      tell();
+    },
     noteConflicts: conflicts.note,
     noteRemote: (one) => {
       heard = Math.max(heard, one?.revision ?? 0);

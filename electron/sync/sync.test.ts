@@ -285,6 +285,33 @@ test.each([
   expect((await one.tree(id)).environments.local?.vars.word).toBe('Moin');
 });
 
+test('where the cloud keeps a newer format, nothing is sent, what others do arrives, and the next version sends all', async () => {
+  const cloud = await cloudServer();
+  const one = await desktop(cloud);
+  const { id, head } = await boundProject(cloud, one);
+  await vi.waitFor(() => expect(cloud.watching()).toBe(1));
+  await one.client.sync.now({ projectId: id });
+  const { revision } = head();
+  cloud.tell({ type: 'upgrade_required', format: 99 });
+  await one.reaches(id, 'cannot_sync');
+  await one.edit(id, variable('word', 'Moin'));
+  elsewhere(cloud, id, variable('theirs', '2'));
+  await vi.waitFor(
+    async () => expect((await one.tree(id)).environments.local?.vars).toMatchObject({ theirs: '2', word: 'Moin' }),
+    { timeout: 10_000 },
+  );
+  expect(await one.stateOf(id)).toMatchObject({
+    state: 'cannot_sync',
+    refused: { code: 'client.upgrade_required', next: expect.stringContaining('Update Sluice') },
+  });
+  expect(head().revision).toBe(revision + 1);
+  await one.close();
+  const updated = await desktop(cloud, one);
+  await updated.client.projects.open({ projectId: id });
+  await updated.reaches(id, 'synced');
+  expect(head().tree.environments.local?.vars).toMatchObject({ theirs: '2', word: 'Moin' });
+});
+
 test('where the plan has no room for some of it, everything else is sent, and the rest when there is room', async () => {
   const cloud = await cloudServer();
   const one = await desktop(cloud);
@@ -384,6 +411,28 @@ test('with a sign-in that has ended every project opens, is edited and saved; a 
   await back.client.projects.open({ projectId: id });
   await back.reaches(id, 'synced');
   expect(head().tree.environments.local?.vars.word).toBe('offline');
+});
+
+test('a computer that starts while nobody answers opens, edits and runs all it has, and sends it later', async () => {
+  const cloud = await cloudServer();
+  const first = await desktop(cloud);
+  const { id, head } = await boundProject(cloud, first);
+  await first.close();
+  await cloud.stop();
+  const away = await desktop(cloud, { ...first, signIn: false });
+  const { tree, info } = await away.client.projects.open({ projectId: id });
+  expect(info.sync).toMatchObject({ workspaceId: cloud.workspaceId });
+  await away.edit(id, variable('word', 'alone'));
+  const [workflowId = ''] = Object.keys(tree.workflows);
+  const { runId } = await away.client.runs.start({ projectId: id, workflowId });
+  await vi.waitFor(
+    async () => expect((await away.client.runs.get({ runId })).run).toMatchObject({ status: 'succeeded' }),
+    { timeout: 30_000 },
+  );
+  expect(head().tree.environments.local?.vars.word).not.toBe('alone');
+  await cloud.start();
+  await away.reaches(id, 'synced');
+  expect(head().tree.environments.local?.vars.word).toBe('alone');
 });
 
 test('two checkouts of one project that meet in the cloud keep the edits of both', async () => {

@@ -37,6 +37,8 @@ export type SyncService = {
   reconnected(workspaceId: string): void;
   /** The server has a newer revision. */
   committed(projectId: string, told: Told): void;
+  /** The workspace's control plane keeps projects in a format that this program does not know. */
+  upgradeRequired(workspaceId: string, format: number): void;
   /** The workspace's records of a project are others now. */
   conflictsChanged(projectId: string): void;
   /** The open project's other half; undefined where it is in no workspace. */
@@ -177,6 +179,10 @@ export function createSyncService(deps: SyncDeps): SyncService {
       if (!entry) return;
       entry.sync.noteRemote(told);
       plan(projectId, 0);
+    },
+    upgradeRequired: (workspaceId, format) => {
+      const error = new SluiceError('client.upgrade_required', `Projects are kept in format ${format} there.`);
+      for (const { sync } of entries.values()) if (sync.workspaceId() === workspaceId) sync.refuse(error);
     },
     conflictsChanged: (projectId) => {
       const entry = entries.get(projectId);
