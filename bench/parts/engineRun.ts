@@ -39,13 +39,14 @@ export function engineRuns(tree: Tree, output: string) {
 
   return async (
     input: JsonObject[],
-    { events: before = [], keep = false }: { events?: RunEvent[]; keep?: boolean } = {},
+    { events: before = [], keep = false, onEvent }: { events?: RunEvent[]; keep?: boolean; onEvent?: () => void } = {},
   ): Promise<EngineRun> => {
     const told: EngineRun = { status: '', output: [], bytes: 0, events: [] };
     const sink = {
       add(event: RunEvent) {
         told.bytes += JSON.stringify(event).length;
         if (keep) told.events.push(event);
+        onEvent?.();
         if (event.type === 'run.ended') end = event.output?.[output];
       },
       log() {},
