@@ -40,6 +40,12 @@ const TARGETS: Target[] = [
     make: async () => (await import('./bundlePrograms.ts')).bundleHost(),
   },
   {
+    name: 'client',
+    inputs: [...shared, 'electron/account/cloudClient.ts', 'packages/client/*'],
+    needs: 'packages/client/main.ts',
+    make: async () => (await import('./bundleClient.ts')).bundleClient(),
+  },
+  {
     name: 'shell',
     inputs: [...shared, 'electron/shell/**/*'],
     needs: 'electron/shell/main.ts',

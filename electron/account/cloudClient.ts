@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type CloudApi, cloudApi } from '#shared/contract/cloudApi.ts';
 import { type Client, createClient, findCall, type HttpCall } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
@@ -73,7 +71,9 @@ function requestOf(cloudUrl: string, route: string, input: Record<string, unknow
     return { url: url.href, method };
   }
   const body = JSON.stringify(rest);
-  return method === 'POST' ? { url: url.href, method, body, key: randomUUID() } : { url: url.href, method, body };
+  return method === 'POST'
+    ? { url: url.href, method, body, key: crypto.randomUUID() }
+    : { url: url.href, method, body };
 }
 
 async function ask(deps: CloudClientDeps, request: HttpRequest, token: string | undefined): Promise<Response> {
@@ -83,7 +83,7 @@ async function ask(deps: CloudClientDeps, request: HttpRequest, token: string | 
     if (response.status !== 429 || left === 0 || !(seconds <= LONGEST_WAIT_S)) return response;
     // Refused before anything was done; the key of a POST stays the same all the same.
     await response.body?.cancel();
-    await sleep(Math.max(0.1, seconds) * 1_000);
+    await new Promise((done) => setTimeout(done, Math.max(0.1, seconds) * 1_000));
   }
 }
 

@@ -78,11 +78,32 @@ export function createClient<C extends Contract>(
     const verbs: Record<string, (input: unknown) => Promise<unknown>> = {};
     for (const [verb, call] of Object.entries(calls)) {
       verbs[verb] = async (input) =>
-        parse(call.output, await send(`${group}.${verb}`, input), `The answer of ${group}.${verb}`, 'internal');
+        parse(
+          call.output,
+          withoutNews(call.output, await send(`${group}.${verb}`, input)),
+          `The answer of ${group}.${verb}`,
+          'internal',
+        );
     }
     client[group] = verbs;
   }
   return client as Client<C>;
+}
+
+/** An answer of a newer server without the fields that this contract does not have yet. Everything else stays to be checked. */
+function withoutNews(schema: z.ZodType, answer: unknown): unknown {
+  const news = schema
+    .safeParse(answer)
+    .error?.issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [],
+    );
+  if (!news || news.length === 0) return answer;
+  const copy: unknown = structuredClone(answer);
+  for (const path of news) {
+    const holder = path.slice(0, -1).reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], copy);
+    delete (holder as Record<PropertyKey, unknown>)[path.at(-1) ?? ''];
+  }
+  return copy;
 }
 
 /** Answers calls by name: checks the input, asks the service, checks the answer. */
