@@ -248,11 +248,11 @@ function showOutcome(context: CliContext, deployment: Deployment, options: Json)
   return deployment.status === 'active' ? EXIT.ok : EXIT.failed;
 }
 
-function showSync(context: CliContext, { state, revision, pending, reason }: SyncState): void {
+function showSync(context: CliContext, { state, revision, pending, reason, refused }: SyncState): void {
   if (state === 'synced') context.out(`Synced, revision ${revision}.`);
   else
     context.note(
-      [`The project is ${state.replaceAll('_', ' ')}${pending > 0 ? `, ${pending} waiting` : ''}.`, reason]
+      [`The project is ${state.replaceAll('_', ' ')}${pending > 0 ? `, ${pending} waiting` : ''}.`, reason, refused?.next]
         .filter(Boolean)
         .join('\n'),
     );
