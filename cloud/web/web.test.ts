@@ -232,3 +232,29 @@ test('two windows in one project see each other, and see each other go', async (
   const gone = await here.heard('presence.changed', (event) => here.events.indexOf(event) >= told);
   expect(gone).toMatchObject({ projectId, people: [] });
 });
+
+test('whoever is a member no more loses the project in an open window, with all news of it', async () => {
+  const [mine, theirs] = [await windowOf(), await windowOf(await signInOnPages(cloud.url, kim))];
+  const { projectId, workflowId, stepIds } = await projectIn(mine, 'Shared');
+  const id = newId();
+  await cloud.database.ownerSql(
+    `insert into membership (workspace_id, id, user_id, role) values ($1, $2, $3, 'viewer')`,
+    [robin.workspaceId, id, kim.userId],
+  );
+  await expect.poll(() => theirs.host.projects.open({ projectId }).then(Boolean, () => false), WAIT).toBe(true);
+  const edits = [renamed(workflowId, stepIds[0] ?? '', 'By a viewer')];
+  await expect(theirs.host.documents.edit({ projectId, edits })).rejects.toMatchObject({ code: 'access.denied' });
+  await mine.host.documents.edit({ projectId, edits: [renamed(workflowId, stepIds[0] ?? '', 'Seen')] });
+  await theirs.heard('project.changed', (event) => event.projectId === projectId);
+
+  await cloud.database.ownerSql('update membership set deleted_at = now() where id = $1', [id]);
+  const refused = () => theirs.host.projects.open({ projectId }).then(String, (error: { code: string }) => error.code);
+  await expect.poll(refused, WAIT).toBe('workspace.not_found');
+  const told = theirs.events.length;
+  await mine.host.documents.edit({ projectId, edits: [renamed(workflowId, stepIds[0] ?? '', 'Not seen')] });
+  await mine.host.presence.tell({ projectId, selection: [] });
+  await theirs.host.account.state({});
+  expect(theirs.events.length).toBe(told);
+});
+
+const WAIT = { timeout: 10_000 };

@@ -54,8 +54,11 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
   const opened = new Map<string, Promise<WebProject>>();
   const places = new Map<string, string>();
 
-  const cloud = (workspaceId?: string) => createInnerClient({ ...deps, limits: undefined }, who, workspaceId);
-  const workspaceIds = async () => (await cloud().workspaces.list({})).map(({ id }) => id);
+  /** For what a person asks: with the limits that a program has. */
+  const cloud = (workspaceId?: string) => createInnerClient(deps, who, workspaceId);
+  /** For edits as they are typed and for news, which the limit of the page is enough for. */
+  const quiet = (workspaceId?: string) => createInnerClient({ ...deps, limits: undefined }, who, workspaceId);
+  const workspaceIds = async () => (await quiet().workspaces.list({})).map(({ id }) => id);
 
   /** The person's workspace that has the project. One in anybody else's answers as one that is not there. */
   async function workspaceOf(projectId: string): Promise<string> {
@@ -75,7 +78,7 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
     const opening = workspaceOf(projectId).then((workspaceId) =>
       openWebProject(
         { projectId, workspaceId },
-        { ...deps, cloud: cloud(workspaceId), deviceId, name: who().session.name, emit },
+        { ...deps, cloud: quiet(workspaceId), deviceId, name: who().session.name, emit },
       ),
     );
     opened.set(projectId, opening);
@@ -114,7 +117,7 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
   const { userId, name: ownName } = who().session;
   const presence = createWebPresence({ ...deps, who: { userId, name: ownName }, emit });
   const parts = { ...deps, who, cloud, workspaceOf, workspaceIds, project, emit };
-  const runs = createWebRuns({ ...parts, quiet: cloud, isOpen: (projectId) => opened.has(projectId) });
+  const runs = createWebRuns({ ...parts, quiet, isOpen: (projectId) => opened.has(projectId) });
   const services: Services<HostApi> = {
     host: {
       describe: () => ({
@@ -241,13 +244,15 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
       } else if (signal.kind === 'deployment') {
         const { projectId, deploymentId, workspaceId } = signal;
         if (!open) return;
-        const deployment = await cloud(workspaceId).deployments.get({ projectId, deploymentId });
+        const deployment = await quiet(workspaceId).deployments.get({ projectId, deploymentId });
         emit({ type: 'deployment.changed', deployment });
       } else if (signal.kind === 'run') await runs.moved(signal);
-      else if (signal.kind === 'presence' || signal.kind === 'presence.who') presence.heard(signal);
-      else if (signal.kind === 'conflicts' && open) {
+      else if (signal.kind === 'presence' || signal.kind === 'presence.who') {
+        // All other news is read as the person, and so refused to whoever is a member no more.
+        if (await deps.identities.membershipOf(userId, signal.workspaceId)) presence.heard(signal);
+      } else if (signal.kind === 'conflicts' && open) {
         const { projectId, workspaceId } = signal;
-        emit({ type: 'conflicts.changed', projectId, open: await countOpen(cloud(workspaceId), projectId) });
+        emit({ type: 'conflicts.changed', projectId, open: await countOpen(quiet(workspaceId), projectId) });
       }
     },
     close: () => presence.close(),

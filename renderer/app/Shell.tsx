@@ -1,6 +1,7 @@
 import { ArrowLeft } from 'lucide-react';
 import { lazy, Suspense, useEffect } from 'react';
 import { Canvas } from '../canvas/Canvas.tsx';
+import type { DetailsRoom } from '../changes/ConflictPanel.tsx';
 import { Button } from '../look/Button.tsx';
 import { Note } from '../look/Note.tsx';
 import { Splitter } from '../look/Splitter.tsx';
@@ -127,8 +128,11 @@ function Workbench() {
   const setSize = (name: string) => (value: number) => now().setSize(name, value);
 
   const asTab = width < ONE_AT_A_TIME_BELOW;
-  const showTree = changes ? !asTab : treeOpen && width >= NO_TREE_BELOW;
-  const floats = width < FLOATS_BELOW;
+  const hasDetails = changes && (looking || hasConflicts);
+  // The list of changes and what is chosen in it take turns where the canvas would lose its room to both.
+  const oneSide = changes && width < NO_TREE_BELOW;
+  const showTree = changes ? !asTab && !(oneSide && hasDetails && part !== 'list') : treeOpen && width >= NO_TREE_BELOW;
+  const floats = width < FLOATS_BELOW && !oneSide;
   // A floating inspector covers the canvas, so it waits for a selection or to be asked for.
   const showForm =
     !changes &&
@@ -136,18 +140,18 @@ function Workbench() {
     look === 'canvas' &&
     tab?.kind === 'workflow' &&
     (selected || settings || (!floats && empty));
-  const showInspector = showForm || (changes && !asTab && (looking || hasConflicts));
+  const showInspector = showForm || (hasDetails && !asTab && !(oneSide && part === 'list'));
   const showBottom = bottom.open && !looking && tab?.kind === 'workflow' && look !== 'yaml';
   const full = showBottom && (bottom.full || asTab);
   const highest = Math.round(window.innerHeight * 0.6);
 
   // One thing at a time: the list, what is chosen in it, or the drawing.
   if (changes && asTab && part !== 'canvas') {
-    const isDetail = part === 'detail' && (looking || hasConflicts);
+    const isDetail = part === 'detail' && hasDetails;
     return (
       <main className="flex min-w-0 flex-1 flex-col bg-app">
         <ProjectBanners />
-        {isDetail ? <Details narrow /> : <Changes />}
+        {isDetail ? <Details room="alone" /> : <Changes />}
       </main>
     );
   }
@@ -189,6 +193,7 @@ function Workbench() {
           <div className="relative flex min-h-60 flex-1">
             {look !== 'yaml' && (
               <section aria-label="Canvas" className="relative min-w-0 flex-1 bg-canvas">
+                <h2 className="visually-hidden">Steps</h2>
                 <Canvas />
               </section>
             )}
@@ -213,7 +218,7 @@ function Workbench() {
                 aria-label={changes ? 'Details' : 'Inspector'}
                 className="absolute inset-y-0 right-0 z-20 flex w-84 max-w-full flex-col overflow-hidden border-l border-line bg-panel shadow-pop"
               >
-                {changes ? <Details narrow={false} /> : <Form />}
+                {changes ? <Details room={oneSide ? 'instead' : 'beside'} /> : <Form />}
               </aside>
             )}
           </div>
@@ -261,7 +266,7 @@ function Workbench() {
             onSize={setSize('inspector')}
             className="left-0"
           />
-          {changes ? <Details narrow={false} /> : <Form />}
+          {changes ? <Details room={oneSide ? 'instead' : 'beside'} /> : <Form />}
         </aside>
       )}
     </>
@@ -280,13 +285,11 @@ function Changes() {
 }
 
 /** What is chosen in the list of changes: the conflicts, or two states of the project. */
-function Details({ narrow }: { narrow: boolean }) {
+function Details({ room }: { room: DetailsRoom }) {
   const looking = useEditor((state) => state.looking !== undefined);
   return (
     <ErrorBoundary what="This panel" resetKey={String(looking)}>
-      <Suspense fallback={null}>
-        {looking ? <LookingPanel narrow={narrow} /> : <ConflictPanel narrow={narrow} />}
-      </Suspense>
+      <Suspense fallback={null}>{looking ? <LookingPanel room={room} /> : <ConflictPanel room={room} />}</Suspense>
     </ErrorBoundary>
   );
 }

@@ -16,6 +16,8 @@ import {
   receive,
   refuse,
 } from './document.ts';
+import { shownRunOf } from './runSlice.ts';
+import { isOver } from './runView.ts';
 import type { EditorDeps, EditorState } from './store.ts';
 
 /** One thing to undo: the tree before and after what this editor did, and nothing that others did meanwhile. */
@@ -41,6 +43,8 @@ export type DocumentSlice = {
   /** What waits is saved when this resolves. */
   settled(): Promise<void>;
   wakeSaving(): void;
+  /** The host is back, maybe another one that knows nothing of this window: the project and its run are read anew. */
+  reopen(): Promise<void>;
 };
 
 const GROUP_MS = 1_500;
@@ -209,6 +213,19 @@ export function createDocumentSlice(deps: EditorDeps): StateCreator<EditorState,
 
       settled: async () => loop?.drained(),
       wakeSaving: () => loop?.wake(),
+
+      async reopen() {
+        const { doc } = get();
+        if (!doc) return;
+        try {
+          await reload(doc.info.id);
+        } catch (thrown) {
+          get().fail(thrown, 'The project could not be read again');
+          return;
+        }
+        const shown = shownRunOf(get());
+        if (shown && shown.run.seq > 0 && !isOver(shown.run.status)) await get().loadRun(shown.runId, shown.where);
+      },
     };
   };
 }

@@ -57,6 +57,7 @@ function smallHost() {
   };
   let revision = 1;
   const listeners = new Set<(event: HostEvent) => void>();
+  const watchers = new Set<(up: boolean) => void>();
   const calls: string[] = [];
   const answers: unknown[] = [];
   const change = (next: Tree) => {
@@ -111,8 +112,17 @@ function smallHost() {
       },
       onState: (listener: (up: boolean) => void) => {
         listener(true);
-        return () => {};
+        watchers.add(listener);
+        return () => watchers.delete(listener);
       },
+    },
+    /** What happens while nobody here is told. */
+    unheard: (edit: Edit) => {
+      tree = applyEdit(tree, edit);
+      revision += 1;
+    },
+    linkIs: (up: boolean) => {
+      for (const watcher of watchers) watcher(up);
     },
   };
 }
@@ -130,6 +140,18 @@ async function opened() {
   const nameOf = (stepId: string) => state().doc?.tree.workflows[workflowId]?.steps[stepId]?.name;
   return { host, store, state, nameOf };
 }
+
+test('what happened while the link was down is there when it is back', async () => {
+  const { host, state, nameOf } = await opened();
+  host.linkIs(false);
+  host.unheard({ type: 'renameStep', workflowId, stepId: 'a_0000', name: 'Meanwhile' });
+  expect(nameOf('a_0000')).toBe('A');
+  host.linkIs(true);
+  await expect.poll(() => nameOf('a_0000')).toBe('Meanwhile');
+  state().edit([{ type: 'renameStep', workflowId, stepId: 'a_0000', name: 'Later' }]);
+  await state().settled();
+  expect(host.tree().workflows[workflowId]?.steps.a_0000?.name).toBe('Later');
+});
 
 test('an error that names a step leads to it', async () => {
   const { state } = await opened();

@@ -55,6 +55,7 @@ export function createEditor(link: Link, clock: Omit<EditorDeps, 'client'>): Edi
     store.setState({ linkUp });
     if (!linkUp || before) return;
     store.getState().wakeSaving();
+    void store.getState().reopen();
     void store.getState().loadConflicts();
   });
   return { store, client };

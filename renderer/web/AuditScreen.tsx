@@ -97,7 +97,7 @@ export function AuditScreen() {
 /** The few facts of an entry in one line. */
 function detailsOf(metadata: Record<string, unknown>): string {
   return Object.entries(metadata)
-    .filter(([, value]) => typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value) && String(value).length < 60)
     .map(([name, value]) => `${name} ${value}`)
     .join(', ')
     .slice(0, 200);

@@ -179,7 +179,7 @@ function Preferences({
       <tbody>
         {kinds.map(([kind, title]) => (
           <tr key={kind}>
-            <th scope="row" className="h-9 border-t border-line px-4 text-left font-normal">
+            <th scope="row" className="h-9 border-t border-line px-4 py-1.5 text-left font-normal">
               {title}
             </th>
             {NOTICE_CHANNELS.map((channel) => {
