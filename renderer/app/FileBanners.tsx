@@ -94,7 +94,7 @@ function UnreadableNote({
         </>
       }
     >
-      {message} {advice} It is left as it is until it reads again; the canvas shows what was last understood.
+      {message} {advice && !message.includes(advice) && advice} The canvas shows what was last understood.
     </Note>
   );
 }

@@ -36,9 +36,6 @@ export function CompareText() {
     <div className="flex h-full min-h-0 flex-col bg-panel">
       <header className="flex min-h-10 flex-none flex-wrap items-center gap-2 border-b border-line px-3 py-1.5">
         <Select aria-label="File" look="button" value={file} options={options} onChange={setChosen} />
-        <span className="ml-auto text-small text-ink-3">
-          {looking.names[0]} on the left, {looking.names[1]} on the right
-        </span>
       </header>
       <Lines key={file} before={before[file] ?? ''} after={after[file] ?? ''} names={looking.names} />
     </div>
@@ -67,19 +64,34 @@ function Lines({ before, after, names }: { before: string; after: string; names:
         aria-label={`Lines of ${names[0]} and ${names[1]}`}
         className="w-full table-fixed border-collapse font-mono text-[12px]/[19px]"
       >
-        <thead className="visually-hidden">
-          <tr>
-            <th scope="col">Line in {names[0]}</th>
-            <th scope="col">{names[0]}</th>
-            <th scope="col">Line in {names[1]}</th>
-            <th scope="col">{names[1]}</th>
+        <colgroup>
+          <col className="w-11" />
+          <col />
+          {!narrow && <col className="w-11" />}
+          {!narrow && <col />}
+        </colgroup>
+        <thead>
+          <tr className="font-ui text-micro text-ink-2">
+            {(narrow ? [`${names[0]} → ${names[1]}`] : names).map((name, index) => (
+              <th
+                key={index === 0 ? 'before' : 'after'}
+                scope="colgroup"
+                colSpan={2}
+                className={cx(
+                  'sticky top-0 z-1 h-7 border-b border-line bg-panel px-3 text-left font-control',
+                  index === 1 && 'border-l',
+                )}
+              >
+                {name}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
           {rows.map((row) =>
             row.kind === 'folded' ? (
               <tr key={`fold ${row.from}`}>
-                <td colSpan={4} className="border-y border-line bg-sunken p-0">
+                <td colSpan={narrow ? 2 : 4} className="border-y border-line bg-sunken p-0">
                   <button
                     type="button"
                     className="flex h-6 w-full items-center gap-1.5 px-3 font-ui text-micro text-ink-3 hover:bg-hover"
@@ -105,7 +117,7 @@ function Lines({ before, after, names }: { before: string; after: string; names:
 const keyOf = (row: Exclude<LineRow, { kind: 'folded' }>) =>
   row.kind === 'same' ? `${row.left} ${row.right}` : `${row.left?.line ?? '-'} ${row.right?.line ?? '+'}`;
 
-const NUMBER = 'w-11 px-2 text-right align-top text-ink-3 select-none';
+const NUMBER = 'px-2 text-right align-top text-ink-3 select-none';
 const LINE = 'px-2 align-top break-words whitespace-pre-wrap';
 
 function WideRow({ row }: { row: Exclude<LineRow, { kind: 'folded' }> }) {
@@ -142,9 +154,7 @@ function NarrowRow({ row }: { row: Exclude<LineRow, { kind: 'folded' }> }) {
     return (
       <tr>
         <td className={NUMBER}>{row.right}</td>
-        <td colSpan={3} className={LINE}>
-          {row.text}
-        </td>
+        <td className={LINE}>{row.text}</td>
       </tr>
     );
   }
@@ -153,7 +163,7 @@ function NarrowRow({ row }: { row: Exclude<LineRow, { kind: 'folded' }> }) {
       {row.left && (
         <tr className="bg-bad-soft">
           <td className={cx(NUMBER, 'shadow-[inset_2px_0_0_var(--bad-mark)]')}>-</td>
-          <td colSpan={3} className={LINE}>
+          <td className={LINE}>
             <Gone left={row.left.text} right={row.right?.text} />
           </td>
         </tr>
@@ -161,7 +171,7 @@ function NarrowRow({ row }: { row: Exclude<LineRow, { kind: 'folded' }> }) {
       {row.right && (
         <tr className="bg-ok-soft">
           <td className={cx(NUMBER, 'shadow-[inset_2px_0_0_var(--ok-mark)]')}>+</td>
-          <td colSpan={3} className={LINE}>
+          <td className={LINE}>
             <Come left={row.left?.text} right={row.right.text} />
           </td>
         </tr>

@@ -6,8 +6,11 @@ import { now, useEditor } from '../state/store.ts';
 import { ConflictCard } from './ConflictCard.tsx';
 import { sideWords } from './conflictWords.ts';
 
+/** What is chosen stands beside the list of changes, instead of it, or alone in the window. */
+export type DetailsRoom = 'beside' | 'instead' | 'alone';
+
 /** Every conflict that waits, one below the other, beside the canvas: nothing is blocked while it is looked at. */
-export function ConflictPanel({ narrow }: { narrow: boolean }) {
+export function ConflictPanel({ room }: { room: DetailsRoom }) {
   const conflicts = useEditor((state) => state.conflicts);
   const conflictId = useEditor((state) => state.conflictId);
   const answering = useEditor((state) => state.answering);
@@ -37,7 +40,7 @@ export function ConflictPanel({ narrow }: { narrow: boolean }) {
       }}
     >
       <header className="flex h-11 flex-none items-center gap-2 border-b border-line pr-2 pl-4">
-        {narrow && <BackToList />}
+        {room !== 'beside' && <BackToList />}
         <h2 className="font-heading">Conflicts</h2>
         <span className="text-small tabular-nums text-ink-3">
           {listed.length - open.length} of {listed.length} answered

@@ -26,8 +26,8 @@ export function titleOf({ name, message, origin, changes, changeCount }: History
   if (name) return name;
   const names = [...new Set(changes.map((one) => one.name))];
   // What a merge brought says more than that it was one.
-  if (message && (origin !== 'merge' || names.length === 0)) return message;
-  if (names.length === 0) return 'Only positions or notes';
+  if (message && origin !== 'merge') return message;
+  if (names.length === 0) return origin === 'merge' ? 'Decided as it stood' : 'Only positions or notes';
   const shown = names.slice(0, MOST_NAMES);
   const more = names.length - shown.length + Math.max(0, changeCount - changes.length);
   return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;

@@ -9,18 +9,18 @@ import { Segmented } from '../look/Segmented.tsx';
 import { ChangeCounts, Changes } from '../publish/Changes.tsx';
 import type { Looking } from '../state/historySlice.ts';
 import { now, useEditor } from '../state/store.ts';
-import { BackToList } from './ConflictPanel.tsx';
+import { BackToList, type DetailsRoom } from './ConflictPanel.tsx';
 import { originOf, titleOf } from './HistoryList.tsx';
 
 /** What is looked at: who made a revision and what it changed, or what differs between now and something else. */
-export function LookingPanel({ narrow }: { narrow: boolean }) {
+export function LookingPanel({ room }: { room: DetailsRoom }) {
   const looking = useEditor((state) => state.looking);
   if (!looking) return null;
   const { entry, changes, moved, names } = looking;
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <header className="flex min-h-11 flex-none items-center gap-2 border-b border-line py-2 pr-2 pl-4">
-        {narrow && <BackToList />}
+        {room !== 'beside' && <BackToList />}
         <h2 className="min-w-0 flex-1 truncate font-heading">
           {entry ? `Revision ${entry.revision}` : titleOfCompare(looking)}
         </h2>
@@ -55,8 +55,8 @@ export function LookingPanel({ narrow }: { narrow: boolean }) {
           )}
         </section>
       </div>
-      {entry && <RevisionActs entry={entry} narrow={narrow} />}
-      {!entry && narrow && (
+      {entry && <RevisionActs entry={entry} alone={room === 'alone'} />}
+      {!entry && room === 'alone' && (
         <footer className="flex flex-none border-t border-line px-4 py-3">
           <Button onClick={() => now().showChanges('canvas')}>Show on the canvas</Button>
         </footer>
@@ -164,13 +164,13 @@ function NameOfRevision({ entry }: { entry: HistoryEntry }) {
   );
 }
 
-function RevisionActs({ entry, narrow }: { entry: HistoryEntry; narrow: boolean }) {
+function RevisionActs({ entry, alone }: { entry: HistoryEntry; alone: boolean }) {
   const newest = useEditor((state) => state.history.entries[0]);
   const [asks, setAsks] = useState(false);
   const isNewest = newest?.revision === entry.revision && newest.where === entry.where;
   return (
     <footer className="flex flex-none flex-wrap items-center gap-2 border-t border-line px-4 py-3">
-      {narrow && <Button onClick={() => now().showChanges('canvas')}>Show on the canvas</Button>}
+      {alone && <Button onClick={() => now().showChanges('canvas')}>Show on the canvas</Button>}
       <Button
         look="primary"
         icon={<RotateCcw className="icon-s" />}

@@ -2,7 +2,9 @@ import type { StateCreator } from 'zustand';
 import type { ConflictEntry } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
-import type { Tree } from '#shared/workflow/tree.ts';
+import { sameJson } from '#shared/merge/sameJson.ts';
+import { getIn, setIn } from '#shared/workflow/plainData.ts';
+import { parseEdge, type Tree } from '#shared/workflow/tree.ts';
 import { placeOfConflict } from '../changes/conflictWords.ts';
 import { plural } from '../look/format.ts';
 import type { EditorDeps, EditorState } from './store.ts';
@@ -186,15 +188,36 @@ export function createConflictsSlice(deps: EditorDeps): StateCreator<EditorState
   };
 }
 
-/** The tree before with only that part of it as it is now that an answer may have touched. */
-function onlyAt(before: Tree, now: Tree, { path: [kind = '', id = ''] }: ConflictEntry): Tree {
-  const next = { ...before };
-  const parts = kind === 'workflows' ? (['workflows', 'pins'] as const) : [kind as keyof Tree];
-  for (const part of parts) {
-    const [was, is] = [before[part] as Record<string, unknown>, now[part] as Record<string, unknown>];
-    if (was?.[id] === is?.[id]) continue;
-    const { [id]: _gone, ...others } = was;
-    Object.assign(next, { [part]: is[id] === undefined ? others : { ...was, [id]: is[id] } });
-  }
-  return next[kind as keyof Tree] === before[kind as keyof Tree] && next.pins === before.pins ? before : next;
+/**
+ * The tree before with only what the answer itself changed as it is now: what others did meanwhile is not part of it.
+ *
+ * @returns `before` itself where the answer changed nothing
+ */
+function onlyAt(before: Tree, now: Tree, { path, kind }: ConflictEntry): Tree {
+  const [part = '', workflowId = '', section, stepId] = path;
+  const isStep = part === 'workflows' && section === 'steps' && stepId !== undefined && path.length === 4;
+  const places =
+    isStep && kind !== 'value'
+      ? [
+          path,
+          ['workflows', workflowId, 'layout', stepId],
+          ['pins', workflowId, stepId],
+          ...edgesAround(before, now, workflowId, stepId).map((key) => ['workflows', workflowId, 'edges', key]),
+        ]
+      : [path];
+  return places.reduce((tree, place) => {
+    const [was, is] = [getIn(tree, place), getIn(now, place)];
+    return sameJson(was, is) ? tree : (setIn(tree, place, is) ?? tree);
+  }, before);
+}
+
+/** The edges of a step, and those that lead around it where it is gone. */
+function edgesAround(before: Tree, now: Tree, workflowId: string, stepId: string): string[] {
+  const keys = [before, now].flatMap((tree) => Object.keys(tree.workflows[workflowId]?.edges ?? {}));
+  const ends = [...new Set(keys)].map((key) => ({ key, ...parseEdge(key) }));
+  const into = new Set(ends.filter(({ to }) => to === stepId).map(({ from }) => from));
+  const outOf = new Set(ends.filter(({ from }) => from === stepId).map(({ to }) => to));
+  return ends.flatMap(({ key, from, to }) =>
+    from === stepId || to === stepId || (into.has(from) && outOf.has(to)) ? [key] : [],
+  );
 }
