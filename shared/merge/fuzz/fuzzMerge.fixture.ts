@@ -3,6 +3,7 @@ import type { Tree } from '../../workflow/tree.ts';
 import { ConflictRecord } from '../conflict.ts';
 import { rebaseCommit } from '../rebaseCommit.ts';
 import { tornParts } from '../structure.ts';
+import { undo } from '../undo.ts';
 import { brokenReferences } from './brokenReferences.fixture.ts';
 import { inventedLeaves, lostChanges } from './lostChanges.fixture.ts';
 import { createModelClient, type Meeting, type ModelClient } from './modelClient.fixture.ts';
@@ -89,7 +90,16 @@ function playRound(first: Tree, random: Random, rebase: typeof rebaseCommit, fuz
   const people = CLIENTS.map((name) => ({
     client: createModelClient({ name, server, rebase, uuid }),
     left: EDITS,
+    done: [] as { before: Tree; after: Tree }[],
   }));
+
+  /** The next edit, or one of an earlier one taken back, whatever came from others since. */
+  function editOf({ done }: (typeof people)[number], tree: Tree): Tree {
+    if (done.length > 0 && random.chance(0.05)) return undo(random.pick(done), tree).tree;
+    const after = randomEdit(tree, random, unique);
+    done.push({ before: tree, after });
+    return after;
+  }
 
   function send(person: (typeof people)[number]): void {
     const met = person.client.step({ answerIsLost: random.chance(0.08), fetchesFirst: random.chance(0.1) });
@@ -106,7 +116,7 @@ function playRound(first: Tree, random: Random, rebase: typeof rebaseCommit, fuz
     const person = random.pick(open);
     if (!person.client.isWaiting()) {
       const many = isApart ? person.left : Math.min(person.left, 1 + random.below(8));
-      for (let i = 0; i < many; i++) person.client.edit((tree) => randomEdit(tree, random, unique));
+      for (let i = 0; i < many; i++) person.client.edit((tree) => editOf(person, tree));
       person.left -= many;
     }
     if (!isApart) send(person);
