@@ -58,6 +58,8 @@ export type ContainerDriver = {
   list(): Promise<ContainerState[]>;
   /** Tells of each end that `stop` did not ask for. Returns how to stop listening. */
   onExit(listener: (exit: ContainerExit) => void): () => void;
+  /** Deletes the workspace's `/data` for good. Nothing of it may run any more; none is no error. */
+  removeData(workspaceId: string): Promise<void>;
   /** Lets go of the engine. Containers that run keep running; without any, networks and proxy go too. Data stay. */
   close(): Promise<void>;
 };

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -269,6 +269,17 @@ test('the container of a deleted workspace ends at once, or when it is looked at
   }
   await service.ensureRunning(workspaceId);
   expect((await row()).status).toBe('running');
+});
+
+test('when a workspace is gone for good, what its container kept is gone too, and no other’s', async () => {
+  const other = await tenants.newWorkspace();
+  await Promise.all([service.ensureRunning(workspaceId), service.ensureRunning(other.workspaceId)]);
+  const homes = path.join(driverDeps.dataDir, 'workspaces');
+  await writeFile(path.join(homes, workspaceId, 'customers.db'), 'rows');
+  await service.removeData(workspaceId);
+  expect(await readdir(homes)).toEqual([other.workspaceId]);
+  expect((await driver.list()).map((state) => state.workspaceId)).toEqual([other.workspaceId]);
+  await service.removeData(workspaceId);
 });
 
 test('another plan is written to the container at once', async () => {

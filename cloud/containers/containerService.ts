@@ -32,6 +32,8 @@ export type FullContainerService = ContainerService & {
   planChanged(workspaceId: string): Promise<void>;
   /** The workspace was deleted: its container ends, whether it runs or sleeps. Its data stay. */
   end(workspaceId: string): Promise<void>;
+  /** The workspace is gone for good: so is what its container kept. */
+  removeData(workspaceId: string): Promise<void>;
   /** Brings what the driver runs and what is written down together. Once, before anything is started. */
   recover(): Promise<void>;
   /** Puts to sleep what has been idle, and looks after what does not answer. Every few seconds. */
@@ -401,6 +403,13 @@ export function createContainerService(deps: ContainerDeps): FullContainerServic
       serial(workspaceId, async () => {
         const row = await inside(workspaceId, (sql) => store.findContainer(sql, workspaceId));
         if (row?.containerRef) await end(workspaceId, row.containerRef, 'stopped', 'workspace deleted');
+      }),
+
+    removeData: (workspaceId) =>
+      serial(workspaceId, async () => {
+        for (const state of await driver.list()) if (state.workspaceId === workspaceId) await driver.stop(state.ref, 0);
+        live.delete(workspaceId);
+        await driver.removeData(workspaceId);
       }),
 
     async recover() {

@@ -10,7 +10,14 @@ import * as store from './erasureStore.ts';
 import type { Who } from './exportStore.ts';
 import { erasedLetter } from './letters.ts';
 
-export type ErasureDeps = { db: Database; mail: Mail; blobs: Pick<Blobs, 'removeAll'>; logger: Logger };
+export type ErasureDeps = {
+  db: Database;
+  mail: Mail;
+  blobs: Pick<Blobs, 'removeAll'>;
+  logger: Logger;
+  /** What is kept of a workspace outside of the database goes for good. */
+  onPurged(workspaceId: string): Promise<void>;
+};
 
 /** An entry's facts are at most 100 KB. */
 const NUMBERS_AT_ONCE = 5_000;
@@ -35,7 +42,7 @@ export async function erasureTick(deps: ErasureDeps, owner: string = randomUUID(
  * already, and the rest follows with the next try, because the account itself comes last.
  */
 async function erasePerson(deps: ErasureDeps, userId: string): Promise<void> {
-  const { db, mail, blobs } = deps;
+  const { db, mail, blobs, onPurged } = deps;
   const user = await db.withoutTenant((tx) => tx.user.findUniqueOrThrow({ where: { id: userId } }));
   const who: Who = { id: userId, email: user.email, name: user.name };
   for (const place of await store.placesOf(db, userId)) {
@@ -44,11 +51,10 @@ async function erasePerson(deps: ErasureDeps, userId: string): Promise<void> {
       place.deletedById === userId &&
       (await db.withWorkspaceSql(place, (sql) => store.othersIn(sql, workspaceId, userId))).members === 0;
     if (alone) {
-      await db.withWorkspaceSql(place, async (sql) => {
-        await makePurgeable(sql, workspaceId);
-        await purgeRows(sql, workspaceId);
-      });
+      await db.withWorkspaceSql(place, (sql) => makePurgeable(sql, workspaceId));
+      await onPurged(workspaceId);
       await blobs.removeAll(workspaceId);
+      await db.withWorkspaceSql(place, (sql) => purgeRows(sql, workspaceId));
     } else await leaveWorkspace(db, workspaceId, who);
   }
   await db.withUser(userId, async (tx) => {

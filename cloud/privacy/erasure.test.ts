@@ -30,11 +30,13 @@ const mail: Mail = {
   close: () => undefined,
 };
 const log: string[] = [];
+const purged: string[] = [];
 const erase = () =>
   erasureTick({
     db: cloud.database.db,
     mail,
     blobs: createBlobs(`${cloud.dataDir}/blobs`),
+    onPurged: async (workspaceId) => void purged.push(workspaceId),
     logger: createLogger('debug', { write: (line: string) => void log.push(line) }),
   });
 
@@ -246,6 +248,7 @@ test('after thirty days nothing anywhere names the person, what others have stay
   expect(await erase()).toBe(1);
   expect(log.join('')).toContain('A person was erased');
   expect(await hits(traces)).toEqual([]);
+  expect(purged).toEqual([guest.workspaceId]);
   console.log(`erase: ${traces.length} traces in ${before.length} tables before, 0 hits after`);
   expect(await ownerSql('select 1 from workspace where id = $1', [guest.workspaceId])).toEqual([]);
   expect((await robin.call('GET', '/v1/workspaces/current')).body).toMatchObject({ members: 1 });

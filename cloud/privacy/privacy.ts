@@ -16,7 +16,10 @@ import { restorePageRouter } from './restorePage.ts';
 const TICK_MS = 60_000;
 
 /** What people may ask of their data: to have it, and to be forgotten. */
-export function createPrivacy(platform: Platform, { onDeleted = () => undefined }: WorkspaceEvents = {}): Capability {
+export function createPrivacy(
+  platform: Platform,
+  { onDeleted = () => undefined, onPurged = async () => undefined }: WorkspaceEvents = {},
+): Capability {
   const { confirmPassword } = createPasswordCheck({ ...platform, failed: createFailedSignIns() });
   const allowances = createAllowances({ log: platform.logger });
   const deletion = createAccountDeletion({ ...platform, confirmPassword, allowances, onDeleted });
@@ -28,7 +31,7 @@ export function createPrivacy(platform: Platform, { onDeleted = () => undefined 
       restorePageRouter({ ...platform, sessions: createSessionService(platform), deletion }),
     ],
     async start() {
-      loop = startLoop('erasure', TICK_MS, () => erasureTick(platform), platform.logger);
+      loop = startLoop('erasure', TICK_MS, () => erasureTick({ ...platform, onPurged }), platform.logger);
     },
     drain: async () => loop?.stop(),
   };

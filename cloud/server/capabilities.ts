@@ -60,7 +60,10 @@ export const allCapabilities: MakeCapabilities = async (platform) => {
       });
     });
   return [
-    ...(await identityCapabilities(platform, { onDeleted })),
+    ...(await identityCapabilities(platform, {
+      onDeleted,
+      onPurged: (workspaceId) => service.removeData(workspaceId),
+    })),
     await createBilling(platform, { onPlanChanged }),
     // Stopped while their runtimes can still report what they did: after what claims runs, before the listeners close.
     { ...containers, drain: containers.stop, stop: undefined },

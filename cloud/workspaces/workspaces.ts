@@ -18,6 +18,8 @@ import { createWorkspaceService } from './workspaceService.ts';
 export type WorkspaceEvents = {
   /** A workspace was deleted just now: what runs for it is to stop. It may come back. */
   onDeleted?(workspaceId: string): void;
+  /** Its time is over: what is kept of it outside of the database goes for good. */
+  onPurged?(workspaceId: string): Promise<void>;
 };
 
 const TICK_MS = 5_000;
@@ -26,7 +28,7 @@ const DAY_MS = 86_400_000;
 /** Workspaces, who belongs to them, who is asked to, and what has to be done for them from time to time. */
 export function createWorkspaces(
   platform: Platform,
-  { onDeleted = () => undefined }: WorkspaceEvents = {},
+  { onDeleted = () => undefined, onPurged = async () => undefined }: WorkspaceEvents = {},
 ): Capability {
   const { db, logger, master, blobs } = platform;
   const allowances = createAllowances({ log: logger });
@@ -37,8 +39,10 @@ export function createWorkspaces(
       return DAY_MS;
     },
     purge: async (workspaceId: string) => {
-      const rows = await db.withWorkspaceSql({ workspaceId }, (sql) => purgeRows(sql, workspaceId));
+      // Files first: as long as a row is left, somebody comes back for what a crash left.
+      await onPurged(workspaceId);
       await blobs.removeAll(workspaceId);
+      const rows = await db.withWorkspaceSql({ workspaceId }, (sql) => purgeRows(sql, workspaceId));
       logger.info('A workspace is gone for good.', { workspaceId, rows });
       return undefined;
     },

@@ -214,6 +214,8 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
     return `${installation}-ws-${workspaceId}`;
   }
 
+  const volumeOf = (workspaceId: string) => `${installation}-data-${workspaceId}`;
+
   async function start(spec: ContainerSpec): Promise<{ ref: string }> {
     if (!prepared) throw new SluiceError('container.not_available', 'The container driver is not ready yet.');
     if (spec.runtimeHash !== prepared.runtimeHash) {
@@ -224,7 +226,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
     }
     const network = await networkOf(spec.workspaceId);
     await joinProxy(prepared.proxyId, network);
-    const volume = `${installation}-data-${spec.workspaceId}`;
+    const volume = volumeOf(spec.workspaceId);
     await docker.createVolume({ Name: volume, Labels: { ...labels, 'sluice.workspace': spec.workspaceId } });
     const proxy = proxyUrl(deps.egressKey, spec.workspaceId, network.proxyAddress, PROXY_PORT);
     const options = {
@@ -318,6 +320,9 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
         MemorySwap: limits.ramBytes,
         NanoCpus: Math.round(limits.cpu * 1e9),
       });
+    },
+    async removeData(workspaceId) {
+      await docker.getVolume(volumeOf(workspaceId)).remove().catch(unless(404));
     },
     inspect,
     list,

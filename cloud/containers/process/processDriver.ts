@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type BuiltRuntime, readRuntimePackage } from '#runtime/runtimePackage.ts';
@@ -189,6 +189,8 @@ export function createProcessDriver(deps: ProcessDriverDeps): ContainerDriver {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    removeData: (workspaceId) =>
+      rm(path.join(deps.dataDir, 'workspaces', workspaceId), { recursive: true, force: true }),
     async close() {
       proxy.close();
       proxy.closeAllConnections();
