@@ -1,5 +1,7 @@
 import { v7 as newId } from 'uuid';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { callNames } from '#shared/contract/contract.ts';
+import { hostApi } from '#shared/contract/hostApi.ts';
 import { commitOf } from '#shared/merge/ops.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
@@ -258,3 +260,69 @@ test('whoever is a member no more loses the project in an open window, with all 
 });
 
 const WAIT = { timeout: 10_000 };
+
+test('of 200 pages of strangers none gets a socket, and the page of ours does', async () => {
+  const { host, hostname, port } = new URL(cloud.url);
+  const hostile = [
+    'null',
+    'https://example.com',
+    `https://${host}`,
+    `http://${hostname}`,
+    `http://${hostname}:${Number(port) + 1}`,
+    `http://localhost:${port}`,
+    `http://${host}.example.com`,
+    `http://example.com/${cloud.url}`,
+    `http://x@${host}`,
+    `${cloud.url}/`,
+    cloud.url.toUpperCase(),
+    'file://',
+    '',
+  ];
+  const origins = Array.from({ length: 200 }, (_, i) => hostile[i] ?? `http://rebound-${i}.example.com:${port}`);
+  const refused: number[] = [];
+  for (const origin of origins) refused.push((await tryWindow(cloud.url, { cookie, origin })).status);
+  expect(refused.filter((status) => status !== 403)).toEqual([]);
+  const window = await windowOf();
+  expect(await window.host.host.describe({})).toMatchObject({ shell: 'web' });
+});
+
+test('whatever is sent in place of an input, every call refuses it in words and the window goes on', async () => {
+  const window = await windowOf();
+  const { projectId } = await projectIn(window);
+  const before = await window.host.projects.open({ projectId });
+  const deep = JSON.parse(`${'[1,'.repeat(90)}1${']'.repeat(90)}`);
+  const junk = [
+    null,
+    7,
+    'text',
+    [],
+    { projectId: '../..', __proto__: null },
+    { projectId, ops: deep, edits: deep },
+    deep,
+  ];
+  const answers: string[] = [];
+  for (const name of callNames(hostApi)) {
+    for (const input of junk) {
+      const answer = await window.call(name, input).then(
+        () => 'answered',
+        (error: { code: string }) => error.code,
+      );
+      answers.push(answer);
+    }
+  }
+  expect(answers.length).toBeGreaterThan(400);
+  expect(answers.filter((code) => code !== 'request.invalid')).toEqual([]);
+  const after = await window.host.projects.open({ projectId });
+  expect({ ...after, info: before.info }).toEqual(before);
+});
+
+test('a frame that is none ends the window, and nothing else', async () => {
+  const other = await windowOf();
+  for (const text of ['', '{', '{"id":1}', '{"id":"1","name":"host.describe","input":{}}', `${'['.repeat(300)}`]) {
+    const { socket } = await tryWindow(cloud.url, { origin: cloud.url, cookie });
+    const closed = new Promise((done) => socket.on('close', done));
+    socket.send(text);
+    expect(await closed).toBe(1007);
+  }
+  expect(await other.host.host.describe({})).toMatchObject({ shell: 'web' });
+});

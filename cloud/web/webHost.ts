@@ -160,6 +160,9 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
         return { done: true };
       },
       trust: async ({ projectId }) => (await project(projectId)).state().info,
+      copy: () => {
+        throw notHere('A page keeps no projects of its own.');
+      },
       forget: () => {
         throw notHere('A project of a workspace is not on a list that it could be taken off.');
       },

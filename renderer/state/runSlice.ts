@@ -92,6 +92,15 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
       }
     }
 
+    /** The data of the last run is on the canvas of a workflow that shows no other. */
+    async function showLast(runs: RunSummary[], where: RunView['where']) {
+      const { workflowId, shownRun } = get();
+      const last = runs.find((run) => run.workflowId === workflowId);
+      if (!workflowId || !last || shownRun[workflowId]) return;
+      const view = await get().loadRun(last.id, where);
+      if (view) set((state) => ({ shownRun: { [workflowId]: last.id, ...state.shownRun } }));
+    }
+
     return {
       runs: {},
       localRuns: [],
@@ -181,12 +190,7 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
         try {
           const { data } = await deps.client.runs.list({ projectId, limit: 50 });
           set({ localRuns: data });
-          const { workflowId, shownRun } = get();
-          const last = data.find((run) => run.workflowId === workflowId);
-          if (workflowId && last && !shownRun[workflowId]) {
-            const view = await get().loadRun(last.id, 'local');
-            if (view) set((state) => ({ shownRun: { [workflowId]: last.id, ...state.shownRun } }));
-          }
+          await showLast(data, 'local');
         } catch (thrown) {
           get().fail(thrown, 'The list of runs could not be read');
         }
@@ -194,6 +198,7 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
         try {
           const { data } = await deps.client.hosted.runs({ projectId, limit: 50 });
           set({ hostedRuns: data });
+          if (!hasComputer(get())) await showLast(data, 'hosted');
         } catch {
           // The runs screen says that the control plane does not answer; the editor goes on without.
         }
