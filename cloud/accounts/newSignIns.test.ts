@@ -65,6 +65,15 @@ test('many sign-ins in the same moment leave as many as the plan has room for', 
   await Promise.all(Array.from({ length: 5 }, (_, index) => signIn(person, { deviceName: `Device ${index}` })));
   const live = 'select id from session where user_id = $1 and revoked_at is null and rotated_at is null';
   expect(await cloud.database.ownerSql(live, [person.userId])).toHaveLength(2);
+  // Beside those that end all of them: neither waits for the other for ever.
+  const other = await cloud.newPerson();
+  const answers = await Promise.all(
+    [1, 2, 3, 4].flatMap((n) => [
+      signIn(other, { deviceName: `Device ${n}` }),
+      other.call('POST', '/v1/sessions/revoke-all', { keepThisOne: true }),
+    ]),
+  );
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
 });
 
 test('a sign-in from an address and on a device that were never seen is told by a letter, and nothing else is', {

@@ -4,11 +4,13 @@ import type { Mail } from '../platform/mail.ts';
 import type { Caller } from '../server/actor.ts';
 import { recordAccountEvent } from './accountStore.ts';
 import { signedOutLetter } from './letters.ts';
-import { listLive, lockSessions, revokeFamily } from './sessionStore.ts';
+import { listLive, revokeFamily } from './sessionStore.ts';
 
 /**
  * Ends the oldest sign-ins of a person beyond what their best plan allows at once, and tells them. Devices and browsers are
  * counted apart: whoever connects a desktop by the browser has one of each, and means one.
+ *
+ * Called with the person's sign-ins locked, so that two at once do not both find room.
  *
  * @param family the new one, which stays
  */
@@ -19,7 +21,6 @@ export async function endOldestBeyondPlan(
   { ip, userAgent }: Caller,
   now: Date,
 ): Promise<void> {
-  await lockSessions(tx, userId);
   const plan = await bestPlanOf(tx, userId);
   const live = (await listLive(tx, userId, now)).filter((session) => session.kind === kind);
   if (live.length <= plan.sessionsAtOnce) return;

@@ -33,6 +33,8 @@ export function createSessionService(deps: SessionDeps) {
     family = randomUUID(),
   ): Promise<Tokens> {
     const now = clock.now();
+    // Before the account's log is locked, as everywhere: two that wait for each other would end both.
+    await store.lockSessions(tx, userId);
     const device = deviceName || 'Unnamed device';
     await tellOfStrangeSignIn(tx, deps, { userId, kind: 'device', device }, caller, now);
     const deviceId = await store.insertDevice(tx, userId, device, now);
@@ -64,6 +66,7 @@ export function createSessionService(deps: SessionDeps) {
     signInBrowser: (userId: string, caller: Caller): Promise<string> =>
       db.withUser(userId, async (tx) => {
         const now = clock.now();
+        await store.lockSessions(tx, userId);
         const cookie = newToken('slb');
         const until = new Date(now.getTime() + BROWSER_MS);
         const family = randomUUID();

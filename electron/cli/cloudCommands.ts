@@ -70,6 +70,7 @@ export const registerAccount: Register = (program, context, action) => {
         }
         context.out(`${user?.name} <${user?.email}>${user?.emailVerified ? '' : '  (address not confirmed)'}`);
         for (const { slug, name, role, plan } of workspaces) context.out(`  ${slug}  ${name}  ${role}  ${plan}`);
+        if (context.env.SLUICE_API_KEY) context.out('By the key in SLUICE_API_KEY, for which this person answers.');
       }),
     );
 };
