@@ -96,3 +96,19 @@ test('the history goes page by page, a point of it is compared, named and restor
   expect(data.find(({ revision }) => revision === 2)?.name).toBe('As it was good');
   expect((await client.history.at({ projectId, where: 'local', revision: 6 })).tree.scripts['a.ts']).toContain('three');
 });
+
+test('what a project is now can be saved as a project of its own, and the first one stays', async () => {
+  const { client, projectId, dir, set, word } = await openedProject();
+  const file = 'environments/local.yaml';
+  writeFileSync(join(dir, file), `# by hand\n${readFileSync(join(dir, file), 'utf8')}`);
+  await set('mine');
+  const copy = await client.projects.copy({ projectId, name: 'Hello again' });
+  expect(copy).toMatchObject({ name: 'Hello again', trusted: true, workflowCount: 1, sync: { state: 'local_only' } });
+  expect([copy.id === projectId, copy.dir === dir]).toEqual([false, false]);
+  const { tree } = await client.projects.open({ projectId: copy.id });
+  const { tree: first } = await client.projects.open({ projectId });
+  expect(tree).toEqual({ ...first, project: { ...first.project, id: copy.id, name: 'Hello again' } });
+  expect(readFileSync(join(copy.dir, file), 'utf8')).toContain('# by hand\n');
+  await client.documents.edit({ projectId: copy.id, edits: [{ type: 'renameProject', name: 'Other' }] });
+  expect([(await client.projects.list({})).length, await word()]).toEqual([2, 'mine']);
+});

@@ -11,6 +11,7 @@ import type { Runners } from '../runner/runner.ts';
 import type { AppDb, ProjectRow } from '../store/appDb.ts';
 import { readProjectFolder } from '../store/projectFolder.ts';
 import type { CloudServices } from './cloudServices.ts';
+import { copyProject } from './copyProject.ts';
 import { type OpenProject, openProject } from './projectHost.ts';
 import { createFromTemplate, listTemplates } from './templates.ts';
 
@@ -156,6 +157,17 @@ export function createProjectSet(deps: ProjectSetDeps): ProjectSet {
     return infoOf(rowOf(id));
   }
 
+  async function copy({ projectId, name }: { projectId: string; name: string }): Promise<ProjectInfo> {
+    const project = await get(projectId);
+    await project.flush();
+    const dir = freeFolder(deps.projectsDir, name);
+    await copyProject(project, dir, { id: deps.uuid(), name }, deps.catalog);
+    const info = await add(dir);
+    if (!isTrusted(projectId)) return info;
+    appDb.trust(dir, info.id, new Date(now()).toISOString());
+    return infoOf(rowOf(info.id));
+  }
+
   return {
     get,
     peek: (projectId) => open.get(projectId),
@@ -172,6 +184,7 @@ export function createProjectSet(deps: ProjectSetDeps): ProjectSet {
       list: () => appDb.projects().map(infoOf),
       templates: () => listTemplates(),
       create,
+      copy,
       openFolder: ({ dir }) => add(dir),
       open: async ({ projectId }) => {
         const project = await get(projectId);

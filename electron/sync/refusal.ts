@@ -22,12 +22,12 @@ export const staysRefused = (code: string): boolean => FOR_NOW.has(code);
 
 const NEXT: Record<string, string> = {
   'access.denied':
-    'Your changes stay on this computer, and what others change still arrives. They are sent once you may edit here; until then you can export them as files.',
+    'Your changes stay on this computer, and what others change still arrives. They are sent once you may edit here; until then you can save them as a new project.',
   'client.upgrade_required':
     'What others change still arrives as far as this version can read it, and you can go on working here. Update Sluice; then your changes are sent.',
   'project.locked': 'Your changes stay on this computer and are sent once the project is unlocked.',
   'project.not_found':
-    'The project was removed from the workspace, or you are no longer a member. Everything stays on this computer; give the project an id of its own to put it into another workspace.',
+    'The project was removed from the workspace, or you are no longer a member. Everything stays on this computer. Save it as a new project to put it into another workspace.',
   'workspace.not_found': 'You are no longer a member of the workspace. Everything stays on this computer.',
   'plan.limit_exceeded':
     'These changes stay on this computer, where everything goes on working, and are sent once the plan has room for them.',

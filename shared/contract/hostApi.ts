@@ -280,6 +280,14 @@ export const hostApi = {
     open: { input: z.strictObject(ofProject), output: ProjectState },
     close: { input: z.strictObject(ofProject), output: Done },
     trust: { input: z.strictObject(ofProject), output: ProjectInfo },
+    /**
+     * Makes a project of its own of what one is now, in a folder beside the others: for work that its workspace does not
+     * take. It is in no workspace, its history begins anew, and the first one stays as it is.
+     */
+    copy: {
+      input: z.strictObject({ ...ofProject, name: z.string().trim().min(1).max(120) }),
+      output: ProjectInfo,
+    },
     /** Takes it off the list; the folder stays. */
     forget: { input: z.strictObject(ofProject), output: Done },
   },
