@@ -1,4 +1,5 @@
 import { type Request, Router } from 'express';
+import { KEY_PRESETS } from '#shared/contract/cloud/apiKeys.ts';
 import { cloudApi } from '#shared/contract/cloudApi.ts';
 import { parse } from '#shared/parse.ts';
 import { createPages, formOf, orAgain, type PageDeps, send } from '../accounts/pages/pages.ts';
@@ -9,7 +10,6 @@ import type { Identities } from '../server/authenticate.ts';
 import type { MountedService } from '../server/mount.ts';
 import { listWorkspaces } from '../workspaces/workspaceStore.ts';
 import { apiKeysPage, newKeyPage, noKeysHerePage } from './apiKeyViews.ts';
-import { KEY_PRESETS } from './keyPresets.ts';
 
 export type ApiKeyPageDeps = PageDeps & {
   db: Database;
@@ -62,7 +62,7 @@ export function apiKeyPages({ db, identities, keys, ...deps }: ApiKeyPageDeps): 
 
   change('/api-keys', 'makeKey', (req, actor) => {
     const { name, preset = '', days } = formOf(req);
-    const scopes = Object.hasOwn(KEY_PRESETS, preset) ? KEY_PRESETS[preset]?.scopes : [];
+    const scopes = Object.entries(KEY_PRESETS).find(([id]) => id === preset)?.[1].scopes ?? [];
     const input = { name, scopes, expiresInDays: Number(days) };
     return Promise.resolve(keys.create(parse(cloudApi.apiKeys.create.input, input, 'What you entered'), actor));
   });

@@ -1,8 +1,7 @@
-import type { ApiKeyRecord } from '#shared/contract/cloud/apiKeys.ts';
+import { type ApiKeyRecord, KEY_PRESETS } from '#shared/contract/cloud/apiKeys.ts';
 import type { Workspace } from '#shared/contract/cloud/common.ts';
 import { type Html, html } from '#shared/html.ts';
 import { type Page, type Problem, problemNote } from '../accounts/pages/views.ts';
-import { KEY_PRESETS } from './keyPresets.ts';
 
 type View = { workspaces: Workspace[]; workspaceId: string; keys: ApiKeyRecord[]; problem?: Problem };
 

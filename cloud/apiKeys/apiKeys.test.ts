@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ApiKeyRecord } from '#shared/contract/cloud/apiKeys.ts';
+import { type ApiKeyRecord, KEY_PRESETS } from '#shared/contract/cloud/apiKeys.ts';
 import type { Role } from '#shared/permission.ts';
 import { PLANS } from '#shared/plan.ts';
 import { type Person, send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { hiddenField, pageBrowser } from '../../tests/fixtures/pageBrowser.ts';
 import { hashToken } from '../platform/tokens.ts';
-import { KEY_PRESETS } from './keyPresets.ts';
 
 type NewKey = { key: ApiKeyRecord; secret: string };
 
@@ -284,9 +283,9 @@ test('the page about accounts names the scopes of each preset, and how many sign
   const row = (title: string) => new RegExp(`^\\| ${title} \\| +(.*) \\|$`, 'm').exec(page)?.[1] ?? '';
   const scopesIn = (text: string) => [...text.matchAll(/`([a-z]+:[a-z]+)`/g)].map(([, scope]) => scope);
   const { publish, run, read } = KEY_PRESETS;
-  expect(scopesIn(row('Sync and publish from a build'))).toEqual(publish?.scopes);
-  expect(run?.scopes).toEqual([...(read?.scopes ?? []), ...scopesIn(row('Start, follow and cancel runs'))]);
-  expect(read?.scopes).toHaveLength(5);
+  expect(scopesIn(row('Sync and publish from a build'))).toEqual(publish.scopes);
+  expect(run.scopes).toEqual([...read.scopes, ...scopesIn(row('Start, follow and cancel runs'))]);
+  expect(read.scopes).toHaveLength(5);
   for (const { name, sessionsAtOnce } of Object.values(PLANS)) {
     expect(row(name)).toBe(Number.isFinite(sessionsAtOnce) ? String(sessionsAtOnce) : 'no limit');
   }

@@ -1,6 +1,6 @@
 import { Copy, KeyRound, Plus } from 'lucide-react';
 import { useState } from 'react';
-import { type ApiKeyRecord, KEY_SCOPES } from '#shared/contract/cloud/apiKeys.ts';
+import { type ApiKeyRecord, KEY_PRESETS, KEY_SCOPES } from '#shared/contract/cloud/apiKeys.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Permission } from '#shared/permission.ts';
 import { cloudClient } from '../host/webLink.ts';
@@ -19,7 +19,7 @@ import { useAsk } from './useAsk.ts';
 import { useWorkspace } from './workspace.ts';
 
 /** What a pipeline needs to publish, to begin with. */
-const USUAL: Permission[] = ['workflow:read', 'run:read', 'sync:write', 'workflow:write', 'deployment:write'];
+const USUAL: Permission[] = KEY_PRESETS.publish.scopes;
 const DAYS = [7, 30, 90, 180, 365];
 
 /** Keys with which programs act in the workspace. */

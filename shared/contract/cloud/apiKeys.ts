@@ -15,6 +15,18 @@ const FOR_PEOPLE_ALONE: readonly Permission[] = [
 /** Everything that an API key can be allowed. */
 export const KEY_SCOPES = PERMISSIONS.filter((permission) => !FOR_PEOPLE_ALONE.includes(permission));
 
+const LOOK: Permission[] = ['workspace:read', 'workflow:read', 'run:read', 'usage:read', 'connection:read'];
+
+/** What keys are mostly made for, each with what it takes and nothing more. */
+export const KEY_PRESETS = {
+  publish: {
+    title: 'Sync and publish from a build',
+    scopes: [...LOOK, 'project:write', 'workflow:write', 'sync:write', 'deployment:write', 'script:write'],
+  },
+  run: { title: 'Start, follow and cancel runs', scopes: [...LOOK, 'workflow:execute', 'run:cancel'] },
+  read: { title: 'Only look', scopes: LOOK },
+} satisfies Record<string, { title: string; scopes: Permission[] }>;
+
 const Scopes = z.array(z.enum(PERMISSIONS)).min(1, 'needs at least one').max(PERMISSIONS.length);
 const ExpiresInDays = z.int().min(1).max(365);
 
