@@ -50,19 +50,27 @@ export async function readPremises(sql: Sql, place: Place, commitId: string): Pr
   };
 }
 
-/** Appends a commit and moves the head to it. The head must be locked. */
+/** Appends a commit and moves the head to it. The head must be locked. Without `treeText` the stored tree stays where it is. */
 export async function appendCommit(
   sql: Sql,
   at: Place & { authorId: string },
   commit: Commit,
-  next: CommitAnswer & { opsText: string; treeText: string; bytes: number; changes: Change[]; changeCount: number },
+  next: CommitAnswer & {
+    opsText: string;
+    treeText: string | undefined;
+    treeRevision: number;
+    bytes: number;
+    changes: Change[];
+    changeCount: number;
+  },
 ): Promise<void> {
   await sql.query(
     `with added as (
        insert into "commit" (workspace_id, project_id, revision, commit_id, base_revision, author_id, device_id, origin,
                              ops, must_exist, format, hash, result_hash, rebased, message, changes, change_count)
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9::json, $10::jsonb, $11, $12, $13, $14, $15, $16::json, $17))
-     update project_head set revision = $3, hash = $12, tree = $18::json, bytes = $19, updated_at = now()
+     update project_head set revision = $3, hash = $12, tree = coalesce($18::json, tree), bytes = $19,
+            tree_revision = $20, updated_at = now()
       where workspace_id = $1 and project_id = $2`,
     [
       at.workspaceId,
@@ -84,6 +92,7 @@ export async function appendCommit(
       next.changeCount,
       next.treeText,
       next.bytes,
+      next.treeRevision,
     ],
   );
 }

@@ -38,8 +38,12 @@ export async function readHead(
   // Without the lock the head may have moved between the two reads.
   const read = await readHeadTree(sql, workspaceId, projectId);
   if (!read) throw noProject();
-  trees.set(place, read, read.tree, read.bytes);
-  return read;
+  const taken = await listOps(sql, place, { after: read.treeRevision, upTo: read.revision });
+  const tree = taken.reduce((now, { ops }) => applyOps(now, ops), read.tree);
+  if (taken.length > 0 && merkleHash(tree) !== read.hash)
+    throw new Error(`The head of ${projectId} is not what its commits lead to.`);
+  trees.set(place, read, tree, read.bytes);
+  return { ...read, tree };
 }
 
 /** The tree of before with what was committed since: it shares all that stayed, so that hashing it costs little. */

@@ -95,6 +95,17 @@ export function ensureRoom(
   );
 }
 
+/** About how large a tree is after ops, without writing it down. */
+export function bytesAfter(head: { tree: Tree; bytes: number }, tree: Tree, ops: readonly Op[]): number {
+  let bytes = head.bytes;
+  for (const { path } of ops) {
+    const [was, is] = [getIn(head.tree, path), getIn(tree, path)];
+    const key = (path.at(-1) ?? '').length + 4;
+    bytes += sizeOf(is) - sizeOf(was) + (was === undefined ? key : 0) - (is === undefined ? key : 0);
+  }
+  return Math.max(0, bytes);
+}
+
 function sizeOf(value: Json | undefined): number {
   return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
 }

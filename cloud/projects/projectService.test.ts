@@ -1,8 +1,12 @@
 import { v7 as newId } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commitOf } from '#shared/merge/ops.ts';
+import { merkleHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { type Control, createControlBench, step, treeOf, workflowIdOf } from '../../tests/fixtures/control.ts';
+import type { Database } from '../platform/database.ts';
+import { createProjectService } from './projectService.ts';
+import { createTreeCache } from './treeCache.ts';
 
 let control: Control;
 beforeAll(async () => {
@@ -100,6 +104,46 @@ test('many writers at once all get in, each with a revision of its own', async (
   );
   const head = await control.projects.head({ projectId }, actor);
   expect(Object.keys(head.tree.workflows[workflowId]?.steps ?? {})).toHaveLength(15);
+});
+
+test('of a burst of commits not each writes the whole tree, and what is read is right at any moment', async () => {
+  const { actor, projectId, tree, revision } = await projectOfTwo();
+  let written = 0;
+  const database: Database = {
+    ...control.db,
+    withWorkspaceSql: (scope, fn) =>
+      control.db.withWorkspaceSql(scope, (sql) =>
+        fn({
+          query: (text, values) => {
+            if (text.includes('update project_head') && values?.[17] !== undefined) written++;
+            return sql.query(text, values);
+          },
+        }),
+      ),
+  };
+  const busy = createProjectService({ ...control, database, trees: createTreeCache() });
+  const fresh = () => createProjectService({ ...control, database: control.db, trees: createTreeCache() });
+  const commits = Array.from({ length: 30 }, (_, i) =>
+    commitOf(tree, { ...tree, scripts: { [`s${i}.ts`]: `export const n = ${i};\n` } }, about(revision)),
+  );
+  const pushes = commits.map((commit) => busy.push({ projectId, commit, conflicts: [] }, actor));
+  for (let i = 0; i < 5; i++) {
+    const head = await fresh().head({ projectId }, actor);
+    expect(merkleHash(head.tree)).toBe(head.hash);
+  }
+  await Promise.all(pushes);
+  expect(written).toBeLessThan(20);
+  expect(written).toBeGreaterThanOrEqual(2);
+  const head = await fresh().head({ projectId }, actor);
+  expect(head.revision).toBe(revision + 30);
+  expect(Object.keys(head.tree.scripts)).toHaveLength(30);
+  // The last one waits for nobody, so the stored tree ends at the head, and its size is the true one.
+  const [row] = await control.ownerSql<{ tree: Tree; tree_revision: number; bytes: number }>(
+    'select tree, tree_revision, bytes from project_head where project_id = $1',
+    [projectId],
+  );
+  expect(row?.tree_revision).toBe(revision + 30);
+  expect(row?.bytes).toBe(JSON.stringify(row?.tree).length);
 });
 
 test("another workspace's project answers exactly as one that does not exist", async () => {

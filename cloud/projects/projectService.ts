@@ -36,6 +36,8 @@ export function createProjectService({
   signals,
   trees,
 }: ProjectDeps): Service<typeof cloudApi.projects, Actor> {
+  const waiting = createWaiting();
+
   const lock = (projectId: string, actor: Actor, locked: boolean) =>
     database.withWorkspaceSql(actor, async (sql) => {
       const { workspaceId } = actor;
@@ -109,11 +111,14 @@ export function createProjectService({
     async push({ projectId, commit, conflicts }, actor) {
       const { workspaceId } = actor;
       const place = { workspaceId, projectId };
-      const { fresh, ...answer } = await database.withWorkspaceSql(actor, async (sql) => {
+      const stopWaiting = waiting.begin(place);
+      const work = database.withWorkspaceSql(actor, async (sql) => {
         const head = await readHead(sql, { ...place, lock: true }, trees);
+        stopWaiting();
         const sender = { ...place, userId: actor.userId, permissions: actor.permissions };
-        return takeCommit(sql, sender, head, commit, { conflicts, trees });
+        return takeCommit(sql, sender, head, commit, { conflicts, trees, isBurst: waiting.has(place) });
       });
+      const { fresh, ...answer } = await work.finally(stopWaiting);
       if (fresh) signals.publish({ kind: 'commit', ...place, revision: answer.revision });
       if (fresh && conflicts.length > 0) signals.publish({ kind: 'conflicts', ...place });
       return answer;
@@ -121,6 +126,29 @@ export function createProjectService({
 
     lock: ({ projectId }, actor) => lock(projectId, actor, true),
     unlock: ({ projectId }, actor) => lock(projectId, actor, false),
+  };
+}
+
+/** Counts who waits for the head of a project in this process. */
+function createWaiting() {
+  const counts = new Map<string, number>();
+  const keyOf = ({ workspaceId, projectId }: { workspaceId: string; projectId: string }) =>
+    `${workspaceId}:${projectId}`;
+  return {
+    has: (place: Parameters<typeof keyOf>[0]) => counts.has(keyOf(place)),
+    /** @returns what ends the waiting, once */
+    begin(place: Parameters<typeof keyOf>[0]): () => void {
+      const key = keyOf(place);
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+      let waits = true;
+      return () => {
+        if (!waits) return;
+        waits = false;
+        const left = (counts.get(key) ?? 1) - 1;
+        if (left > 0) counts.set(key, left);
+        else counts.delete(key);
+      };
+    },
   };
 }
 

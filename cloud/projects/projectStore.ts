@@ -107,7 +107,10 @@ export async function setLock(
   return rowCount > 0;
 }
 
-export type HeadMark = { revision: number; hash: string; bytes: number };
+/** `treeRevision`: where the stored tree stands. */
+export type HeadMark = { revision: number; hash: string; bytes: number; treeRevision: number };
+
+const MARK = 'h.revision, h.hash, h.bytes, coalesce(h.tree_revision, h.revision) as "treeRevision"';
 
 /** Where the head stands, without its tree. `lock`: nobody else moves it before this transaction ends. */
 export async function findHeadMark(
@@ -117,7 +120,7 @@ export async function findHeadMark(
   lock = false,
 ): Promise<HeadMark | undefined> {
   const { rows } = await sql.query<HeadMark>(
-    `select h.revision, h.hash, h.bytes from project_head h
+    `select ${MARK} from project_head h
        join project p on p.workspace_id = h.workspace_id and p.id = h.project_id and p.deleted_at is null
       where h.workspace_id = $1 and h.project_id = $2 ${lock ? 'for update of h' : ''}`,
     [workspaceId, projectId],
@@ -125,14 +128,14 @@ export async function findHeadMark(
   return rows[0];
 }
 
-/** Where the head stands, with its tree: one read, so that they belong together. */
+/** Where the head stands, with the tree that is stored: one read, so that they belong together. */
 export async function readHeadTree(
   sql: Sql,
   workspaceId: string,
   projectId: string,
 ): Promise<(HeadMark & { tree: Tree }) | undefined> {
   const { rows } = await sql.query<HeadMark & { tree: Tree }>(
-    'select revision, hash, bytes, tree from project_head where workspace_id = $1 and project_id = $2',
+    `select ${MARK}, h.tree from project_head h where h.workspace_id = $1 and h.project_id = $2`,
     [workspaceId, projectId],
   );
   return rows[0];

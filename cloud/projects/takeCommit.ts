@@ -12,17 +12,27 @@ import { appendCommit, type CommitAnswer, readPremises, renameProject } from './
 import { placeHash } from './conflictPlace.ts';
 import { insertConflicts } from './conflictStore.ts';
 import { type Head, noProject } from './head.ts';
-import { ensureFits, ensureMayPush, ensureRoom, ensureUnlocked } from './projectPolicy.ts';
+import { bytesAfter, ensureFits, ensureMayPush, ensureRoom, ensureUnlocked } from './projectPolicy.ts';
 import { insertSnapshot } from './projectStore.ts';
 import type { TreeCache } from './treeCache.ts';
 
 /** A revision is rebuilt from the snapshot before it and at most so many commits, none of them large. */
 export const SNAPSHOT_EVERY = 200;
 export const SNAPSHOT_ABOVE = 256 * 1024;
+/** The stored tree is never so many commits, and never so large ones, behind the head. */
+const BURST = 20;
+const BURST_BYTES = 16 * 1024;
 
 export type Sender = { workspaceId: string; projectId: string; userId: string; permissions: ReadonlySet<Permission> };
 
 /** `fresh`: not taken before. */
+export type Beside = {
+  conflicts?: readonly ConflictRecord[];
+  trees: TreeCache;
+  /** Another commit waits for this one: it will write the tree. */
+  isBurst?: boolean;
+};
+
 export type Taken = CommitAnswer & { fresh: boolean };
 
 /**
@@ -37,7 +47,7 @@ export async function takeCommit(
   sender: Sender,
   head: Head,
   commit: Commit,
-  { conflicts = [], trees }: { conflicts?: readonly ConflictRecord[]; trees: TreeCache },
+  { conflicts = [], trees, isBurst = false }: Beside,
 ): Promise<Taken> {
   const place = { workspaceId: sender.workspaceId, projectId: sender.projectId };
   const premises = await readPremises(sql, place, commit.commitId);
@@ -46,11 +56,14 @@ export async function takeCommit(
   ensureUnlocked(premises);
   ensureMayPush(sender.permissions, commit.ops);
   const { tree, rebased } = applyCommit(head, commit);
-  const [treeText, opsText] = [JSON.stringify(tree), JSON.stringify(commit.ops)];
-  const bytes = Buffer.byteLength(treeText);
+  const revision = head.revision + 1;
+  const opsText = JSON.stringify(commit.ops);
+  const isSnapshot = revision % SNAPSHOT_EVERY === 0 || opsText.length > SNAPSHOT_ABOVE;
+  const isWritten = isSnapshot || !isBurst || revision - head.treeRevision >= BURST || opsText.length > BURST_BYTES;
+  const treeText = isWritten ? JSON.stringify(tree) : undefined;
+  const bytes = treeText === undefined ? bytesAfter(head, tree, commit.ops) : Buffer.byteLength(treeText);
   ensureFits(bytes, tree, commit.ops);
   ensureRoom(premises, head, { tree, bytes }, commit.ops);
-  const revision = head.revision + 1;
   const hash = merkleHash(tree);
   await appendCommit(sql, { ...place, authorId: sender.userId }, commit, {
     ...changesOf(head.tree, tree, commit.ops),
@@ -59,6 +72,7 @@ export async function takeCommit(
     rebased,
     opsText,
     treeText,
+    treeRevision: isWritten ? revision : head.treeRevision,
     bytes,
   });
   const { name } = tree.project;
@@ -69,8 +83,7 @@ export async function takeCommit(
       sender,
       conflicts.map((record) => left(record, tree)),
     );
-  if (revision % SNAPSHOT_EVERY === 0 || opsText.length > SNAPSHOT_ABOVE)
-    await insertSnapshot(sql, place, { revision, hash, treeText });
+  if (isSnapshot && treeText !== undefined) await insertSnapshot(sql, place, { revision, hash, treeText });
   // Where the transaction does not commit, nobody asks for this revision with this hash.
   trees.set(place, { revision, hash }, tree, bytes);
   return { revision, hash, rebased, fresh: true };
