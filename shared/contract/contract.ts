@@ -98,7 +98,7 @@ function withoutNews(schema: z.ZodType, answer: unknown): unknown {
       issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [],
     );
   if (!news || news.length === 0) return answer;
-  const copy: unknown = structuredClone(answer);
+  const copy: unknown = JSON.parse(JSON.stringify(answer));
   for (const path of news) {
     const holder = path.slice(0, -1).reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], copy);
     delete (holder as Record<PropertyKey, unknown>)[path.at(-1) ?? ''];

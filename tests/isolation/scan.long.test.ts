@@ -4,7 +4,7 @@ import type { Routes } from '../../cloud/server/routes.ts';
 import { startTestCloud, type TestCloud } from '../fixtures/cloud.ts';
 import { createDice } from '../fuzz/dice.ts';
 import { canBeScanned, scan, scanForEffects, toldScan } from './scan.ts';
-import { makeWorld, type World } from './world.ts';
+import { type Asker, makeWorld, type World } from './world.ts';
 
 const seed = process.env.SLUICE_SEED ?? String(Date.now());
 let cloud: TestCloud;
@@ -21,7 +21,7 @@ afterAll(() => cloud?.stop());
 
 test('50,000 requests break nothing, and 2,000 of them leave nothing behind where they were refused', async () => {
   const { accessToken } = world.owner;
-  const askers = [
+  const askers: Asker[] = [
     { name: 'owner', headers: { authorization: `Bearer ${accessToken}`, 'sluice-workspace': world.workspaceId } },
     { name: 'signed out', headers: {} },
   ];

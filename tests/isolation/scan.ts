@@ -142,7 +142,7 @@ function bodyOf(good: Json, dice: Dice): string | undefined {
   if (dice.chance(0.06))
     return dice.oneOf(['', '{', '[', '"', '{"a":}', 'null', '1', '[{}]', '\ufeff{}', `${'['.repeat(400)}`, '{"a":1}}']);
   if (dice.chance(0.02)) return text({ ...(good as JsonObject), name: 'x'.repeat(1_200_000) });
-  let value = good ?? {};
+  let value: Json = good ?? {};
   for (let n = 0; n <= dice.pick(3); n++) value = mutateJson(dice, value, NAMES, VALUES);
   return text(value);
 }
