@@ -1,6 +1,6 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Hash } from '#shared/ids.ts';
-import type { Json } from '#shared/json.ts';
+import type { Json, JsonObject } from '#shared/json.ts';
 import type { Conflict } from '#shared/merge/conflict.ts';
 import { mergeText } from '#shared/merge/mergeText.ts';
 import { tornParts } from '#shared/merge/structure.ts';
@@ -62,7 +62,7 @@ export function decide(tree: Tree, conflict: Conflict, decision: Decision): Tree
   if (kind === 'text' && choice === 'ours') return setText(tree, conflict, hasSeen);
   if (!hasSeen) throw placeChanged(path, now);
   const value = choice === 'edit' ? decision.value : conflict[choice];
-  const next = value === undefined ? without(tree, path) : setIn(tree, path, value);
+  const next = value === undefined ? without(tree, path) : put(tree, path, value);
   if (next === undefined) throw noLongerFits(path);
   if (next !== tree && tornParts(next).length > tornParts(tree).length) throw noLongerFits(path);
   return next;
@@ -83,12 +83,21 @@ function setText(tree: Tree, { path, base, theirs, ours }: Conflict, hasSeen: bo
   return setIn(tree, path, text) as Tree;
 }
 
+/** `setIn`, but a workflow's map of pins is there as long as it holds one: as when a commit is put on a tree (ops.ts). */
+function put(tree: Tree, path: string[], value: Json | undefined): Tree | undefined {
+  const [kind, workflowId = '', stepId, ...deeper] = path;
+  if (kind !== 'pins' || stepId === undefined || deeper.length > 0) return setIn(tree, path, value);
+  const { [stepId]: _, ...others } = (getIn(tree, ['pins', workflowId]) ?? {}) as JsonObject;
+  const pins = value === undefined ? others : { ...others, [stepId]: value };
+  return setIn(tree, ['pins', workflowId], Object.keys(pins).length > 0 ? pins : undefined);
+}
+
 /** A step goes with its edges, place and pin; a workflow with its pins. */
 function without(tree: Tree, path: string[]): Tree | undefined {
   const step = stepAt(path);
   if (!step) {
     const rest = path.length === 2 && path[0] === 'workflows' ? setIn(tree, ['pins', path[1] ?? ''], undefined) : tree;
-    return rest && setIn(rest, path, undefined);
+    return rest && put(rest, path, undefined);
   }
   const { workflowId, stepId } = step;
   const gone = [
@@ -99,11 +108,9 @@ function without(tree: Tree, path: string[]): Tree | undefined {
   ];
   let next: Tree | undefined = tree;
   for (const one of gone) {
-    if (next && getIn(next, one) !== undefined) next = setIn(next, one, undefined);
+    if (next && getIn(next, one) !== undefined) next = put(next, one, undefined);
   }
-  const pins = next && getIn(next, ['pins', workflowId]);
-  const isEmpty = pins !== undefined && Object.keys(pins as object).length === 0;
-  return next && isEmpty ? setIn(next, ['pins', workflowId], undefined) : next;
+  return next;
 }
 
 function placeChanged(path: string[], was: Hash): SluiceError {

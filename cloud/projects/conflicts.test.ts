@@ -242,6 +242,35 @@ test('of a script only the lines that met are decided; all other lines of both, 
   expect(text).toContain('// later');
 });
 
+test('a pin that one took away and the other replaced goes, and comes back, with the map that holds it', async () => {
+  const pinned = (tree: Tree, bytes?: number): Tree => {
+    const workflowId = workflowIdOf(tree.project.id);
+    const pin = { hash: String(bytes).padStart(64, '0'), bytes: bytes ?? 0 };
+    return { ...tree, pins: bytes === undefined ? {} : { [workflowId]: { one: pin } } };
+  };
+  const one = await bench();
+  const { actor, projectId } = one;
+  const first = await control.push(actor, pinned(one.base, 1));
+  const from = { ...one, base: pinned(one.base, 1), revision: first.revision };
+  await meet(from, pinned(one.base, 2), pinned(one.base));
+  const [conflict] = await openOf(one, actor);
+  expect(conflict).toMatchObject({ kind: 'delete_vs_edit', path: ['pins', one.workflowId, 'one'], chosen: 'theirs' });
+  const ids = { projectId, conflictId: conflict?.id ?? '' };
+  await control.conflicts.resolve({ ...ids, choice: 'ours' }, actor);
+  expect((await headOf(one)).tree.pins).toEqual({});
+
+  const two = await bench();
+  const start = await control.push(two.actor, pinned(two.base, 1));
+  await meet({ ...two, base: pinned(two.base, 1), revision: start.revision }, pinned(two.base, 2), pinned(two.base, 3));
+  await control.push(two.actor, pinned((await headOf(two)).tree as Tree));
+  const [open] = await openOf(two, two.actor);
+  const other = { projectId: two.projectId, conflictId: open?.id ?? '', choice: 'ours' as const };
+  const refused = await refusalOf(() => control.conflicts.resolve(other, two.actor));
+  expect(refused.code).toBe('conflict.place_changed');
+  await control.conflicts.resolve({ ...other, was: String(refused.details?.was) }, two.actor);
+  expect((await headOf(two)).tree.pins).toEqual(pinned(two.base, 3).pins);
+});
+
 test('all at once is one commit, and leaves open what was changed since', async () => {
   const one = await bench();
   const { actor, projectId, base } = one;
