@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Answer, type Person, send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
+import { disappoint } from '../../tests/isolation/slowClients.ts';
 import { allCapabilities } from './capabilities.ts';
 import { deprecationHeaders } from './deprecation.ts';
 import { RATE_LIMITS } from './rateLimits.ts';
@@ -219,6 +220,14 @@ test('every answer says what is left of the limit, and every route has one', asy
   const unlimited = routes.list().filter(({ rate }) => !Object.hasOwn(RATE_LIMITS, rate));
   expect(unlimited.map(({ name }) => name)).toEqual([]);
   console.log(`${routes.list().length} routes, each with a limit.`);
+});
+
+test('clients that are slow, half open or gone keep nobody else from being answered', async () => {
+  const seed = process.env.SLUICE_SEED ?? String(Date.now());
+  const statuses = await disappoint(cloud, person, 60, seed);
+  console.log(`60 disappointing clients, seed ${seed}; ${statuses.length} others answered meanwhile.`);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  expect(cloud.log.filter((line) => line.includes('because of a bug'))).toEqual([]);
 });
 
 test('a call that goes away says since when, until when, and what to use in its place', () => {

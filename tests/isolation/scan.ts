@@ -183,6 +183,7 @@ export function shoot(base: string, shot: Shot): Promise<Answered> {
     );
     sent.on('timeout', () => sent.destroy(new Error(`No answer within a minute: ${shot.method} ${shot.path}`)));
     sent.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith('HPE_')) error.message += `: ${shot.method} ${shot.path.slice(0, 300)}`;
       // A refusal that comes before the body is read may cut the sending of it.
       if (error.code === 'EPIPE' || error.code === 'ECONNRESET') resolve({ status: 0, headers: {}, text: '' });
       else reject(error);

@@ -35,7 +35,8 @@ export function createPages(router: Router, deps: PageDeps): Pages {
     async mustBeSignedIn(req, res) {
       const session = await signedIn(req);
       const here = req.method === 'GET' ? req.originalUrl : req.path;
-      if (!session) res.redirect(303, `/sign-in?next=${encodeURIComponent(here)}`);
+      // A header that carried any address back would grow past what clients read.
+      if (!session) res.redirect(303, here.length > 2_000 ? '/sign-in' : `/sign-in?next=${encodeURIComponent(here)}`);
       return session;
     },
     add: (method, path, name, rate, handler) =>
