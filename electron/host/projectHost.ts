@@ -117,6 +117,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
   let closed = false;
   let queue: Promise<unknown> = Promise.resolve();
   const pins = createPinTexts(db);
+  const saving = { now, ...(deps.write ? { write: deps.write } : {}) };
   const log = createProjectLog({
     ...{ dir, db, now, uuid: deps.uuid },
     onCommit: (origin, ops) => {
@@ -276,11 +277,16 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     try {
       for (const path of paths) {
         if (wanted[path] === onDisk[path] || folder.unreadable.has(path)) continue;
-        await writeProjectFile(dir, path, wanted[path], { now, ...(deps.write ? { write: deps.write } : {}) });
+        await writeProjectFile(dir, path, wanted[path], { ...saving, expected: { text: onDisk[path] } });
         if (wanted[path] === undefined) delete onDisk[path];
         else onDisk[path] = wanted[path];
       }
     } catch (thrown) {
+      if (thrown instanceof SluiceError && thrown.code === 'file.changed') {
+        await scan();
+        plan(FLUSH_MS);
+        return;
+      }
       trouble = troubleOf(thrown);
       emit('canvas', []);
       plan(RETRY_MS);
@@ -412,7 +418,7 @@ export async function openProject(dir: string, deps: ProjectDeps): Promise<OpenP
     const merged = mergeProjectFile(versions, catalog);
     const mergeId = deps.uuid();
     const records = merged.conflicts.map((one) => conflictRecord(one, mergeId, BRANCHES));
-    await writeProjectFile(dir, file, merged.text, { now, ...(deps.write ? { write: deps.write } : {}) });
+    await writeProjectFile(dir, file, merged.text, { ...saving, expected: { text: onDisk[file] } });
     await scan();
     log.addRecords(records);
     return { revision: db.revision(), conflicts: records.length };

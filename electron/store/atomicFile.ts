@@ -17,6 +17,7 @@ const RENAME_TRIES = 10;
  * beside it, write, fsync, rename, fsync of the folder. Returns once the content is on the disk.
  *
  * @param newMode permissions of a file that was not there; one that was keeps its own
+ * @param replace puts the finished temporary file in the place; by default a rename
  * @throws SluiceError disk.failed when the disk is full, read-only or broken; the original is then intact
  */
 export async function writeFileAtomic(
@@ -24,6 +25,7 @@ export async function writeFileAtomic(
   content: string | Uint8Array,
   fs: SaveFs = nodeFs,
   newMode = 0o644,
+  replace: (from: string, to: string) => void | Promise<void> = fs.rename,
 ): Promise<void> {
   const dir = dirname(path);
   const temporary = join(dir, `.${basename(path)}.${randomBytes(6).toString('hex')}${TEMP_SUFFIX}`);
@@ -39,7 +41,7 @@ export async function writeFileAtomic(
     } finally {
       await file.close();
     }
-    await renameInsisting(temporary, path, fs);
+    await insisting(() => replace(temporary, path));
     await syncFolder(dir, fs);
   } catch (thrown) {
     await fs.unlink(temporary).catch(() => undefined);
@@ -48,10 +50,10 @@ export async function writeFileAtomic(
 }
 
 /** Virus scanners and indexers hold a file open for moments on Windows; the rename works when they let go. */
-async function renameInsisting(from: string, to: string, fs: SaveFs): Promise<void> {
+async function insisting(replace: () => void | Promise<void>): Promise<void> {
   for (let tried = 1; ; tried++) {
     try {
-      return await fs.rename(from, to);
+      return await replace();
     } catch (thrown) {
       const code = (thrown as NodeJS.ErrnoException).code;
       if (tried >= RENAME_TRIES || (code !== 'EPERM' && code !== 'EBUSY')) throw thrown;

@@ -124,3 +124,22 @@ test('what a crash left of a save is swept away, and nothing else', async () => 
   await sweepTemporary(dir);
   expect(readdirSync(join(dir, 'workflows')).sort()).toEqual(['.note', 'a.yaml']);
 });
+
+test('a file that somebody wrote in the last moment is not written over, and not removed', async () => {
+  const dir = project({ 'workflows/a.yaml': 'before' });
+  const path = 'workflows/a.yaml';
+  const read = () => readFileSync(join(dir, path), 'utf8');
+  const expected = { text: 'before' };
+  await writeProjectFile(dir, path, 'ours', { expected });
+  expect(read()).toBe('ours');
+  const saving = writeProjectFile(dir, path, 'newer', { expected: { text: 'ours' } });
+  writeFileSync(join(dir, path), 'theirs');
+  await expect(saving).rejects.toMatchObject({ code: 'file.changed', details: { file: path } });
+  await expect(writeProjectFile(dir, path, undefined, { expected })).rejects.toMatchObject({ code: 'file.changed' });
+  await expect(writeProjectFile(dir, path, 'new', { expected: { text: undefined } })).rejects.toMatchObject({
+    code: 'file.changed',
+  });
+  expect([read(), readdirSync(join(dir, 'workflows'))]).toEqual(['theirs', ['a.yaml']]);
+  await writeProjectFile(dir, 'workflows/b.yaml', 'new', { expected: { text: undefined } });
+  expect(readFileSync(join(dir, 'workflows/b.yaml'), 'utf8')).toBe('new');
+});

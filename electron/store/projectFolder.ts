@@ -1,4 +1,5 @@
-import { constants, type Stats } from 'node:fs';
+import { constants, readFileSync, renameSync, type Stats, unlinkSync } from 'node:fs';
+import * as nodeFs from 'node:fs/promises';
 import { copyFile, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SluiceError } from '#shared/error.ts';
@@ -144,20 +145,25 @@ export async function readProjectFile(dir: string, path: string): Promise<string
   }
 }
 
-/** What a write needs; a clock, and the file system's save where a test wants it to fail. */
-export type WriteDeps = { now?: () => number; write?: (path: string, text: string) => Promise<void> };
+export type WriteDeps = {
+  now?: () => number;
+  /** The file system's save, where a test wants it to fail. */
+  write?: (path: string, text: string) => Promise<void>;
+  /** What the file must still hold; an absent text: that there is none. Absent: whatever is there is replaced. */
+  expected?: { text: string | undefined };
+};
 
 /**
  * Writes one file of a project, or removes it where `text` is undefined. The last three generations of it stay below
  * `.sluice/kept/`, a minute or more apart.
  *
- * @throws SluiceError disk.failed; the file is then as it was
+ * @throws SluiceError disk.failed, file.changed where it does not hold what was expected; the file is then as it was
  */
 export async function writeProjectFile(
   dir: string,
   path: string,
   text: string | undefined,
-  { now = Date.now, write = writeFileAtomic }: WriteDeps = {},
+  { now = Date.now, expected, write = saveOver(path, expected) }: WriteDeps = {},
 ): Promise<void> {
   if (!isProjectPath(path)) {
     throw new SluiceError('project.invalid', `${path} is not a path of a project.`);
@@ -170,12 +176,40 @@ export async function writeProjectFile(
     if (seen) await keepGeneration(dir, path, now());
     if (text !== undefined) await write(full, text);
     else if (seen) {
-      await unlink(full);
+      ensureHolds(full, path, expected);
+      unlinkSync(full);
       await syncFolder(dirname(full));
     }
   } catch (thrown) {
     throw diskFailure(full, thrown);
   }
+}
+
+/**
+ * A save that looks at the file once more in the moment in which it puts the new one there: somebody may have written it
+ * while the disk was at work. Look and rename are one turn of this process, so that nothing comes between them here.
+ */
+function saveOver(path: string, expected: WriteDeps['expected']): (full: string, text: string) => Promise<void> {
+  const replace = (from: string, to: string) => {
+    ensureHolds(to, path, expected);
+    renameSync(from, to);
+  };
+  return (full, text) => writeFileAtomic(full, text, nodeFs, undefined, replace);
+}
+
+function ensureHolds(full: string, path: string, expected: WriteDeps['expected']): void {
+  if (!expected) return;
+  let there: string | undefined;
+  try {
+    there = readFileSync(full, 'utf8');
+  } catch (thrown) {
+    ignoreMissing(thrown as NodeJS.ErrnoException);
+  }
+  if (there === expected.text) return;
+  throw new SluiceError('file.changed', `${path} was changed by somebody else in this moment.`, {
+    advice: 'It is read again, and both changes are kept.',
+    details: { file: path },
+  });
 }
 
 /** Makes the folders above a file; one that is a link is refused, because it may lead out of the project. */

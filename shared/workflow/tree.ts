@@ -163,10 +163,16 @@ export type Edge = { from: string; outPort: string; to: string; inPort: string }
 
 /** Takes an edge key apart. The key must be whole, as the schema demands. */
 export function parseEdge(key: string): Edge {
-  const [source = '', target = ''] = key.split('->');
-  const [from = '', outPort = ''] = source.split('.');
-  const [to = '', inPort = ''] = target.split('.');
-  return { from, outPort, to, inPort };
+  // By position: every change of a workflow takes each of its edges apart several times.
+  const arrow = key.indexOf('->');
+  const from = key.indexOf('.');
+  const to = key.indexOf('.', arrow);
+  return {
+    from: key.slice(0, from),
+    outPort: key.slice(from + 1, arrow),
+    to: key.slice(arrow + 2, to),
+    inPort: key.slice(to + 1),
+  };
 }
 
 /** The key of an arrow. */
