@@ -124,6 +124,7 @@ const CODES = {
   'step.timed_out': { status: 408, retry: 'ifSafe' },
   'step.type_unknown': { status: 422, retry: 'no' },
   'store.failed': { status: 500, retry: 'no' },
+  'subscription.active': { status: 409, retry: 'no' },
   'subscription.not_found': { status: 404, retry: 'no' },
   'tape.invalid': { status: 422, retry: 'no' },
   'template.not_found': { status: 404, retry: 'no' },

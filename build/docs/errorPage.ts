@@ -120,6 +120,7 @@ const MEANS: Record<ErrorCode, string> = {
   'step.timed_out': 'A step took longer than it may. What it began may have happened.',
   'step.type_unknown': 'There is no such step type in this version.',
   'store.failed': 'The project’s own store failed.',
+  'subscription.active': 'The workspace has a paid plan that would go on being charged: cancel it first.',
   'subscription.not_found': 'There is no such subscription.',
   'tape.invalid': 'The file is no tape, was altered, or is damaged.',
   'template.not_found': 'There is no such template.',

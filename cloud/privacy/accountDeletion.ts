@@ -11,7 +11,7 @@ import { hashToken, newToken } from '../platform/tokens.ts';
 import { cancelRun } from '../runs/endRun.ts';
 import type { Allowances } from '../runs/ports.ts';
 import type { MountedService } from '../server/mount.ts';
-import { findUnended, GRACE_DAYS, markDeleted, markRestored } from '../workspaces/lifecycleStore.ts';
+import { ensureUnpaid, findUnended, GRACE_DAYS, markDeleted, markRestored } from '../workspaces/lifecycleStore.ts';
 import * as store from './erasureStore.ts';
 import { leavingLetter } from './letters.ts';
 
@@ -38,8 +38,11 @@ export function createAccountDeletion(deps: DeletionDeps): MountedService<typeof
       const { members, owners } = await db.withWorkspaceSql(place, (sql) =>
         store.othersIn(sql, place.workspaceId, userId),
       );
-      if (members === 0) alone.push(place);
-      else if (place.role === 'owner' && owners === 0) {
+      if (members === 0) {
+        await db.withWorkspaceSql(place, (sql) => ensureUnpaid(sql, place.workspaceId));
+        alone.push(place);
+      }
+      if (members > 0 && place.role === 'owner' && owners === 0) {
         throw new SluiceError('member.last_owner', `You are the last owner of “${place.name}”, which others use too.`, {
           details: { workspaceId: place.workspaceId },
           advice: 'Transfer it to one of them, or delete it first.',

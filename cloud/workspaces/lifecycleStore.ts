@@ -1,3 +1,5 @@
+import { SluiceError } from '#shared/error.ts';
+import { isLiveStatus, type SubscriptionStatus } from '../billing/entitlement.ts';
 import type { Database, Sql } from '../platform/database.ts';
 
 export type DeletedRow = { id: string; name: string; slug: string; deletedAt: Date; purgeAfter: Date };
@@ -30,6 +32,21 @@ export async function markDeleted(sql: Sql, workspaceId: string, userId: string)
     [workspaceId, row.purgeAfter],
   );
   return row;
+}
+
+/**
+ * @throws SluiceError subscription.active while the payment provider goes on charging for the workspace: a plan is ended by
+ * who pays it, not beside
+ */
+export async function ensureUnpaid(sql: Sql, workspaceId: string): Promise<void> {
+  const { rows } = await sql.query<{ status: SubscriptionStatus; ends: boolean }>(
+    'select status, cancel_at_period_end as ends from subscription where workspace_id = $1',
+    [workspaceId],
+  );
+  if (!rows.some(({ status, ends }) => isLiveStatus(status) && !ends)) return;
+  throw new SluiceError('subscription.active', 'The plan of this workspace would go on being charged.', {
+    advice: 'Cancel the plan first. Then delete the workspace, also before the paid time is over.',
+  });
 }
 
 /** The runs that are under way when a workspace is deleted. */

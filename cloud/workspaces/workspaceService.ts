@@ -110,6 +110,7 @@ export function createWorkspaceService(deps: WorkspaceDeps): MountedService<type
             advice: `To delete it, repeat ${workspace.slug}.`,
           });
         }
+        await lifecycle.ensureUnpaid(sql, workspaceId);
         for (const runId of await lifecycle.findUnended(sql, workspaceId)) {
           await cancelRun(sql, { workspaceId, runId }, allowances);
         }

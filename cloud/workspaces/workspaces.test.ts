@@ -80,6 +80,15 @@ test('a deleted workspace answers as one that is not there, and an owner brings 
   });
   expect(await robin.call('DELETE', '/v1/workspaces/current?confirm=other')).toMatchObject({ status: 422 });
   const before = (await current(robin)).body;
+  await cloud.database.ownerSql(
+    `insert into subscription (workspace_id, id, plan_slug, status, stripe_customer_id, updated_at)
+     values ($1, gen_random_uuid(), 'pro', 'active', 'cus_test', now())`,
+    [robin.workspaceId],
+  );
+  expect((await remove(robin)).body).toMatchObject({ code: 'subscription.active' });
+  await cloud.database.ownerSql('update subscription set cancel_at_period_end = true where workspace_id = $1', [
+    robin.workspaceId,
+  ]);
   const { status, body: deleted } = await remove(robin);
   expect(status).toBe(200);
   const days = (Date.parse(deleted.purgeAfter) - Date.parse(deleted.deletedAt)) / 86_400_000;
