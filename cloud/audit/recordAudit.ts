@@ -70,7 +70,8 @@ export async function recordAudit(tx: Tx | Sql, actor: AuditActor, record: Audit
   await sql.query(
     `with due as (
        insert into upkeep_claim (workspace_id, kind, due_at) values ($1::uuid, 'audit', now() + interval '10 s')
-       on conflict (workspace_id, kind) do update set due_at = least(upkeep_claim.due_at, excluded.due_at))
+       on conflict (workspace_id, kind) do update set due_at = excluded.due_at
+         where upkeep_claim.due_at > excluded.due_at)
      insert into audit_entry (workspace_id, id, seq, actor_id, actor_name, action, resource, resource_id, metadata, ip,
        user_agent, request_id, outcome, at, prev_hash, hash, about, person_salt, person_hash)
      values ($1::uuid, $2::uuid, $3::int, $4::uuid, $5, $6, $7, $8, $9::jsonb, $10, $11, $12, $13::audit_outcome,
