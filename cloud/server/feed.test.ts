@@ -127,17 +127,10 @@ async function signIn(userId: string, workspaceId: string, name = 'A') {
   return { accessToken, family };
 }
 
-/** Watches, and waits until the server does so: nothing comes back that says it. */
+/** Watches, and waits until the server does so. */
 async function watch(client: Client, projectId: string): Promise<void> {
-  let stop = () => {};
-  const watched = new Promise<void>((done) => {
-    stop = there.subscribe((signal) => {
-      if (signal.kind === 'presence.who' && signal.projectId === projectId) done();
-    });
-  });
   client.say({ type: 'watch', projectId });
-  await watched;
-  stop();
+  await client.hear('commit', (one) => one.projectId === projectId);
 }
 
 const STEPS = {
@@ -170,7 +163,8 @@ test('a desktop hears of commits, deployments and runs of the projects it watche
   const { commits } = await control.projects.commits({ projectId, since: revision - 1 }, actor);
   const { authorName, commit } = commits[0] ?? {};
   const { hash } = head;
-  expect(await client.hear('commit')).toEqual({ type: 'commit', projectId, revision, hash, authorName, commit });
+  const told = await client.hear('commit', (one) => one.revision === revision);
+  expect(told).toEqual({ type: 'commit', projectId, revision, hash, authorName, commit });
   const run = await start();
   expect(await client.hear('run.changed', (one) => one.run.id === run.id)).toMatchObject({ run: { status: 'queued' } });
   const { data } = await control.deployments.list({ projectId, limit: 1 }, actor);
@@ -247,6 +241,13 @@ test('somebody who is no longer a member is let go', async () => {
   expect(await client.closed).toBe(4401);
 });
 
+test('who begins to watch hears where the head is, so that nothing falls between a fetch and the first news', async () => {
+  const { client, actor, projectId } = await watcher();
+  const { revision, hash } = await control.projects.head({ projectId }, actor);
+  expect(client.heard).toEqual([{ type: 'ready' }, { type: 'commit', projectId, revision, hash }]);
+  client.end();
+});
+
 test('who watches hears how many conflicts wait, and of a large commit only that it is there', async () => {
   const { client, actor, tree, projectId } = await watcher();
   const { tree: now, revision } = await control.projects.head({ projectId }, actor);
@@ -258,7 +259,8 @@ test('who watches hears how many conflicts wait, and of a large commit only that
     ...{ theirs: 'a', ours: 'b', chosen: 'theirs' },
   };
   await control.projects.push({ projectId, commit: commitOf(now as Tree, large, about), conflicts: [record] }, actor);
-  expect(await client.hear('commit')).toEqual({ type: 'commit', projectId, revision: revision + 1 });
+  const told = await client.hear('commit', (one) => one.revision > revision);
+  expect(told).toEqual({ type: 'commit', projectId, revision: revision + 1 });
   expect(await client.hear('conflicts.changed')).toEqual({ type: 'conflicts.changed', projectId, open: 1 });
   await control.conflicts.resolve({ projectId, conflictId: record.id, choice: 'theirs' }, actor);
   await client.hear('conflicts.changed', ({ open }) => open === 0);
@@ -333,7 +335,8 @@ test('no other workspace sees who is there, and who is let go is gone for everyb
   members.delete(guest.userId);
   expect((await mine.client.hear('presence.left')).who.name).toBe('Guest');
   expect(await guest.client.closed).toBe(4401);
-  expect(stranger.client.heard.map(({ type }) => type)).toEqual(['ready']);
+  expect(stranger.client.heard.map(({ type }) => type)).toEqual(['ready', 'commit']);
+  expect(JSON.stringify(stranger.client.heard)).not.toContain(projectId);
   expect(mine.client.heard.filter(({ type }) => type === 'presence')).toHaveLength(1);
   mine.client.end();
   stranger.client.end();

@@ -8,7 +8,7 @@ import type { Logger } from '#shared/log.ts';
 import { TREE_FORMAT } from '#shared/workflow/tree.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
-import { findProject } from '../projects/projectStore.ts';
+import { findHeadMark } from '../projects/projectStore.ts';
 import { readEvents } from '../runs/journalStore.ts';
 import { findRun } from '../runs/runStore.ts';
 import type { Signals } from '../runs/signals.ts';
@@ -117,11 +117,13 @@ export function createFeed(deps: FeedDeps): Feed {
     if (request.type === 'unwatch') client.unwatchProject(request.projectId);
     else if (request.type === 'watch') {
       const { projectId } = request;
+      // First watched, then looked at: no commit falls in between.
+      client.watchProject(projectId);
+      const head = await database.withWorkspaceSql(client, (sql) => findHeadMark(sql, workspaceId, projectId));
       // One of another workspace is watched as little as one that does not exist.
-      if (await database.withWorkspaceSql(client, (sql) => findProject(sql, workspaceId, projectId))) {
-        client.watchProject(projectId);
-        signals.publish({ kind: 'presence.who', workspaceId, projectId });
-      }
+      if (!head) return client.unwatchProject(projectId);
+      client.send({ type: 'commit', projectId, revision: head.revision, hash: head.hash });
+      signals.publish({ kind: 'presence.who', workspaceId, projectId });
     } else if (request.type === 'presence') {
       const { type: _, ...shown } = request;
       if (client.watches(shown.projectId)) client.presence.say(shown);

@@ -42,7 +42,10 @@ export type FeedRequest = z.infer<typeof FeedRequest>;
 /** What the control plane tells, one way down. Missing one is harmless: each names what to fetch again. */
 export const FeedMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('ready') }),
-  /** With the commit itself where it is not large, so that who is at the revision before needs no second request. */
+  /**
+   * Where the head is: once when the project is watched, then at each commit, with the commit itself where it is not large,
+   * so that who is at the revision before needs no second request.
+   */
   z.strictObject({
     type: z.literal('commit'),
     projectId: Uuid,
