@@ -244,6 +244,8 @@ test('whoever is a member no more loses the project in an open window, with all 
     [robin.workspaceId, id, kim.userId],
   );
   await expect.poll(() => theirs.host.projects.open({ projectId }).then(Boolean, () => false), WAIT).toBe(true);
+  expect((await theirs.host.projects.open({ projectId })).info.readOnly).toBe(true);
+  expect((await mine.host.projects.open({ projectId })).info.readOnly).toBe(false);
   const edits = [renamed(workflowId, stepIds[0] ?? '', 'By a viewer')];
   await expect(theirs.host.documents.edit({ projectId, edits })).rejects.toMatchObject({ code: 'access.denied' });
   await mine.host.documents.edit({ projectId, edits: [renamed(workflowId, stepIds[0] ?? '', 'Seen')] });

@@ -86,6 +86,11 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
     return opening;
   }
 
+  async function mayWrite(workspaceId: string): Promise<boolean> {
+    const member = await deps.identities.membershipOf(who().session.userId, workspaceId);
+    return member?.permissions.has('sync:write') === true && member.permissions.has('workflow:write');
+  }
+
   async function projectInfos(): Promise<ProjectInfo[]> {
     const all = await Promise.all(
       (await workspaceIds()).map(async (workspaceId) => {
@@ -152,7 +157,8 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
         const one = await project(projectId);
         presence.opened(one.workspaceId, projectId);
         await one.pull();
-        return one.state();
+        const state = one.state();
+        return { ...state, info: { ...state.info, readOnly: !(await mayWrite(one.workspaceId)) } };
       },
       close: ({ projectId }) => {
         opened.delete(projectId);

@@ -1,5 +1,6 @@
 import { Button } from '../look/Button.tsx';
 import { Note } from '../look/Note.tsx';
+import { MAY_LOOK } from '../state/documentSlice.ts';
 import { now, useEditor } from '../state/store.ts';
 import { UnreadableFiles, VanishedFiles } from './FileBanners.tsx';
 import { LinkLost } from './Shell.tsx';
@@ -8,6 +9,7 @@ import { LinkLost } from './Shell.tsx';
 export function ProjectBanners() {
   const trusted = useEditor((state) => state.doc?.info.trusted ?? true);
   const dir = useEditor((state) => state.doc?.info.dir);
+  const mayLook = useEditor((state) => state.doc?.info.readOnly === true);
   const saving = useEditor((state) => state.saving);
   return (
     <>
@@ -29,6 +31,11 @@ export function ProjectBanners() {
           }
         >
           You can look at it and edit it. Its workflows and scripts run only when you trust whoever wrote them: {dir}
+        </Note>
+      )}
+      {mayLook && (
+        <Note title="You may only look at this project" className="m-2">
+          {MAY_LOOK}
         </Note>
       )}
       <VanishedFiles />

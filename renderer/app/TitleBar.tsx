@@ -74,6 +74,7 @@ function RunButton() {
   const readOnly = useEditor(isReadOnly);
   const selected = useEditor((state) => (state.selection.length === 1 ? state.selection[0] : undefined));
   const steps = useEditor((state) => openWorkflow(state)?.steps);
+  const mayLook = useEditor((state) => state.doc?.info.readOnly === true);
   const computer = useEditor(hasComputer);
   const live = useEditor(liveDeployment);
   if (running) {
@@ -86,11 +87,13 @@ function RunButton() {
   const ids = triggers.split(' ').filter(Boolean);
   const blocked = !trusted
     ? 'The folder is not trusted yet.'
-    : readOnly
-      ? 'What is shown cannot be run. Go back to editing first.'
-      : ids.length === 0
-        ? 'The workflow has no trigger. Add one to run it.'
-        : !computer && !live && 'Here only what is published runs. Publish it first.';
+    : mayLook
+      ? 'You may only look at this project.'
+      : readOnly
+        ? 'What is shown cannot be run. Go back to editing first.'
+        : ids.length === 0
+          ? 'The workflow has no trigger. Add one to run it.'
+          : !computer && !live && 'Here only what is published runs. Publish it first.';
   const entries: MenuEntry[] = [
     ...ids.map((id) => ({
       label: `Run from ${steps?.[id]?.name ?? id}`,

@@ -47,6 +47,8 @@ export type DocumentSlice = {
   reopen(): Promise<void>;
 };
 
+/** What whoever may only look can do about it. */
+export const MAY_LOOK = 'Ask an owner or admin of the workspace for the editor role.';
 const GROUP_MS = 1_500;
 const MOST_UNDO = 200;
 
@@ -104,6 +106,10 @@ export function createDocumentSlice(deps: EditorDeps): StateCreator<EditorState,
     function apply(change: Change): Document | undefined {
       const { doc } = get();
       if (!doc || !loop || get().looking) return undefined;
+      if (doc.info.readOnly) {
+        get().say({ kind: 'info', title: 'You may only look at this project', text: MAY_LOOK });
+        return undefined;
+      }
       const id = nextId++;
       try {
         const next = addChange(doc, id, change);

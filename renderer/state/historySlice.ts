@@ -43,7 +43,7 @@ export type HistorySlice = {
 
 /** Whether the canvas shows what cannot be changed: a past run, or another state of the project. */
 export const isReadOnly = (state: EditorState): boolean =>
-  state.readOnlyRun !== undefined || state.looking !== undefined;
+  state.readOnlyRun !== undefined || state.looking !== undefined || state.doc?.info.readOnly === true;
 
 /** How a step or an edge of the open workflow differs, while two states are compared. */
 export const markOf =

@@ -53,6 +53,8 @@ export const ProjectInfo = z.strictObject({
   workflowCount: z.int(),
   /** Untrusted: view and edit only, nothing runs. */
   trusted: z.boolean(),
+  /** Whoever is here may look at it and not change, publish or run it. */
+  readOnly: z.boolean().optional(),
   sync: SyncState,
   openedAt: Time,
 });
