@@ -9,7 +9,8 @@ import { wordRuns } from './wordRuns.ts';
 /** Both answers beside each other, each with what it changed, and below what stood there before. */
 export function Answers({ record, words }: { record: ConflictEntry; words: SideWords }) {
   const { base, chosen, who } = record;
-  const named = (side: 'theirs' | 'ours') => (who[side] === words[side] ? undefined : who[side]);
+  // Who made both is named once, above; nobody needs to be told their own name.
+  const named = (side: 'theirs' | 'ours') => (words[side] === 'Theirs' ? who[side] : undefined);
   return (
     <div className="flex flex-col gap-1.5">
       <div className="grid grid-cols-2 gap-2">
@@ -46,7 +47,7 @@ function AnswerCard({
   children: ReactNode;
 }) {
   return (
-    <section
+    <figure
       aria-label={`${side}${stands ? ', in the project now' : ''}`}
       className={cx(
         'flex min-w-0 flex-col gap-1 rounded-card bg-raised px-2.5 py-2',
@@ -67,7 +68,7 @@ function AnswerCard({
           <Check className="icon-xs" aria-hidden /> stands now
         </p>
       )}
-    </section>
+    </figure>
   );
 }
 

@@ -134,11 +134,19 @@ function WideRow({ row }: { row: Exclude<LineRow, { kind: 'folded' }> }) {
   const { left, right } = row;
   return (
     <tr>
-      <td className={cx(NUMBER, left && 'bg-bad-soft shadow-[inset_2px_0_0_var(--bad-mark)]')}>{left?.line}</td>
+      <td className={cx(NUMBER, left ? 'bg-bad-soft shadow-[inset_2px_0_0_var(--bad-mark)]' : 'bg-sunken')}>
+        {left?.line}
+      </td>
       <td className={cx(LINE, left ? 'bg-bad-soft' : 'bg-sunken')}>
         {left && <Gone left={left.text} right={right?.text} />}
       </td>
-      <td className={cx(NUMBER, 'border-l border-line', right && 'bg-ok-soft shadow-[inset_2px_0_0_var(--ok-mark)]')}>
+      <td
+        className={cx(
+          NUMBER,
+          'border-l border-line',
+          right ? 'bg-ok-soft shadow-[inset_2px_0_0_var(--ok-mark)]' : 'bg-sunken',
+        )}
+      >
         {right?.line}
       </td>
       <td className={cx(LINE, right ? 'bg-ok-soft' : 'bg-sunken')}>

@@ -68,7 +68,9 @@ export function ConflictCard({ record }: { record: ConflictEntry }) {
         <div className="min-w-0 flex-1">
           <h3 className="font-heading break-words">{place.title}</h3>
           <p className="text-micro text-ink-3">
-            {place.where},{' '}
+            {place.where}
+            {record.who.theirs !== undefined && record.who.theirs === record.who.ours && `, both by ${record.who.ours}`}
+            ,{' '}
             <time dateTime={record.createdAt} title={formatTime(record.createdAt)}>
               {formatAgo(record.createdAt, time)}
             </time>

@@ -109,6 +109,7 @@ async function opened() {
       const edit: Edit = { type: 'setConfig', workflowId, stepId: 'a_0000', path: ['prompt'], value: 'mine' };
       return { ...change(applyEdit(tree, edit), 'sync'), conflict: done };
     },
+    'documents.undo': () => ({ done: true, revision, left: [], canUndo: false, canRedo: true }),
     'history.list': () => ({
       data: [{ where: 'cloud', revision: 2, createdAt: at, origin: 'canvas', changes: [], changeCount: 0 }],
     }),
@@ -119,8 +120,10 @@ async function opened() {
     'presence.tell': (input) => void said.push(input) ?? { done: true },
     'runs.list': () => ({ data: [] }),
   };
+  const asked: string[] = [];
   const link = {
-    call: async (name: string, input: unknown) => (calls[name] ?? (() => ({ done: true })))(input as never),
+    call: async (name: string, input: unknown) =>
+      asked.push(name) && (calls[name] ?? (() => ({ done: true })))(input as never),
     subscribe: (listener: (event: HostEvent) => void) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -137,7 +140,7 @@ async function opened() {
     nextFrame: (run) => queueMicrotask(run),
   });
   const state = () => store.getState();
-  const supports = ['conflicts', 'history', 'changes', 'presence'] as const;
+  const supports = ['conflicts', 'history', 'changes', 'presence', 'undo'] as const;
   store.setState({
     host: { supports: [...supports] } as never,
     account: { status: 'signed_in', cloudUrl: 'https://example.com', workspaces: [], vault: 'file' },
@@ -146,7 +149,7 @@ async function opened() {
   await vi.waitFor(() => expect(state().conflicts).toHaveLength(2));
   const prompt = () => state().doc?.tree.workflows[workflowId]?.steps.a_0000?.config.prompt;
   const elsewhere = (edit: Edit) => change(applyEdit(tree, edit), 'sync');
-  return { state, tell, elsewhere, prompt, refusals, said, waits };
+  return { asked, state, tell, elsewhere, prompt, refusals, said, waits };
 }
 
 test('only what needs a person counts, and a record leads to its step', async () => {
@@ -221,6 +224,26 @@ test('compared with now, the drawing follows what comes in', async () => {
   expect(markOf('b_0000')(state())).toBeUndefined();
   elsewhere({ type: 'renameStep', workflowId, stepId: 'b_0000', name: 'News' });
   expect(markOf('b_0000')(state())).toBe('changed');
+});
+
+test('undo goes on where this window has nothing left, as long as the host has', async () => {
+  const { state, tell, asked } = await opened();
+  state().undo();
+  expect(asked).not.toContain('documents.undo');
+  tell({
+    type: 'project.changed',
+    projectId,
+    revision: 2,
+    origin: 'sync',
+    ops: [],
+    problems: [],
+    unreadable: [],
+    canUndo: true,
+    canRedo: false,
+  });
+  state().undo();
+  await vi.waitFor(() => expect(state().doc).toMatchObject({ canUndo: false, canRedo: true }));
+  expect(asked.filter((name) => name === 'documents.undo')).toHaveLength(1);
 });
 
 test('others are told where one is at most once in a tenth of a second, and the newest word wins', async () => {

@@ -80,6 +80,14 @@ test('J5: two machines without a network edit one workflow; nothing is lost, and
     await expect(syncWord(second)).toHaveText(/^Synced r\d+$/);
   });
 
+  await test.step('each sees that the other is here, and at what', async () => {
+    await card(first, 'Classify').click();
+    await expect(second.getByRole('list', { name: 'Who is here' }).getByRole('button')).toHaveAccessibleName(
+      'Robin is here, in Triage',
+    );
+    await expect(card(second, 'Classify')).toContainText('Robin');
+  });
+
   await test.step('without a network both go on editing, and say that it is saved here', async () => {
     network.cut();
     await setField(first, 'Classify', 'prompt', 'Decide the kind. If unsure, say question.');
@@ -117,7 +125,7 @@ test('J5: two machines without a network edit one workflow; nothing is lost, and
     for (const page of [second, first]) {
       // Whoever came back first is the first; both answers are there either way.
       const prompt = clash(page, 'Classify, ');
-      const answers = prompt.getByRole('region', { name: /^Came (first, in the project now|later)$/ });
+      const answers = prompt.getByRole('figure', { name: /^Came (first, in the project now|later)$/ });
       await expect(answers).toHaveCount(2);
       await expect(answers.filter({ hasText: 'If unsure, say question.' })).toHaveCount(1);
       await expect(answers.filter({ hasText: 'and the area' })).toHaveCount(1);
@@ -151,7 +159,7 @@ test('J5: two machines without a network edit one workflow; nothing is lost, and
 
   await test.step('the last is answered on the other machine, by key, and gone from both', async () => {
     await first.getByRole('button', { name: /^Changes/ }).click();
-    const kept = clash(first, 'Post').getByRole('region', { name: /^Came first/ });
+    const kept = clash(first, 'Post').getByRole('figure', { name: /^Came first/ });
     const isFirst = (await kept.innerText()).includes('triage-eu');
     await clash(first, 'Post').focus();
     await first.keyboard.press(isFirst ? 't' : 'm');

@@ -100,8 +100,8 @@ test('J6: text people keep the project in Git, edit it beside the open canvas, c
     const clash = page
       .getByRole('complementary', { name: 'Details' })
       .getByRole('article', { name: /^Greet everybody/ });
-    await expect(clash.getByRole('region', { name: 'This branch' })).toContainText('Good morning');
-    await expect(clash.getByRole('region', { name: 'The other branch' })).toContainText('Good evening');
+    await expect(clash.getByRole('figure', { name: 'This branch' })).toContainText('Good morning');
+    await expect(clash.getByRole('figure', { name: 'The other branch' })).toContainText('Good evening');
     await clash.getByRole('button', { name: 'Edit' }).click();
     await clash
       .getByRole('textbox', { name: 'Your answer' })

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
 import { card, chooseType, dragFromPort, expectState, run } from './canvas.ts';
 import { expect, signInToPublish, signUp, test } from './cloudDesk.ts';
+import { TRIAGE } from './triage.ts';
+import { carryFolder, test as onTwoDesks } from './twoDesks.ts';
 
 /** The pictures of docs/screens, taken of the real thing: `SLUICE_SCREENS=1 npm run journeys`. */
 const folder = fileURLToPath(new URL('../../docs/screens/', import.meta.url));
@@ -146,6 +149,82 @@ test('pictures of a workflow that is built by hand, run and published', async ({
   await expect(page.getByRole('complementary', { name: 'Run' })).toContainText('Respond');
   await shoot(page, 'runs');
 });
+
+onTwoDesks('pictures of two computers that clash', async ({ context, cloud, network, machines: { one, two } }) => {
+  const pages = [one.page, two.page] as const;
+  const [first, second] = pages;
+  for (const page of pages) await page.setViewportSize({ width: 1440, height: 900 });
+  await newProject(first, 'Triage');
+  await expect(card(first, 'Start')).toBeVisible();
+  const file = join(one.projectsDir, 'triage', 'workflows', 'main.yaml');
+  const [id = ''] = readFileSync(file, 'utf8').split('\n');
+  writeFileSync(file, `${id}\nname: Issue triage\n${TRIAGE}`);
+  await expect(card(first, 'Post to chat')).toBeVisible();
+  await signUp(context, cloud, person);
+  await sendToWorkspace(first);
+  await second.getByRole('button', { name: 'All projects' }).click();
+  await second.getByRole('textbox', { name: 'Path of the folder' }).fill(carryFolder(one, two, 'triage'));
+  await second.getByRole('button', { name: 'Open', exact: true }).click();
+  await second.getByRole('button', { name: 'Trust this folder' }).click();
+  await sendToWorkspace(second);
+
+  network.cut();
+  await setField(first, 'Classify', 'prompt', 'Decide the kind. If unsure, say question.');
+  await setField(first, 'Post to chat', 'channel', 'triage-eu');
+  await setField(second, 'Classify', 'prompt', 'Decide the kind and the area.');
+  await setField(second, 'Label bug', 'label', 'bug, confirmed');
+  await second.keyboard.press('Escape');
+  await card(second, 'Label idea').click();
+  await second.keyboard.press('n');
+  await chooseType(second, 'duplicates', 'items.removeDuplicates');
+  await second.keyboard.press('Escape');
+  await card(second, 'Post to chat').click();
+  await second.keyboard.press('Delete');
+  network.mend();
+  for (const page of pages) {
+    await expect(page.getByRole('contentinfo')).toContainText('2 conflicts', { timeout: 60_000 });
+  }
+  await card(first, 'Is it a bug?').click();
+  await second.getByRole('button', { name: /^Changes/ }).click();
+  const changes = second.getByRole('complementary', { name: 'Changes' });
+  await changes.getByRole('button', { name: /^Classify, fields.prompt/ }).click();
+  await fitDrawing(second);
+  await shoot(second, 'conflicts');
+
+  const details = second.getByRole('complementary', { name: 'Details' });
+  const decide = (name: RegExp, choice: string) =>
+    details.getByRole('article', { name }).getByRole('button', { name: choice }).click();
+  await decide(/^Classify/, 'Use the later');
+  await decide(/^Post/, 'Keep the first');
+  await expect(details).toContainText('All are answered.');
+  await changes
+    .getByRole('list', { name: /^Revisions/ })
+    .getByRole('button')
+    .last()
+    .click();
+  await details.getByRole('radio', { name: 'Since then' }).click();
+  await expect(second.getByText('r1 → Now')).toBeVisible();
+  await fitDrawing(second);
+  await shoot(second, 'history');
+  await second.emulateMedia({ colorScheme: 'dark' });
+  await second.getByRole('radio', { name: 'YAML' }).click();
+  await expect(second.getByRole('table', { name: /^Lines of/ })).toBeVisible();
+  await shoot(second, 'compare');
+});
+
+async function sendToWorkspace(page: Page): Promise<void> {
+  await signInToPublish(page, person);
+  const dialog = page.getByRole('dialog', { name: /^Publish / });
+  await dialog.getByRole('button', { name: 'Send it there' }).click();
+  await expect(dialog.getByRole('combobox', { name: 'Environment' })).toBeVisible({ timeout: 60_000 });
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+}
+
+async function setField(page: Page, step: string, field: string, value: string): Promise<void> {
+  await card(page, step).click();
+  await page.getByRole('complementary', { name: 'Inspector' }).getByRole('combobox', { name: field }).fill(value);
+  await page.keyboard.press('Escape');
+}
 
 async function newProject(page: Page, name: string): Promise<void> {
   if (!(await page.getByRole('textbox', { name: 'Name of the project' }).isVisible())) {
