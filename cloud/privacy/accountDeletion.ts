@@ -91,19 +91,20 @@ export function createAccountDeletion(deps: DeletionDeps): MountedService<typeof
 
     async restore({ token }, { ip, userAgent }) {
       const userId = TOKEN.exec(token)?.[1];
-      const stays =
-        userId !== undefined &&
+      const since =
+        userId &&
         (await db.withUser(userId, async (tx) => {
-          if (!(await store.markStaying(tx, userId, hashToken(token)))) return false;
+          const asked = await store.markStaying(tx, userId, hashToken(token));
+          if (!asked) return undefined;
           await recordAccountEvent(tx, userId, { action: 'data.delete_cancel', ip, userAgent }, clock.now());
-          return true;
+          return asked;
         }));
-      if (!stays) {
+      if (!since) {
         throw new SluiceError('token.invalid', 'This link is not good any more: it was used, or it is too late.');
       }
       // Those that were deleted with the account, and not before it.
       for (const { workspaceId, deletedAt, deletedById, role, member } of await store.placesOf(db, userId)) {
-        if (!deletedAt || deletedById !== userId || role !== 'owner' || !member) continue;
+        if (!deletedAt || deletedAt < since || deletedById !== userId || role !== 'owner' || !member) continue;
         await db.withWorkspaceSql({ workspaceId }, async (sql) => {
           if ((await store.othersIn(sql, workspaceId, userId)).members > 0) return;
           if (!(await markRestored(sql, workspaceId))) return;

@@ -177,6 +177,10 @@ test('who leaves is signed out, and by the letter’s link everything is as befo
   const [robin, kim] = [await people.newPerson(), await people.newPerson('Kim')];
   await passwordless(robin);
   await people.join(kim.workspaceId, robin, 'editor');
+  // Deleted before, and not to come back with the account.
+  const made = await robin.call<{ id: string; slug: string }>('POST', '/v1/workspaces', { name: 'Old' });
+  const old = { workspaceId: made.body.id };
+  await robin.call('DELETE', `/v1/workspaces/current?confirm=${made.body.slug}`, undefined, old);
   expect((await leave(robin, 'somebody@example.com')).status).toBe(422);
   const { status, body } = await leave(robin);
   expect(status).toBe(200);
@@ -200,6 +204,10 @@ test('who leaves is signed out, and by the letter’s link everything is as befo
   expect(await (await keep(token)).text()).toContain('Your account stays');
   expect((await keep(token)).status).toBe(401);
   expect(await deleted()).toEqual([{ gone: false }, { gone: false }]);
+  const still = await cloud.database.ownerSql('select 1 from workspace where id = $1 and deleted_at is not null', [
+    old.workspaceId,
+  ]);
+  expect(still).toHaveLength(1);
 });
 
 test('an account with a password asks for it, and the last owner of what others use stays until that is settled', async () => {

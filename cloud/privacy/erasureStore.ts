@@ -27,14 +27,15 @@ export async function markLeaving(
   return true;
 }
 
-/** @returns false where the link is not good, or it is too late */
-export async function markStaying(tx: Tx, userId: string, restoreHash: string): Promise<boolean> {
+/** @returns since when the person was leaving; undefined where the link is not good, or it is too late */
+export async function markStaying(tx: Tx, userId: string, restoreHash: string): Promise<Date | undefined> {
+  const asked = await tx.accountErasure.findUnique({ where: { userId } });
   const { count } = await tx.accountErasure.deleteMany({
     where: { userId, restoreHash, eraseAfter: { gt: new Date() } },
   });
-  if (count === 0) return false;
+  if (count === 0) return undefined;
   await tx.user.update({ where: { id: userId }, data: { deletedAt: null } });
-  return true;
+  return asked?.requestedAt;
 }
 
 export type OwnPlace = {
