@@ -318,6 +318,9 @@ test('where the plan has no room for some of it, everything else is sent, and th
   const { id, head } = await boundProject(cloud, one);
   const [workflowId = ''] = Object.keys(head().tree.workflows);
   const scripts = { full: true };
+  // With the feed up nothing but edits makes it sync.
+  await vi.waitFor(() => expect(cloud.watching()).toBe(1), { timeout: 10_000 });
+  await one.client.sync.now({ projectId: id });
   cloud.mood.beforePush = async ({ ops }) => {
     const paths = ops.map(({ path }) => path).filter(([kind]) => kind === 'scripts' || kind === 'machines');
     if (scripts.full && paths.length > 0) {
