@@ -1,5 +1,3 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 import { PLANS } from '#shared/plan.ts';
 import { memberPermissions, remember } from '../accounts/identities.ts';
@@ -11,11 +9,7 @@ import { findHeldKey, type HeldKey, noteUse } from './apiKeyStore.ts';
 import { readKey } from './keyText.ts';
 
 export type Keyring = {
-  /**
-   * Who answers for a key and what it may do, at most 2 s old; notes that it was used, once a minute.
-   *
-   * @throws SluiceError rate.exceeded above what the plan allows one key in a second
-   */
+  /** Who answers for a key and what it may do, at most 2 s old; notes that it was used, once a minute. */
   keyOf(key: string, ip: string): Promise<KeyHolder | undefined>;
 };
 
@@ -25,24 +19,6 @@ const MOST = 10_000;
 export function createKeyring({ db, clock, logger }: { db: Database; clock: Clock; logger: Logger }): Keyring {
   const held = remember<HeldKey | undefined>(clock);
   const noted = new Map<string, number>();
-  const limiters = new Map<number, RateLimiterMemory>();
-
-  async function take(keyId: string, perSecond: number): Promise<void> {
-    let limiter = limiters.get(perSecond);
-    if (!limiter) {
-      limiter = new RateLimiterMemory({ keyPrefix: `key${perSecond}`, points: perSecond, duration: 1 });
-      limiters.set(perSecond, limiter);
-    }
-    try {
-      await limiter.consume(keyId);
-    } catch (thrown) {
-      if (!(thrown instanceof RateLimiterRes)) throw thrown;
-      throw new SluiceError('rate.exceeded', `The plan answers ${perSecond} requests of one API key in a second.`, {
-        advice: 'Wait a second and try again, or change the plan.',
-        details: { retryAfterSeconds: 1 },
-      });
-    }
-  }
 
   function note(workspaceId: string, { id, lastUsedAt }: HeldKey, ip: string): void {
     const now = clock.now().getTime();
@@ -63,7 +39,6 @@ export function createKeyring({ db, clock, logger }: { db: Database; clock: Cloc
       const { workspaceId, keyHash } = place;
       const found = await held(keyHash, () => findHeldKey(db, { workspaceId }, keyHash));
       if (!found) return undefined;
-      await take(found.id, PLANS[found.plan].requestsPerSecondPerKey);
       note(workspaceId, found, ip);
       const { id, name, userId, email, userName, emailVerified, role, overrides, scopes } = found;
       return {

@@ -16,7 +16,7 @@ export type Authenticator = (req: Request, res: Response, access: Access) => Pro
 export type Identities = {
   sessionOf(accessToken: string): Promise<SignedIn | undefined>;
   membershipOf(userId: string, workspaceId: string): Promise<Pick<Actor, 'role' | 'permissions'> | undefined>;
-  /** Who answers for an API key, and what it may do. Absent: no keys are taken. @throws SluiceError rate.exceeded */
+  /** Who answers for an API key, and what it may do. Absent: no keys are taken. */
   keyOf?(key: string, ip: string): Promise<KeyHolder | undefined>;
 };
 
