@@ -62,7 +62,8 @@ function schemaBox(document_, title, schema) {
 
 function operationBox(document_, method, path, operation) {
   const verb = method.toUpperCase();
-  const summary = element('summary', {}, element('b', {}, verb), ` ${path}`);
+  const goes = operation.deprecated ? ' (goes away)' : '';
+  const summary = element('summary', {}, element('b', {}, verb), ` ${path}${goes}`);
   const box = element('details', { 'data-operation': operation.operationId }, summary);
   // Built when somebody looks: there are many.
   box.addEventListener('toggle', () => {
@@ -168,6 +169,8 @@ function show(document_) {
 fetch('/v1/openapi.json')
   .then((response) => response.json())
   .then((document_) => {
+    // A link may lead to one call, as that of a call that goes away does to what takes its place.
+    field('find').value = decodeURIComponent(location.hash.slice(1));
     show(document_);
     field('find').addEventListener('input', () => show(document_));
   })
