@@ -162,6 +162,27 @@ test('a push that comes twice brings its conflicts once, and one that is refused
   expect(await openOf(one, actor)).toHaveLength(1);
 });
 
+test('of two records under one id neither is lost, and the same one twice is one', async () => {
+  const one = await bench();
+  const { actor, projectId, base } = one;
+  const about = { commitId: newId(), deviceId: DEVICES.a, baseRevision: one.revision, origin: 'canvas' as const };
+  const record = {
+    id: newId(),
+    commitId: about.commitId,
+    path: ['scripts', 'a.ts'],
+    kind: 'text' as const,
+    chosen: 'theirs' as const,
+    who: {},
+    theirs: 'a',
+  };
+  const conflicts = ['b', 'c', 'b'].map((ours) => ({ ...record, ours }));
+  await control.projects.push({ projectId, commit: commitOf(base, setN(base, 'one', 5), about), conflicts }, actor);
+  const open = await openOf(one, actor);
+  expect(open.map(({ ours }) => ours).sort()).toEqual(['b', 'c']);
+  expect(new Set(open.map(({ id }) => id)).size).toBe(2);
+  expect(open.map(({ id }) => id)).toContain(record.id);
+});
+
 test('what stands already is kept as it is now; the other answer never replaces what nobody has seen', async () => {
   const one = await bench();
   const { actor, projectId, base } = one;

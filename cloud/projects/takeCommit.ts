@@ -3,7 +3,7 @@ import { slugOf } from '#shared/ids.ts';
 import type { ConflictRecord } from '#shared/merge/conflict.ts';
 import { applyCommit, type Commit } from '#shared/merge/ops.ts';
 import type { Permission } from '#shared/permission.ts';
-import { merkleHash } from '#shared/workflow/hash.ts';
+import { derivedId, merkleHash } from '#shared/workflow/hash.ts';
 import { dataFault } from '#shared/workflow/plainData.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { Sql } from '../platform/database.ts';
@@ -81,12 +81,27 @@ export async function takeCommit(
     await insertConflicts(
       sql,
       sender,
-      conflicts.map((record) => left(record, tree)),
+      apart(conflicts).map((record) => left(record, tree)),
     );
   if (isSnapshot && treeText !== undefined) await insertSnapshot(sql, place, { revision, hash, treeText });
   // Where the transaction does not commit, nobody asks for this revision with this hash.
   trees.set(place, { revision, hash }, tree, bytes);
   return { revision, hash, rebased, fresh: true };
+}
+
+/**
+ * A commit that was merged twice on its way may bring two records of one kind at one place, under the one id that follows
+ * from these. Each holds answers that the other has not, so the later one gets an id of its own.
+ */
+function apart(records: readonly ConflictRecord[]): ConflictRecord[] {
+  const found = new Map<string, ConflictRecord>();
+  for (const record of records) {
+    const first = found.get(record.id);
+    if (first && merkleHash(first) === merkleHash(record)) continue;
+    const id = first ? derivedId(record.id, merkleHash(record)) : record.id;
+    found.set(id, { ...record, id });
+  }
+  return [...found.values()];
 }
 
 function left(record: ConflictRecord, tree: Tree): { record: ConflictRecord; placeHash: string } {
