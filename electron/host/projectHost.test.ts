@@ -11,6 +11,10 @@ import { merkleHash } from '#shared/workflow/hash.ts';
 import { diskFailure } from '../store/atomicFile.ts';
 import { FILE, newProject, open } from './openProject.fixture.ts';
 
+/** Waits as long as a slow machine may need. */
+const until = <T>(work: () => T | Promise<T>, options = {}) =>
+  vi.waitFor(work, { timeout: 20_000, interval: 20, ...options });
+
 const changedLines = (before: string, after: string) => {
   const [a, b] = [before.split('\n'), after.split('\n')];
   expect(b).toHaveLength(a.length);
@@ -37,7 +41,7 @@ test('an edit is in the file a moment later without anybody asking', async () =>
   const { dir, disk } = await newProject();
   const { project, set } = await open(dir);
   project.edit([set('post_d5w6', ['method'], 'PUT')]);
-  await vi.waitFor(() => expect(disk.read()).toContain('method: PUT'));
+  await until(() => expect(disk.read()).toContain('method: PUT'));
 });
 
 test('a change in a text editor reaches the canvas beside edits that are not in the file yet', async () => {
@@ -45,8 +49,8 @@ test('a change in a text editor reaches the canvas beside edits that are not in 
   const { project, set, step, events } = await open(dir);
   project.edit([set('post_d5w6', ['method'], 'PUT')]);
   disk.replace('timeoutMs: 5000', 'timeoutMs: 4000 # by hand');
-  await vi.waitFor(() => expect(step('score_m4t8')?.timeoutMs).toBe(4000));
-  await vi.waitFor(() => expect(disk.read()).toContain('method: PUT'));
+  await until(() => expect(step('score_m4t8')?.timeoutMs).toBe(4000));
+  await until(() => expect(disk.read()).toContain('method: PUT'));
   expect(disk.read()).toContain('timeoutMs: 4000 # by hand');
   expect(step('post_d5w6')?.config.method).toBe('PUT');
   const outside = events.filter(
@@ -198,7 +202,7 @@ test('a full disk leaves the file as it was; the change is durable and written a
 
   const second = await open(dir);
   expect(second.step('post_d5w6')?.config.method).toBe('PUT');
-  await vi.waitFor(() => expect(changedLines(before, disk.read())).toEqual(['      method: PUT']));
+  await until(() => expect(changedLines(before, disk.read())).toEqual(['      method: PUT']));
 });
 
 test('a change made while the project was closed meets what was not written yet', async () => {

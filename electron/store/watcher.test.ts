@@ -5,6 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { watchProject } from './watcher.ts';
 
+/** Waits as long as a slow machine may need. */
+const until = <T>(work: () => T | Promise<T>, options = {}) =>
+  vi.waitFor(work, { timeout: 20_000, interval: 20, ...options });
+
 async function watched() {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-watch-'));
   for (const name of ['workflows', '.git', '.sluice', 'scripts/deep']) mkdirSync(join(dir, name), { recursive: true });
@@ -30,7 +34,7 @@ test('changes that come together are told together, and only files of the projec
   writeFileSync(join(dir, 'notes.txt'), 'c');
   writeFileSync(join(dir, '.sluice/state.db'), 'd');
   rmSync(join(dir, 'workflows/old.yaml'));
-  await vi.waitFor(() => expect(batches.flat()).toHaveLength(3));
+  await until(() => expect(batches.flat()).toHaveLength(3));
   expect(batches).toEqual([['scripts/deep/b.ts', 'workflows/a.yaml', 'workflows/old.yaml']]);
 });
 
@@ -41,7 +45,7 @@ test('while git is at work nothing is told', async () => {
   await sleep(600);
   expect(batches).toEqual([]);
   rmSync(join(dir, '.git/index.lock'));
-  await vi.waitFor(() => expect(batches).toEqual([['workflows/a.yaml']]));
+  await until(() => expect(batches).toEqual([['workflows/a.yaml']]));
 });
 
 test('another branch that is checked out is told, also where it changes no file', async () => {
@@ -49,5 +53,5 @@ test('another branch that is checked out is told, also where it changes no file'
   writeFileSync(join(dir, '.git/index'), 'x');
   writeFileSync(join(dir, '.git/HEAD.lock'), 'ref: refs/heads/other\n');
   renameSync(join(dir, '.git/HEAD.lock'), join(dir, '.git/HEAD'));
-  await vi.waitFor(() => expect(batches).toEqual([['.git/HEAD']]));
+  await until(() => expect(batches).toEqual([['.git/HEAD']]));
 });

@@ -17,6 +17,10 @@ import { startHost } from '../host/startHost.ts';
 import { memoryStore } from '../vault/secretStore.ts';
 import { connectCloud } from './connectCloud.ts';
 
+/** Waits as long as a slow machine may need. */
+const until = <T>(work: () => T | Promise<T>, options = {}) =>
+  vi.waitFor(work, { timeout: 20_000, interval: 20, ...options });
+
 async function cloudServer(): Promise<ProjectCloud> {
   const cloud = await startProjectCloud();
   onTestFinished(cloud.stop);
@@ -47,14 +51,13 @@ async function desktop(
   const client: Client<HostApi> = createClient(hostApi, host.call);
   const events: HostEvent[] = [];
   host.subscribe((event) => events.push(event));
-  if (signIn)
-    await vi.waitFor(async () => expect(await client.account.state({})).toMatchObject({ status: 'signed_in' }));
+  if (signIn) await until(async () => expect(await client.account.state({})).toMatchObject({ status: 'signed_in' }));
   const tree = async (projectId: string) => (await client.projects.open({ projectId })).tree;
   const edit = async (projectId: string, ...edits: Edit[]) => client.documents.edit({ projectId, edits });
   const stateOf = async (projectId: string) =>
     (await client.projects.list({})).find(({ id }) => id === projectId)?.sync;
   const reaches = (projectId: string, state: string) =>
-    vi.waitFor(async () => expect(await stateOf(projectId)).toMatchObject({ state }), {
+    until(async () => expect(await stateOf(projectId)).toMatchObject({ state }), {
       timeout: 10_000,
       interval: 10,
     });
@@ -86,7 +89,7 @@ test('binding sends the project; each edit follows by itself in one request, and
   const one = await desktop(cloud);
   const { id, head } = await boundProject(cloud, one);
   expect(head().hash).toBe(merkleHash(await one.tree(id)));
-  await vi.waitFor(() => expect(cloud.watching()).toBe(1));
+  await until(() => expect(cloud.watching()).toBe(1));
   await one.client.sync.now({ projectId: id });
   const before = cloud.requests.length;
   await one.edit(id, variable('word', 'Moin'));
@@ -102,12 +105,12 @@ test('what others commit arrives through the feed, in the tree and in the files'
   const cloud = await cloudServer();
   const one = await desktop(cloud);
   const { id, dir } = await boundProject(cloud, one);
-  await vi.waitFor(() => expect(cloud.watching()).toBe(1));
+  await until(() => expect(cloud.watching()).toBe(1));
   elsewhere(cloud, id, variable('word', 'Salut'));
-  await vi.waitFor(async () => expect((await one.tree(id)).environments.local?.vars.word).toBe('Salut'), {
+  await until(async () => expect((await one.tree(id)).environments.local?.vars.word).toBe('Salut'), {
     timeout: 10_000,
   });
-  await vi.waitFor(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('Salut'), {
+  await until(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('Salut'), {
     timeout: 10_000,
   });
   expect(one.events.some((event) => event.type === 'project.changed' && event.origin === 'sync')).toBe(true);
@@ -138,7 +141,7 @@ test('a push whose sender died after it was taken goes again with the same id af
     if (pushed++ > 0) throw new SluiceError('service.unavailable', 'Not now.');
   };
   await first.edit(id, variable('word', 'Moin'));
-  await vi.waitFor(() => expect(pushed).toBeGreaterThan(0));
+  await until(() => expect(pushed).toBeGreaterThan(0));
   await first.close();
   cloud.mood.beforePush = undefined;
   const again = await desktop(cloud, first);
@@ -158,8 +161,8 @@ test('edits made while the server was away are saved, marked, and sent when it i
   await one.edit(id, variable('other', 'x'));
   await one.edit(id, { type: 'setVariable', environment: 'local', name: 'other' });
   await one.reaches(id, 'ahead');
-  await vi.waitFor(async () => expect(await one.client.account.state({})).toMatchObject({ status: 'unreachable' }));
-  await vi.waitFor(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('word: c'));
+  await until(async () => expect(await one.client.account.state({})).toMatchObject({ status: 'unreachable' }));
+  await until(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('word: c'));
   // The history here keeps each of them.
   const { data } = await one.client.history.list({ projectId: id, limit: 5 });
   expect(data.map(({ where, origin }) => [where, origin])).toEqual(Array(5).fill(['local', 'canvas']));
@@ -201,14 +204,12 @@ test('where both changed the same, the cloud’s value stands, and a record with
   await one.reaches(id, 'conflict');
   const nameOf = (tree: Tree) => tree.workflows[workflowId]?.steps.greet_c4r7?.name;
   expect(nameOf(await one.tree(id))).toBe('Theirs');
-  await vi.waitFor(() => expect(head().conflicts).toHaveLength(1), { timeout: 10_000 });
+  await until(() => expect(head().conflicts).toHaveLength(1));
   expect(head().tree.environments.local?.vars.mine).toBe('1');
   const path = ['workflows', workflowId, 'steps', 'greet_c4r7', 'name'];
   const answers = { base: before, theirs: 'Theirs', ours: 'Mine', chosen: 'theirs' };
   expect(head().conflicts).toMatchObject([{ path, kind: 'value', ...answers, who: { theirs: 'Sam', ours: 'Robin' } }]);
-  await vi.waitFor(async () =>
-    expect(await one.stateOf(id)).toMatchObject({ state: 'conflict', conflicts: 1, pending: 0 }),
-  );
+  await until(async () => expect(await one.stateOf(id)).toMatchObject({ state: 'conflict', conflicts: 1, pending: 0 }));
   const [entry] = await one.client.conflicts.list({ projectId: id });
   expect(entry).toMatchObject({ ...answers, where: 'cloud', status: 'open' });
 
@@ -233,8 +234,8 @@ test('an answer that is given while nobody can be told is told when somebody can
   await one.edit(id, variable('word', 'mine'));
   elsewhere(cloud, id, variable('word', 'theirs'));
   await cloud.start();
-  await vi.waitFor(() => expect(head().conflicts).toHaveLength(1), { timeout: 10_000 });
-  await vi.waitFor(async () =>
+  await until(() => expect(head().conflicts).toHaveLength(1));
+  await until(async () =>
     expect(await one.client.conflicts.list({ projectId: id })).toMatchObject([{ where: 'cloud' }]),
   );
   await cloud.stop();
@@ -259,7 +260,7 @@ test('a viewer’s edits stay here, with the reason, and others’ still arrive'
   await one.reaches(id, 'cannot_sync');
   expect(await one.stateOf(id)).toMatchObject({ reason: 'You may not change some of this. Ask an owner.', pending: 1 });
   elsewhere(cloud, id, variable('theirs', '2'));
-  await vi.waitFor(
+  await until(
     async () => expect((await one.tree(id)).environments.local?.vars).toMatchObject({ theirs: '2', word: 'Moin' }),
     { timeout: 10_000 },
   );
@@ -289,14 +290,14 @@ test('where the cloud keeps a newer format, nothing is sent, what others do arri
   const cloud = await cloudServer();
   const one = await desktop(cloud);
   const { id, head } = await boundProject(cloud, one);
-  await vi.waitFor(() => expect(cloud.watching()).toBe(1));
+  await until(() => expect(cloud.watching()).toBe(1));
   await one.client.sync.now({ projectId: id });
   const { revision } = head();
   cloud.tell({ type: 'upgrade_required', format: 99 });
   await one.reaches(id, 'cannot_sync');
   await one.edit(id, variable('word', 'Moin'));
   elsewhere(cloud, id, variable('theirs', '2'));
-  await vi.waitFor(
+  await until(
     async () => expect((await one.tree(id)).environments.local?.vars).toMatchObject({ theirs: '2', word: 'Moin' }),
     { timeout: 10_000 },
   );
@@ -319,7 +320,7 @@ test('where the plan has no room for some of it, everything else is sent, and th
   const [workflowId = ''] = Object.keys(head().tree.workflows);
   const scripts = { full: true };
   // With the feed up nothing but edits makes it sync.
-  await vi.waitFor(() => expect(cloud.watching()).toBe(1), { timeout: 10_000 });
+  await until(() => expect(cloud.watching()).toBe(1));
   await one.client.sync.now({ projectId: id });
   cloud.mood.beforePush = async ({ ops }) => {
     const paths = ops.map(({ path }) => path).filter(([kind]) => kind === 'scripts' || kind === 'machines');
@@ -335,18 +336,18 @@ test('where the plan has no room for some of it, everything else is sent, and th
     { type: 'renameStep', workflowId, stepId: 'greet_c4r7', name: 'Hi' },
   );
   await one.reaches(id, 'cannot_sync');
-  await vi.waitFor(() => expect(head().tree.workflows[workflowId]?.steps.greet_c4r7?.name).toBe('Hi'));
+  await until(() => expect(head().tree.workflows[workflowId]?.steps.greet_c4r7?.name).toBe('Hi'));
   expect(head().tree.scripts).toEqual({});
   const refused = {
     code: 'plan.limit_exceeded',
     paths: [['scripts', 'big.ts']],
     next: expect.stringContaining('stay'),
   };
-  await vi.waitFor(async () => expect(await one.stateOf(id)).toMatchObject({ refused }));
+  await until(async () => expect(await one.stateOf(id)).toMatchObject({ refused }));
   // Later edits are sent, and what has no room is not asked for again.
   const asked = cloud.requests.length;
   await one.edit(id, variable('later', 'x'));
-  await vi.waitFor(() => expect(head().tree.environments.local?.vars.later).toBe('x'), { timeout: 10_000 });
+  await until(() => expect(head().tree.environments.local?.vars.later).toBe('x'));
   expect(cloud.requests.slice(asked).filter((line) => line.startsWith('POST'))).toHaveLength(1);
   expect((await one.tree(id)).scripts['big.ts']).toBe('export default 1;\n');
 
@@ -390,14 +391,14 @@ test('with a sign-in that has ended every project opens, is edited and saved; a 
   await first.close();
   cloud.mood.sessionEnded = true;
   const again = await desktop(cloud, { ...first, signIn: false });
-  await vi.waitFor(async () =>
+  await until(async () =>
     expect(await again.client.account.state({})).toMatchObject({ status: 'expired', user: { name: 'Robin' } }),
   );
   await again.client.projects.open({ projectId: id });
   await again.edit(id, variable('word', 'offline'));
   await again.reaches(id, 'needs_sign_in');
   expect(await again.stateOf(id)).toMatchObject({ pending: 1 });
-  await vi.waitFor(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('offline'));
+  await until(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('offline'));
   const [workflowId = ''] = Object.keys((await again.tree(id)).workflows);
   await again.client.runs.start({ projectId: id, workflowId });
   await expect(again.client.sync.now({ projectId: id })).rejects.toMatchObject({ code: 'session.expired' });
@@ -428,10 +429,9 @@ test('a computer that starts while nobody answers opens, edits and runs all it h
   await away.edit(id, variable('word', 'alone'));
   const [workflowId = ''] = Object.keys(tree.workflows);
   const { runId } = await away.client.runs.start({ projectId: id, workflowId });
-  await vi.waitFor(
-    async () => expect((await away.client.runs.get({ runId })).run).toMatchObject({ status: 'succeeded' }),
-    { timeout: 30_000 },
-  );
+  await until(async () => expect((await away.client.runs.get({ runId })).run).toMatchObject({ status: 'succeeded' }), {
+    timeout: 30_000,
+  });
   expect(head().tree.environments.local?.vars.word).not.toBe('alone');
   await cloud.start();
   await away.reaches(id, 'synced');
@@ -456,10 +456,9 @@ test('two checkouts of one project that meet in the cloud keep the edits of both
   await two.edit(id, variable('two', '2'));
   await two.client.sync.bind({ projectId: id, workspaceId: cloud.workspaceId });
   await two.reaches(id, 'synced');
-  await vi.waitFor(
-    async () => expect((await one.tree(id)).environments.local?.vars).toMatchObject({ one: '1', two: '2' }),
-    { timeout: 10_000 },
-  );
+  await until(async () => expect((await one.tree(id)).environments.local?.vars).toMatchObject({ one: '1', two: '2' }), {
+    timeout: 10_000,
+  });
   expect(merkleHash(await two.tree(id))).toBe(head().hash);
 });
 
@@ -477,7 +476,7 @@ test('a project of the workspace is brought to a computer that has nothing of it
   expect(await listed()).toMatchObject([{ id, dir: info.dir }]);
   expect([merkleHash(await two.tree(id)), head().revision]).toEqual([head().hash, revision]);
   await two.edit(id, variable('from', 'two'));
-  await vi.waitFor(async () => expect((await one.tree(id)).environments.local?.vars.from).toBe('two'), {
+  await until(async () => expect((await one.tree(id)).environments.local?.vars.from).toBe('two'), {
     timeout: 10_000,
   });
   await expect(two.client.sync.clone({ workspaceId, projectId: id })).rejects.toMatchObject({
@@ -504,7 +503,7 @@ test('a pin whose data are on another computer is not taken for deleted here, al
   const items = [{ json: { n: 1 } }];
   await one.client.documents.setPin({ projectId: id, workflowId, stepId: 'greet_c4r7', items });
   const pinned = (tree: Tree) => tree.pins[workflowId]?.greet_c4r7;
-  await vi.waitFor(async () => expect(pinned(await two.tree(id))).toBeDefined(), { timeout: 10_000 });
+  await until(async () => expect(pinned(await two.tree(id))).toBeDefined());
   await two.reaches(id, 'synced');
   await two.client.projects.close({ projectId: id });
   await two.client.projects.open({ projectId: id });
@@ -518,7 +517,7 @@ test('a pin whose data are on another computer is not taken for deleted here, al
   expect(pinned(head().tree)).toBeDefined();
   // Taken away there on purpose, it goes for all.
   await two.client.documents.setPin({ projectId: id, workflowId, stepId: 'greet_c4r7' });
-  await vi.waitFor(async () => expect(pinned(await one.tree(id))).toBeUndefined(), { timeout: 10_000 });
+  await until(async () => expect(pinned(await one.tree(id))).toBeUndefined());
 });
 
 test('a base that does not give the server’s hash is fetched anew, and nothing of ours is lost', async () => {
@@ -550,7 +549,7 @@ test('a closed project is listed as it stood, and two desktops that both write e
     await Promise.all([one.edit(id, variable(`one${n}`, '1')), two.edit(id, variable(`two${n}`, '2'))]);
     await new Promise((done) => setTimeout(done, 15));
   }
-  await vi.waitFor(
+  await until(
     async () => {
       expect(
         Object.keys(head().tree.environments.local?.vars ?? {}).filter((name) => /^(one|two)\d/.test(name)),
