@@ -41,6 +41,16 @@ export function WebApp() {
     [],
   );
 
+  // What is not saved yet is in this window only, so the browser asks before it is closed.
+  useEffect(() => {
+    const ask = (event: BeforeUnloadEvent) => {
+      const { doc, saving } = now();
+      if (doc && saving.state !== 'saved') event.preventDefault();
+    };
+    window.addEventListener('beforeunload', ask);
+    return () => window.removeEventListener('beforeunload', ask);
+  }, []);
+
   useEffect(() => {
     document.title = name ? `${name} · Sluice` : 'Sluice';
   }, [name]);

@@ -52,6 +52,7 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
     await expect(card(page, 'Greet each guest')).toBeVisible();
     await expect(card(other, 'Greet each guest')).toBeVisible();
     await rename(page, 'Greet each guest', 'Welcome them');
+    await expect(page.getByRole('contentinfo')).toContainText('Saved');
     await page.reload();
     await expect(card(page, 'Welcome them')).toBeVisible();
     await other.close();
