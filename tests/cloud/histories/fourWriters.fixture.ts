@@ -83,7 +83,7 @@ export async function writeAtOnce(
       };
     };
     for (let i = 0; i < commits; i++) {
-      // Now and then two of them are at the same step.
+      // All over the workflow, and no two at one step at once: what meets is for the histories.
       const next = withN(base.tree, `s${(i * 37 + writer * 11) % STEPS}`, writer * 1_000_000 + i);
       const about = { commitId: newId(), deviceId: newId(), baseRevision: base.revision, origin: 'canvas' as const };
       let commit = commitOf(base.tree, next, about);

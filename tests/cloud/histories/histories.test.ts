@@ -34,7 +34,7 @@ test('a server that forgets a commit, or what met, is found out', async () => {
   });
   expect(forgetful.faults.join('\n')).toContain('which holds something else');
   const careless = await playHistories(control, {
-    histories: 4,
+    histories: 8,
     seed: 1,
     spoil: (sync) => ({ ...sync, push: (input, actor) => sync.push({ ...input, conflicts: [] }, actor) }),
   });
