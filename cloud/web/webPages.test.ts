@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { createApp } from '../server/app.ts';
 import { createAuthenticator } from '../server/authenticate.ts';
 import { createRateLimits } from '../server/rateLimits.ts';
 import { createRoutes } from '../server/routes.ts';
+import { VERSION } from './web.ts';
 import { webPages } from './webPages.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-pages-'));
@@ -98,4 +99,11 @@ test('built files are given, kept for ever where their name says what is in them
     expect([way, status >= 300 && status < 500]).toEqual([way, true]);
     expect(text).not.toMatch(/secret$|notes$/);
   }
+});
+
+test('the version that the page shows is the program’s own', () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  expect(VERSION).toBe(version);
 });
