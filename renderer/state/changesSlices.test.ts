@@ -117,7 +117,10 @@ async function opened() {
       revision: wanted,
       tree: wanted === 1 ? older : FIRST,
     }),
-    'presence.tell': (input) => void said.push(input) ?? { done: true },
+    'presence.tell': (input) => {
+      said.push(input);
+      return { done: true };
+    },
     'runs.list': () => ({ data: [] }),
   };
   const asked: string[] = [];

@@ -79,7 +79,11 @@ export async function environmentNamed(
   return found ?? cloud.environments.set({ projectId, name, vars: {}, bindings: {} });
 }
 
-export async function activeIn(cloud: CloudClient, projectId: string, environment: string): Promise<Deployment | undefined> {
+export async function activeIn(
+  cloud: CloudClient,
+  projectId: string,
+  environment: string,
+): Promise<Deployment | undefined> {
   let cursor: string | undefined;
   for (let pages = 0; pages < MAX_PAGES; pages++) {
     const page = await cloud.deployments.list({ projectId, limit: PAGE, cursor });
