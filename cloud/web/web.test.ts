@@ -328,3 +328,31 @@ test('a frame that is none ends the window, and nothing else', async () => {
   }
   expect(await other.host.host.describe({})).toMatchObject({ shell: 'web' });
 });
+
+test('the sign-in leads back to the place in the editor that was asked for, and to no other address', async () => {
+  const after = async (next: string) => {
+    const body = new URLSearchParams({ email: robin.email, password: robin.password, next });
+    const headers = { origin: cloud.url };
+    return (await fetch(`${cloud.url}/sign-in`, { method: 'POST', redirect: 'manual', headers, body })).headers.get(
+      'location',
+    );
+  };
+  const project = `/app/p/${newId()}`;
+  expect([await after('/app'), await after('/app/runs'), await after(project)]).toEqual(['/app', '/app/runs', project]);
+  for (const next of [
+    '/app//example.com',
+    '/application',
+    '/app/%2e%2e//example.com',
+    '/app\\example.com',
+    '//app/runs',
+  ]) {
+    expect([next, await after(next)]).toEqual([next, '/signed-in']);
+  }
+  const forged = await fetch(`${cloud.url}/sign-in`, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { origin: 'https://example.com' },
+    body: new URLSearchParams({ email: robin.email, password: robin.password, next: '/app' }),
+  });
+  expect([forged.status, forged.headers.getSetCookie()]).toEqual([403, []]);
+});
