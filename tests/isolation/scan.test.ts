@@ -41,7 +41,7 @@ test('whatever strangers send, nothing breaks, and nothing of the workspace chan
 }, async () => {
   const before = await rowsOf(cloud, world.workspaceId);
   const dice = createDice(`strangers ${seed}`);
-  const result = await scan({ cloud, routes: targets(), world, askers: strangers, dice, count: 600, atOnce: 6 });
+  const result = await scan({ cloud, routes: targets(), world, askers: strangers, dice, count: 400, atOnce: 6 });
   console.log(`Scan by strangers, seed ${seed}: ${toldScan(result)}.`);
   expect([...result.faults, ...bugs()]).toEqual([]);
   expect(await rowsOf(cloud, world.workspaceId)).toEqual(before);
@@ -50,7 +50,7 @@ test('whatever strangers send, nothing breaks, and nothing of the workspace chan
 test('what the owner is refused leaves nothing behind, and what is done is found', { timeout: 180_000 }, async () => {
   const dice = createDice(`owner ${seed}`);
   const before = await rowsOf(cloud, world.workspaceId);
-  const result = await scanForEffects({ cloud, routes: targets(), world, askers: [owner], dice, count: 120 });
+  const result = await scanForEffects({ cloud, routes: targets(), world, askers: [owner], dice, count: 80 });
   console.log(`Scan by the owner, seed ${seed}: ${toldScan(result)}.`);
   expect([...result.faults, ...bugs()]).toEqual([]);
   // The control: some of it was good, and seen to change something.
