@@ -253,7 +253,11 @@ function showSync(context: CliContext, { state, revision, pending, reason, refus
   if (state === 'synced') context.out(`Synced, revision ${revision}.`);
   else
     context.note(
-      [`The project is ${state.replaceAll('_', ' ')}${pending > 0 ? `, ${pending} waiting` : ''}.`, reason, refused?.next]
+      [
+        `The project is ${state.replaceAll('_', ' ')}${pending > 0 ? `, ${pending} waiting` : ''}.`,
+        reason,
+        refused?.next,
+      ]
         .filter(Boolean)
         .join('\n'),
     );
