@@ -228,9 +228,11 @@ export type ScanOptions = {
 /** Sends so many requests to all routes in turn. */
 export async function scan({ cloud, routes, world, askers, dice, count, atOnce }: ScanOptions): Promise<ScanResult> {
   const result: ScanResult = { sent: 0, refused: 0, statuses: {}, faults: [] };
-  let next = 0;
+  // Wherever the dice begin, so that a few requests still reach every route in time.
+  let next = dice.pick(routes.length);
+  const last = next + count;
   const worker = async () => {
-    while (next < count) {
+    while (next < last) {
       const route = routes[next++ % routes.length] as Route;
       const shot = shotAt(route, world, dice.oneOf(askers), dice);
       const answered = await shoot(cloud.url, shot);
@@ -246,7 +248,8 @@ export async function scanForEffects(options: Omit<ScanOptions, 'atOnce'>): Prom
   const { cloud, routes, world, askers, dice, count } = options;
   const result: ScanResult = { sent: 0, refused: 0, statuses: {}, faults: [] };
   let before = JSON.stringify(await rowsOf(cloud, world.workspaceId));
-  for (let n = 0; n < count; n++) {
+  const first = dice.pick(routes.length);
+  for (let n = first; n < first + count; n++) {
     const shot = shotAt(routes[n % routes.length] as Route, world, dice.oneOf(askers), dice);
     const answered = await shoot(cloud.url, shot);
     note(result, shot, answered);
