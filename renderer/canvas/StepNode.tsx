@@ -44,7 +44,7 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
   const inputs = inputText.split(' ').filter(Boolean);
   const outputs = outputText.split(' ').filter(Boolean);
   const trigger = inputs.length === 0;
-  const answers = `${conflicts + 1} answers`;
+  const answers = conflicts === 1 ? '2 answers' : `${conflicts} conflicts`;
   const [meta, extra] = conflicts > 0 ? [answers] : metaLine(step, ran, state, lacks);
   const about = extra ? `${meta}, ${extra}` : meta;
   const { word, glyph, cardGlyph } = STATES[state];

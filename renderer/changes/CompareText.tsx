@@ -1,9 +1,8 @@
 import { ChevronsUpDown } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import { projectFiles, workflowSlugs } from '#shared/workflow/files.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
-import { useWidth } from '../app/useWidth.ts';
 import { cx } from '../look/cx.ts';
 import { plural } from '../look/format.ts';
 import { Select } from '../look/Select.tsx';
@@ -12,7 +11,7 @@ import { Marked } from './Answers.tsx';
 import { type LineRow, lineRows } from './lineRows.ts';
 
 /** Side by side there must be room for two texts. */
-const ONE_COLUMN_BELOW = 760;
+const ONE_COLUMN_BELOW = 600;
 
 /** The files of both states, side by side: what differs line by line, equal parts folded. */
 export function CompareText() {
@@ -56,10 +55,17 @@ function fileOfWorkflow(tree: Tree, workflowId: string | undefined): string | un
 
 function Lines({ before, after, names }: { before: string; after: string; names: readonly [string, string] }) {
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
-  const narrow = useWidth() < ONE_COLUMN_BELOW;
+  const [narrow, setNarrow] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // The pane may be narrow in a wide window: beside the canvas, or as somebody drew it.
+    const watch = new ResizeObserver(([entry]) => entry && setNarrow(entry.contentRect.width < ONE_COLUMN_BELOW));
+    if (box.current) watch.observe(box.current);
+    return () => watch.disconnect();
+  }, []);
   const rows = useMemo(() => lineRows(before, after, open), [before, after, open]);
   return (
-    <div className="min-h-0 flex-1 overflow-auto">
+    <div ref={box} className="min-h-0 flex-1 overflow-auto">
       <table
         aria-label={`Lines of ${names[0]} and ${names[1]}`}
         className="w-full table-fixed border-collapse font-mono text-[12px]/[19px]"

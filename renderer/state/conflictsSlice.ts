@@ -43,14 +43,25 @@ export const isOpen = (one: ConflictEntry): boolean => one.status === 'open';
 /** How many open records are about a step of the open workflow. */
 export const conflictsOfStep =
   (stepId: string) =>
-  (state: EditorState): number => {
-    let count = 0;
-    for (const one of state.conflicts) {
-      const [kind, workflowId, , part] = one.path;
-      if (kind === 'workflows' && workflowId === state.workflowId && part === stepId && isOpen(one)) count++;
-    }
-    return count;
-  };
+  ({ conflicts, workflowId }: EditorState): number =>
+    countsOf(conflicts).get(`${workflowId}/${stepId}`) ?? 0;
+
+const counts = new WeakMap<ConflictEntry[], Map<string, number>>();
+
+/** By workflow and step. Every card asks at every change, so they are counted once for a list. */
+function countsOf(conflicts: ConflictEntry[]): Map<string, number> {
+  const known = counts.get(conflicts);
+  if (known) return known;
+  const found = new Map<string, number>();
+  for (const one of conflicts) {
+    const [kind, workflowId, , part] = one.path;
+    if (kind !== 'workflows' || part === undefined || !isOpen(one)) continue;
+    const key = `${workflowId}/${part}`;
+    found.set(key, (found.get(key) ?? 0) + 1);
+  }
+  counts.set(conflicts, found);
+  return found;
+}
 
 export function createConflictsSlice(deps: EditorDeps): StateCreator<EditorState, [], [], ConflictsSlice> {
   const { conflicts: calls } = deps.client;

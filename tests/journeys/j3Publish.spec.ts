@@ -73,6 +73,13 @@ test('J3: a workflow is published, answers its webhook, fires on schedule, is wa
     await form.getByLabel('Body').fill('{ total: $json.body.amount * 3 }');
     await addTrigger(page, 'schedule', 'trigger.schedule');
     await form.getByRole('textbox', { name: 'Times', exact: true }).fill('* * * * *');
+    await page.getByRole('button', { name: /^Changes/ }).click();
+    await page.getByRole('button', { name: /^In production v1/ }).click();
+    const details = page.getByRole('complementary', { name: 'Details' });
+    await expect(details).toContainText('Changed since v1');
+    await expect(details).toContainText('On a schedule');
+    await expect(card(page, 'Respond')).toHaveAccessibleName(/changed$/);
+    await page.getByRole('button', { name: 'Back to editing' }).last().click();
     await page.getByRole('banner').getByRole('button', { name: 'Publish' }).click();
     const changes = dialog.getByRole('region', { name: 'What changes' });
     await expect(changes).toContainText('On a schedule');
