@@ -41,8 +41,8 @@ const TARGETS: Target[] = [
   },
   {
     name: 'client',
-    inputs: [...shared, 'electron/account/cloudClient.ts', 'packages/client/*'],
-    needs: 'packages/client/main.ts',
+    inputs: [...shared, 'electron/account/cloudClient.ts', 'build/client/*'],
+    needs: 'build/client/main.ts',
     make: async () => (await import('./bundleClient.ts')).bundleClient(),
   },
   {

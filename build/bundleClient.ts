@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 import { out, root } from './paths.ts';
 
 const dir = join(out, 'client');
-const source = join(root, 'packages/client');
+const source = join(root, 'build/client');
 
 /** Makes the package that other programs install to ask the control plane: one file of code, its types, what it needs. */
 export async function bundleClient(): Promise<void> {

@@ -12,7 +12,7 @@ import { type Person, startTestCloud, type TestCloud } from '../fixtures/cloud.t
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
 const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
-const example = /^```ts\n(.*?)^```$/ms.exec(readFileSync(join(root, 'packages/client/README.md'), 'utf8'))?.[1] ?? '';
+const example = /^```ts\n(.*?)^```$/ms.exec(readFileSync(join(root, 'build/client/README.md'), 'utf8'))?.[1] ?? '';
 
 let dir: string;
 let cloud: TestCloud;
