@@ -50,7 +50,7 @@ export function takeLock(db: DatabaseSync, program: string, system: LockSystem =
     db.prepare('INSERT OR REPLACE INTO lock (id, holder) VALUES (1, ?)').run(JSON.stringify(mine));
     db.exec('COMMIT');
   } catch (thrown) {
-    db.exec('ROLLBACK');
+    if (db.isTransaction) db.exec('ROLLBACK');
     throw thrown;
   }
   return {

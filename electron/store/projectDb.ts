@@ -156,7 +156,11 @@ export function openProjectDb(dir: string, program: string, system?: LockSystem)
       db.prepare('INSERT OR IGNORE INTO pinTexts (hash, text) VALUES (?, ?)').run(hash, text);
     },
     close: () => {
-      lock.release();
+      try {
+        lock.release();
+      } catch {
+        // The disk is full: whoever comes next sees that its holder no longer lives.
+      }
       db.close();
     },
   };

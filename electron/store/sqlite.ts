@@ -60,7 +60,8 @@ export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
     db.exec('COMMIT');
     return result;
   } catch (thrown) {
-    db.exec('ROLLBACK');
+    // A full disk has undone it already, and to undo it again would be another error.
+    if (db.isTransaction) db.exec('ROLLBACK');
     throw thrown;
   }
 }
