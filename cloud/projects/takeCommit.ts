@@ -1,5 +1,6 @@
 import { SluiceError } from '#shared/error.ts';
 import { slugOf } from '#shared/ids.ts';
+import { changedParts } from '#shared/merge/changedParts.ts';
 import type { ConflictRecord } from '#shared/merge/conflict.ts';
 import { applyCommit, type Commit } from '#shared/merge/ops.ts';
 import type { Permission } from '#shared/permission.ts';
@@ -7,7 +8,6 @@ import { derivedId, merkleHash } from '#shared/workflow/hash.ts';
 import { dataFault } from '#shared/workflow/plainData.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { Sql } from '../platform/database.ts';
-import { changesOf } from './changes.ts';
 import { appendCommit, type CommitAnswer, readPremises, renameProject } from './commitStore.ts';
 import { placeHash } from './conflictPlace.ts';
 import { insertConflicts } from './conflictStore.ts';
@@ -66,7 +66,7 @@ export async function takeCommit(
   ensureRoom(premises, head, { tree, bytes }, commit.ops);
   const hash = merkleHash(tree);
   await appendCommit(sql, { ...place, authorId: sender.userId }, commit, {
-    ...changesOf(head.tree, tree, commit.ops),
+    ...changedParts(head.tree, tree, commit.ops),
     revision,
     hash,
     rebased,

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { ConflictEntry } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
+import { changedParts } from '#shared/merge/changedParts.ts';
 import { type Conflict, type ConflictRecord, conflictRecord } from '#shared/merge/conflict.ts';
 import { diffTrees, type Op } from '#shared/merge/ops.ts';
 import { undo } from '#shared/merge/undo.ts';
 import { getIn } from '#shared/workflow/plainData.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
-import { changedParts } from '../store/changedParts.ts';
 import { type ConflictStore, localEntry, openConflictStore } from '../store/conflictStore.ts';
 import { type HistoryStore, openHistoryStore } from '../store/historyStore.ts';
 import type { CommitOrigin, ProjectDb } from '../store/projectDb.ts';

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { HistoryEntry } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
+import type { ChangedParts } from '#shared/merge/changedParts.ts';
 import { applyOps, type Op } from '#shared/merge/ops.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
-import type { ChangedParts } from './changedParts.ts';
 
 /** What this computer's commits of one project can tell. */
 export type HistoryStore = {

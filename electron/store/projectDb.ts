@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '#shared/error.ts';
 import { type JsonObject, toPlain } from '#shared/json.ts';
+import type { ChangedParts } from '#shared/merge/changedParts.ts';
 import type { Op } from '#shared/merge/ops.ts';
 import type { ProjectFiles } from '#shared/workflow/readProject.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
-import type { ChangedParts } from './changedParts.ts';
 import { type LockSystem, takeLock } from './lock.ts';
 import { inTransaction, openSqlite } from './sqlite.ts';
 

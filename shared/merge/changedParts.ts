@@ -1,13 +1,16 @@
-import type { Change } from '#shared/contract/cloud/history.ts';
-import type { Op } from '#shared/merge/ops.ts';
-import { getIn } from '#shared/workflow/plainData.ts';
-import { parseEdge, type Tree } from '#shared/workflow/tree.ts';
+import type { Change } from '../contract/cloud/history.ts';
+import { getIn } from '../workflow/plainData.ts';
+import { parseEdge, type Tree } from '../workflow/tree.ts';
+import type { Op } from './ops.ts';
+
+/** The first few parts that ops changed, and how many there are in all. */
+export type ChangedParts = { changes: Change[]; changeCount: number };
 
 /** So many are kept of one commit; the rest is a number. */
 const KEPT = 8;
 
 /** The parts of a project that ops changed, each once, in words for a list. Where boxes were only moved comes last. */
-export function changesOf(before: Tree, after: Tree, ops: readonly Op[]): { changes: Change[]; changeCount: number } {
+export function changedParts(before: Tree, after: Tree, ops: readonly Op[]): ChangedParts {
   const parts = new Map<string, string[]>();
   for (const { path } of ops) {
     const part = partOf(path);
