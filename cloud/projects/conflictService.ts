@@ -4,6 +4,8 @@ import type { ConflictEntry } from '#shared/contract/cloud/conflicts.ts';
 import type { cloudApi } from '#shared/contract/cloudApi.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
+import type { ConflictChoice } from '#shared/merge/conflict.ts';
+import { decide } from '#shared/merge/decide.ts';
 import { commitOf } from '#shared/merge/ops.ts';
 import { parse } from '#shared/parse.ts';
 import { derivedId } from '#shared/workflow/hash.ts';
@@ -11,7 +13,6 @@ import type { Tree } from '#shared/workflow/tree.ts';
 import { recordAudit } from '../audit/recordAudit.ts';
 import type { Sql } from '../platform/database.ts';
 import type { Actor } from '../server/actor.ts';
-import { type Choice, decide } from './conflictPlace.ts';
 import { findConflict, listConflicts, listOpenConflicts, markResolved, type StoredConflict } from './conflictStore.ts';
 import { type Head, noProject, readHead } from './head.ts';
 import type { ProjectDeps } from './projectService.ts';
@@ -70,7 +71,7 @@ export function createConflictService({
         const stored = await findConflict(sql, place, conflictId);
         if (!stored) throw noConflict();
         ensureOpen(stored.entry);
-        const next = decide(head.tree, stored.entry, { choice, value, was, placeHash: stored.placeHash });
+        const next = decide(head.tree, stored.entry, { choice, value }, was ?? stored.placeHash);
         const { revision, hash } = await commitDecision(sql, actor, head, next, messageOf(stored, choice));
         await markResolved(sql, { ...place, userId: actor.userId }, [conflictId], { resolution: choice, revision });
         const decided = await findConflict(sql, place, conflictId);
@@ -110,13 +111,13 @@ export function createConflictService({
   };
 }
 
-const SAYS: Record<Choice, string> = {
+const SAYS: Record<ConflictChoice, string> = {
   theirs: 'what the server had',
   ours: 'what was sent',
   edit: 'something else',
 };
 
-function messageOf({ entry }: StoredConflict, choice: Choice): string {
+function messageOf({ entry }: StoredConflict, choice: ConflictChoice): string {
   return `Decided the conflict at ${entry.path.slice(-2).join('/')}: ${SAYS[choice]}`.slice(0, 500);
 }
 
@@ -127,7 +128,7 @@ function decideAll(tree: Tree, open: StoredConflict[], choice: 'theirs' | 'ours'
   const left: string[] = [];
   for (const { entry, placeHash } of open) {
     try {
-      next = decide(next, entry, { choice, placeHash });
+      next = decide(next, entry, { choice }, placeHash);
       resolved.push(entry.id);
     } catch (thrown) {
       if (!(thrown instanceof SluiceError) || thrown.code !== 'conflict.place_changed') throw thrown;

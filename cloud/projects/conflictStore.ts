@@ -1,6 +1,6 @@
-import type { ConflictChoice, ConflictEntry } from '#shared/contract/cloud/conflicts.ts';
+import type { ConflictEntry } from '#shared/contract/cloud/conflicts.ts';
 import type { Hash } from '#shared/ids.ts';
-import { type ConflictRecord, needsPerson } from '#shared/merge/conflict.ts';
+import { type ConflictChoice, type ConflictRecord, needsPerson } from '#shared/merge/conflict.ts';
 import type { Sql } from '../platform/database.ts';
 
 type Place = { workspaceId: string; projectId: string };

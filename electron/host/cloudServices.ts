@@ -7,7 +7,9 @@ import type {
   ProjectInfo,
   SyncState,
 } from '#shared/contract/hostApi.ts';
-import type { Json, JsonObject } from '#shared/json.ts';
+import type { Hash } from '#shared/ids.ts';
+import type { JsonObject } from '#shared/json.ts';
+import type { Decision } from '#shared/merge/decide.ts';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { OpenProject } from './projectHost.ts';
@@ -48,7 +50,8 @@ export type SharedProject = {
   /** Sends what is here and fetches what is there. */
   sync(): Promise<unknown>;
 };
-export type Answer = { choice: 'theirs' | 'ours' | 'edit'; value?: Json; was?: string };
+/** `was`: the place as the workspace last said that it is, which the person has seen. */
+export type Answer = Decision & { was?: Hash };
 
 /** The calls of the host that need a control plane, and what the rest of the host tells it and asks of it. */
 export type CloudServices = Services<Pick<HostApi, 'account' | 'sync' | 'publish' | 'hosted' | 'presence'>> & {

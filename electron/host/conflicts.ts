@@ -1,7 +1,7 @@
 import type { Service } from '#shared/contract/contract.ts';
 import type { ConflictEntry, HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
-import { answered } from './answerConflict.ts';
+import { decide } from '#shared/merge/decide.ts';
 import type { Answer, SharedProject } from './cloudServices.ts';
 import type { OpenProject } from './projectHost.ts';
 import type { ProjectSet } from './projects.ts';
@@ -15,10 +15,9 @@ type ConflictDeps = {
 /** The places where two answers met: listed from what this computer knows, answered where the record is kept. */
 export function conflictCalls({ projects, shared, now }: ConflictDeps): Service<HostApi['conflicts']> {
   function here(project: OpenProject, entry: ConflictEntry, answer: Answer): ConflictEntry {
-    const tree = answered(project.tree(), entry, answer);
     const resolvedAt = new Date(now()).toISOString();
     const done: ConflictEntry = { ...entry, status: 'resolved', resolution: answer.choice, resolvedAt };
-    project.settleConflicts(tree, [done]);
+    project.settleConflicts(decide(project.tree(), entry, answer), [done]);
     return done;
   }
 

@@ -1,8 +1,8 @@
 import type { ConflictEntry } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
+import { decide } from '#shared/merge/decide.ts';
 import { activeIn } from '#shared/workflow/publishPreview.ts';
 import type { CloudClient } from '../account/cloudClient.ts';
-import { answered } from '../host/answerConflict.ts';
 import type { Answer, SharedProject } from '../host/cloudServices.ts';
 import type { OpenProject } from '../host/projectHost.ts';
 import type { ProjectSync } from './projectSync.ts';
@@ -46,8 +46,9 @@ export function sharedProject({ project, sync, cloud, person, now }: SharedDeps)
       ...{ status: 'resolved', resolution: answer.choice, resolvedAt: new Date(now()).toISOString() },
       ...(who === undefined ? {} : { resolvedBy: who }),
     };
+    const next = decide(project.tree(), entry, answer);
     openSyncStore(project.db).keepAnswer({ ...answer, conflictId });
-    project.settleConflicts(answered(project.tree(), entry, answer), [decided]);
+    project.settleConflicts(next, [decided]);
     return decided;
   }
 

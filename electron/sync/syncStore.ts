@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Hash, Uuid } from '#shared/ids.ts';
 import { Json, type JsonObject, toPlain } from '#shared/json.ts';
-import { ConflictRecord } from '#shared/merge/conflict.ts';
+import { ConflictChoice, ConflictRecord } from '#shared/merge/conflict.ts';
 import { Commit } from '#shared/merge/ops.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
@@ -42,7 +42,7 @@ const KeptRefusal = z.strictObject({
 /** An answer to a conflict that the workspace has not been told yet. */
 const KeptAnswer = z.strictObject({
   conflictId: Uuid,
-  choice: z.enum(['theirs', 'ours', 'edit']),
+  choice: ConflictChoice,
   value: Json.optional(),
   was: Hash.optional(),
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Hash, ScriptPath, Slug, StepId, Time, Uuid } from '../ids.ts';
 import { Json, JsonObject } from '../json.ts';
-import { Conflict } from '../merge/conflict.ts';
+import { Conflict, ConflictChoice } from '../merge/conflict.ts';
 import { Op } from '../merge/ops.ts';
 import { RunEvent, RunLogLine } from '../run/events.ts';
 import { StepTypeInfo } from '../workflow/catalog.ts';
@@ -435,7 +435,7 @@ export const hostApi = {
       input: z.strictObject({
         ...ofProject,
         conflictId: Uuid,
-        choice: z.enum(['theirs', 'ours', 'edit']),
+        choice: ConflictChoice,
         /** With `edit`: what shall stand there; absent: nothing. */
         value: Json.optional(),
         /** `details.was` of a refusal with `conflict.place_changed`: the person has seen what stands there now. */

@@ -45,6 +45,10 @@ export const Conflict = z.strictObject({
 });
 export type Conflict = z.infer<typeof Conflict>;
 
+/** What was decided: the server's answer stands, that of the commit does, or something else that a person wrote. */
+export const ConflictChoice = z.enum(['theirs', 'ours', 'edit']);
+export type ConflictChoice = z.infer<typeof ConflictChoice>;
+
 /** A conflict as it is kept until somebody decides: which commit brought it, and whose answers these are. */
 export const ConflictRecord = Conflict.extend({
   id: z.uuid(),

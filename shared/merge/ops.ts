@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { SluiceError } from '../error.ts';
 import { Hash, Uuid } from '../ids.ts';
-import { isJsonObject, Json, type JsonObject } from '../json.ts';
+import { isJsonObject, Json } from '../json.ts';
 import { merkleHash } from '../workflow/hash.ts';
-import { getIn, setIn } from '../workflow/plainData.ts';
+import { getIn } from '../workflow/plainData.ts';
 import { parseEdge, TREE_FORMAT, type Tree } from '../workflow/tree.ts';
 import { checkFormat } from '../workflow/upgrades.ts';
 import { checkTouched } from './checkTouched.ts';
@@ -11,6 +11,7 @@ import { closingEdges } from './cycles.ts';
 import { meantSteps, stepsNamedIn } from './namedSteps.ts';
 import { own, sameJson, type Value } from './sameJson.ts';
 import { applyHunks, diffLines, Hunk } from './textHunks.ts';
+import { putAt } from './trees.ts';
 
 export const TreePath = z.array(z.string().min(1).max(1000)).min(2).max(64);
 export type TreePath = z.infer<typeof TreePath>;
@@ -139,15 +140,6 @@ export function applyOps(tree: Tree, ops: readonly Op[]): Tree {
   }
   if (clashes.length > 0) throw rebaseRequired(clashes);
   return next;
-}
-
-/** `setIn`, where a workflow's map of pins is there as long as it holds one, whoever took the others away. */
-function putAt(tree: Tree, path: TreePath, value: Value): Tree | undefined {
-  const [kind, workflowId = '', stepId, ...deeper] = path;
-  if (kind !== 'pins' || stepId === undefined || deeper.length > 0) return setIn(tree, path, value);
-  const { [stepId]: _, ...others } = (getIn(tree, ['pins', workflowId]) ?? {}) as JsonObject;
-  const pins = value === undefined ? others : { ...others, [stepId]: value };
-  return setIn(tree, ['pins', workflowId], Object.keys(pins).length > 0 ? pins : undefined);
 }
 
 function rebaseRequired(paths: string[][]): SluiceError {

@@ -1,5 +1,5 @@
-import type { Json } from '../json.ts';
-import { setIn } from '../workflow/plainData.ts';
+import type { Json, JsonObject } from '../json.ts';
+import { getIn, setIn } from '../workflow/plainData.ts';
 import type { Tree } from '../workflow/tree.ts';
 
 /** What both sides come from, and what each made of it. */
@@ -13,4 +13,17 @@ export function put(tree: Tree, path: string[], value: unknown): Tree {
   const next = setIn(tree, path, value as Json | undefined);
   if (next === undefined) throw new Error(`A tree has no ${path.join('/')}.`);
   return next;
+}
+
+/**
+ * `setIn`, where a workflow's map of pins is there as long as it holds one, whoever took the others away.
+ *
+ * @returns undefined where the path's parent does not exist
+ */
+export function putAt(tree: Tree, path: readonly string[], value: Json | undefined): Tree | undefined {
+  const [kind, workflowId = '', stepId, ...deeper] = path;
+  if (kind !== 'pins' || stepId === undefined || deeper.length > 0) return setIn(tree, path, value);
+  const { [stepId]: _, ...others } = (getIn(tree, ['pins', workflowId]) ?? {}) as JsonObject;
+  const pins = value === undefined ? others : { ...others, [stepId]: value };
+  return setIn(tree, ['pins', workflowId], Object.keys(pins).length > 0 ? pins : undefined);
 }

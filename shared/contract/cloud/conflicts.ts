@@ -1,13 +1,9 @@
 import { z } from 'zod';
 import { Hash, Time, Uuid } from '../../ids.ts';
 import { Json } from '../../json.ts';
-import { ConflictRecord } from '../../merge/conflict.ts';
+import { ConflictChoice, ConflictRecord } from '../../merge/conflict.ts';
 import type { HttpGroup } from '../contract.ts';
 import { PageInput, page } from '../page.ts';
-
-/** What was decided: the server's answer stands, that of the commit does, or something else that a person wrote. */
-export const ConflictChoice = z.enum(['theirs', 'ours', 'edit']);
-export type ConflictChoice = z.infer<typeof ConflictChoice>;
 
 /** A conflict as everybody in the workspace sees it. One that needs no person is never open. */
 export const ConflictEntry = ConflictRecord.extend({
