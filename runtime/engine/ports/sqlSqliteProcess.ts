@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { SluiceError, type WireError } from '#shared/error.ts';
 import type { SqlResult } from './sql.ts';
-import { type SqliteJob, type SqliteRunner, tooSlow } from './sqlSqlite.ts';
+import { type SqliteJob, type SqliteRunner, tooSlow } from './sqlSqliteJob.ts';
 
 /** What the other process answers. */
 export type SqliteAnswer = { results: SqlResult[] } | { error: WireError };

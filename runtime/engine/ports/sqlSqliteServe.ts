@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/error.ts';
-import { runSqliteJob, type SqliteJob } from './sqlSqlite.ts';
+import { runSqliteJob, type SqliteJob } from './sqlSqliteJob.ts';
 import type { SqliteAnswer } from './sqlSqliteProcess.ts';
 
 /** Does one job after the other for the process that started this one, and ends with it. */
