@@ -1,20 +1,11 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
+import { OPEN } from './runTables.ts';
 
 /** A run that passed a rate, a throttle or an idempotency key; `gate` says which, with its key. */
 export type StoredPassing = { gate: string; runId: string; atMs: number; untilMs: number };
 
-export const GATE_SCHEMA = `
-CREATE TABLE IF NOT EXISTS run_gates (
-  gate TEXT NOT NULL, run_id TEXT NOT NULL, at INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (gate, run_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS run_gates_at ON run_gates (gate, at);
-CREATE INDEX IF NOT EXISTS run_gates_until ON run_gates (until);
-`;
-
-const OPEN = `status IN ('queued', 'running', 'waiting')`;
-
 /** What is asked of the runs before when a new one comes, and what is written down of it. */
-export function createGateStore(prepared: (text: string) => ReturnType<DatabaseSync['prepare']>) {
+export function createGateStore(prepared: (text: string) => StatementSync) {
   return {
     /** The run that passed a gate last, if it did so after a moment. */
     findPassed(gate: string, afterMs: number): string | undefined {

@@ -3,7 +3,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import type { RunEvent } from '#shared/run/events.ts';
 import { temporaryDir } from '../../tests/fixtures/agent.ts';
-import { CLAIMABLE, openRunStore, type StoredRun } from './runStore.ts';
+import { CLAIMABLE } from './runStatements.ts';
+import { openRunStore, type StoredRun } from './runStore.ts';
 
 const RUN = '0199f2c4-7000-7000-8000-000000000001';
 const opened: { close(): void }[] = [];

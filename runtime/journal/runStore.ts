@@ -1,14 +1,25 @@
-import { randomBytes } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Json } from '#shared/json.ts';
 import type { Answer, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
 import { failpoint } from '../failpoint.ts';
-import { createEndedLog, type EndedRun, readEndedLog } from './endedLog.ts';
-import { createGateStore, GATE_SCHEMA } from './gateStore.ts';
+import { createDeliveryStore } from './deliveryStore.ts';
+import { openEndedRuns } from './endedRuns.ts';
+import { createGateStore } from './gateStore.ts';
 import { COLUMNS, FIELDS, fromRow, packed, type Row, toColumn, unpacked, type Value } from './runRow.ts';
+import {
+  CLAIMABLE,
+  INSERT_LOG,
+  INSERT_REPORT,
+  INSERT_RUN,
+  INSERT_TREE,
+  SELECT_HEAD,
+  SELECT_SHOWN,
+} from './runStatements.ts';
+import { OPEN, prepareTables } from './runTables.ts';
+
+/** Of 4 KiB each. */
+const CHECKPOINT_PAGES = 4_000;
 
 /** A run as the local control plane keeps it. `input` and what else a runtime needs stand in `assignment`. */
 export type StoredRun = {
@@ -81,11 +92,8 @@ export function openRunStore(file: string) {
   );
   // The pages that every run writes are copied into the database once for many runs.
   db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-  db.exec(SCHEMA);
-  addColumns(db);
-  db.exec(INDEXES);
-  takeOverEvents(db);
-  const statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
+  prepareTables(db);
+  const statements = new Map<string, StatementSync>();
   const prepared = (text: string) => {
     const known = statements.get(text);
     if (known) return known;
@@ -93,9 +101,7 @@ export function openRunStore(file: string) {
     statements.set(text, made);
     return made;
   };
-  const endedFile = `${file}${ENDED}${process.pid}-${randomBytes(6).toString('hex')}`;
-  const ended = createEndedLog(endedFile, storeEnded);
-  takeOverEnded();
+  const ended = openEndedRuns(file, db, prepared);
   /** Nothing is asked or changed before what only the log has is in the database. */
   const sql = (text: string) => {
     ended.settle();
@@ -106,42 +112,9 @@ export function openRunStore(file: string) {
     sql(text).all(...(values as Value[])) as Row[];
   const run = (text: string, ...values: Value[]) => sql(text).run(...values);
 
-  function storeEnded(runs: readonly EndedRun[], flush = true): void {
-    // A commit that is flushed flushes those before it.
-    if (!flush) db.exec('PRAGMA synchronous = NORMAL');
-    try {
-      prepared('BEGIN IMMEDIATE').run();
-      const trees = new Set<string>();
-      for (const { row, runId, firstSeq, lastSeq, events, logs, treeHash, tree } of runs) {
-        if (!trees.has(treeHash)) prepared(INSERT_TREE).run(treeHash, tree);
-        trees.add(treeHash);
-        if (prepared(INSERT_ENDED).run(...row).changes === 0) continue;
-        prepared(INSERT_REPORT).run(runId, firstSeq, lastSeq, events);
-        for (const line of logs) prepared(INSERT_LOG).run(runId, line);
-      }
-      prepared('COMMIT').run();
-    } catch (thrown) {
-      if (db.isTransaction) prepared('ROLLBACK').run();
-      throw thrown;
-    } finally {
-      if (!flush) db.exec('PRAGMA synchronous = FULL');
-    }
-  }
-
-  /** What a process that ended in between left in its log. Of one that lives it is stored twice, which changes nothing. */
-  function takeOverEnded(): void {
-    const prefix = `${basename(file)}${ENDED}`;
-    for (const name of readdirSync(dirname(file)).filter((one) => one.startsWith(prefix))) {
-      const log = join(dirname(file), name);
-      const runs = readEndedLog(log);
-      if (runs.length > 0) storeEnded(runs);
-      if (!isOpen(log, Number.parseInt(name.slice(prefix.length), 10))) rmSync(log, { force: true });
-    }
-    ownLogs.add(endedFile);
-  }
-
   return {
     ...createGateStore(sql),
+    ...createDeliveryStore(sql),
     /** Everything or nothing, and on the disk when it returns. */
     transaction<T>(work: () => T): T {
       sql('BEGIN IMMEDIATE').run();
@@ -286,19 +259,6 @@ export function openRunStore(file: string) {
       const row = one('SELECT tree FROM trees WHERE hash = ?', hash);
       return row === undefined ? undefined : String(row.tree);
     },
-    /** The run that a delivery started, if it came before. */
-    delivered(hook: string, deliveryId: string): string | undefined {
-      const row = one('SELECT run_id FROM deliveries WHERE hook = ? AND delivery_id = ?', hook, deliveryId);
-      return row === undefined ? undefined : String(row.run_id);
-    },
-    /** The greatest delivery id of a hook; a schedule's are times. */
-    lastDelivery(hook: string): string | undefined {
-      const row = one('SELECT MAX(delivery_id) AS last FROM deliveries WHERE hook = ?', hook);
-      return typeof row?.last === 'string' ? row.last : undefined;
-    },
-    recordDelivery(hook: string, deliveryId: string, runId: string): void {
-      run('INSERT INTO deliveries (hook, delivery_id, run_id) VALUES (?, ?, ?)', hook, deliveryId, runId);
-    },
     /**
      * Forgets ended runs that were accepted before a time, and all but the newest of a project; then the versions that no run
      * needs, and what was delivered before that time, but for the last of each hook, which schedules go on from.
@@ -320,142 +280,11 @@ export function openRunStore(file: string) {
     },
     close(): void {
       ended.close();
-      ownLogs.delete(endedFile);
       db.close();
     },
   };
 }
 
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS trees (hash TEXT PRIMARY KEY, tree TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS runs (
-  run_id TEXT PRIMARY KEY, project_id TEXT NOT NULL, workflow_id TEXT NOT NULL, workflow_name TEXT NOT NULL,
-  environment TEXT NOT NULL, trigger TEXT NOT NULL, trigger_step_id TEXT NOT NULL, status TEXT NOT NULL,
-  fence INTEGER NOT NULL, lease_until INTEGER, due_at INTEGER, cancel INTEGER NOT NULL, queued_at INTEGER NOT NULL,
-  started_at INTEGER, finished_at INTEGER, step_count INTEGER NOT NULL, last_seq INTEGER NOT NULL,
-  tree_hash TEXT NOT NULL, assignment TEXT NOT NULL, wait TEXT, error TEXT, answer TEXT,
-  retry_of TEXT, rank INTEGER, group_key TEXT, group_limit INTEGER, singleton_key TEXT, debounce_key TEXT,
-  held_by TEXT, held_since INTEGER, after_run_id TEXT
-) STRICT;
-CREATE INDEX IF NOT EXISTS runs_by_project ON runs (project_id, run_id);
-CREATE TABLE IF NOT EXISTS run_reports (
-  run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
-  events ANY NOT NULL, PRIMARY KEY (run_id, first_seq)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS run_logs (run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, line TEXT NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS run_logs_by_run ON run_logs (run_id);
-CREATE TABLE IF NOT EXISTS deliveries (
-  hook TEXT NOT NULL, delivery_id TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (hook, delivery_id)
-) STRICT, WITHOUT ROWID;
-${GATE_SCHEMA}`;
-
-const OPEN = `status IN ('queued', 'running', 'waiting')`;
-
-/** After the columns that files of before lack. Thousands of runs may wait: only what may be taken is looked at. */
-const INDEXES = `
-DROP INDEX IF EXISTS runs_open;
-CREATE INDEX IF NOT EXISTS runs_due ON runs (project_id, due_at) WHERE ${OPEN} AND lease_until IS NULL;
-CREATE INDEX IF NOT EXISTS runs_ready ON runs (project_id, run_id)
-  WHERE status IN ('queued', 'running') AND due_at IS NULL AND lease_until IS NULL;
-CREATE INDEX IF NOT EXISTS runs_leased ON runs (project_id, lease_until) WHERE ${OPEN} AND lease_until IS NOT NULL;
-CREATE INDEX IF NOT EXISTS runs_of_trigger ON runs (project_id, workflow_id, trigger_step_id) WHERE ${OPEN};
-CREATE INDEX IF NOT EXISTS runs_cancelled ON runs (project_id, run_id) WHERE ${OPEN} AND cancel = 1;
-CREATE INDEX IF NOT EXISTS runs_of_group ON runs (group_key, lease_until) WHERE ${OPEN} AND group_key IS NOT NULL;
-CREATE INDEX IF NOT EXISTS runs_of_singleton ON runs (singleton_key) WHERE ${OPEN} AND singleton_key IS NOT NULL;
-CREATE INDEX IF NOT EXISTS runs_debounced ON runs (debounce_key) WHERE ${OPEN} AND debounce_key IS NOT NULL;
-CREATE INDEX IF NOT EXISTS runs_held ON runs (due_at) WHERE status = 'queued' AND held_by IS NOT NULL;
-CREATE INDEX IF NOT EXISTS runs_behind ON runs (after_run_id) WHERE status = 'queued' AND after_run_id IS NOT NULL;
-`;
-
-/** Each part of the union goes by an index of its own. One that is to be cancelled needs no place. */
-export const CLAIMABLE = `
-SELECT runs.* FROM (
-    SELECT run_id FROM runs INDEXED BY runs_leased
-      WHERE project_id = :project AND ${OPEN} AND lease_until IS NOT NULL AND lease_until < :now
-    UNION SELECT run_id FROM runs INDEXED BY runs_ready
-      WHERE project_id = :project AND status IN ('queued', 'running') AND due_at IS NULL AND lease_until IS NULL
-    UNION SELECT run_id FROM runs INDEXED BY runs_due
-      WHERE project_id = :project AND ${OPEN} AND lease_until IS NULL AND due_at <= :now
-    UNION SELECT run_id FROM runs INDEXED BY runs_cancelled WHERE project_id = :project AND ${OPEN} AND cancel = 1
-  ) found CROSS JOIN runs USING (run_id)
-WHERE (runs.lease_until IS NULL OR runs.lease_until < :now)
-  AND (runs.cancel = 1 OR (
-    (runs.group_key IS NULL OR runs.group_limit > (SELECT count(*) FROM runs busy
-      WHERE busy.group_key = runs.group_key AND busy.${OPEN} AND busy.lease_until >= :now))
-    AND (runs.after_run_id IS NULL OR NOT EXISTS (SELECT 1 FROM runs before
-      WHERE before.run_id = runs.after_run_id AND before.${OPEN}))))
-ORDER BY COALESCE(runs.rank, 0) DESC, runs.queued_at, runs.run_id LIMIT :limit`;
-
-/** Of 4 KiB each. */
-const CHECKPOINT_PAGES = 4_000;
-
-/** What files of before lack. */
-function addColumns(db: DatabaseSync): void {
-  const present = new Set(
-    db
-      .prepare('PRAGMA table_info(runs)')
-      .all()
-      .map(({ name }) => name),
-  );
-  for (const [column, type] of ADDED_COLUMNS) {
-    if (!present.has(column)) db.exec(`ALTER TABLE runs ADD COLUMN ${column} ${type}`);
-  }
-}
-
-const ADDED_COLUMNS = [
-  ['retry_of', 'TEXT'],
-  ['rank', 'INTEGER'],
-  ['group_key', 'TEXT'],
-  ['group_limit', 'INTEGER'],
-  ['singleton_key', 'TEXT'],
-  ['debounce_key', 'TEXT'],
-  ['held_by', 'TEXT'],
-  ['held_since', 'INTEGER'],
-  ['after_run_id', 'TEXT'],
-] as const;
-
-/** Files of before had one row per event. */
-function takeOverEvents(db: DatabaseSync): void {
-  const isOld = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'run_events'");
-  if (!isOld.get()) return;
-  db.exec('BEGIN IMMEDIATE');
-  // Another process may have done it meanwhile.
-  if (isOld.get()) {
-    db.exec(`INSERT INTO run_reports (run_id, first_seq, last_seq, events)
-               SELECT run_id, seq, seq, '[' || event || ']' FROM run_events;
-             DROP TABLE run_events;`);
-  }
-  db.exec('COMMIT');
-}
-
-const INSERT_RUN = `INSERT INTO runs (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
-const INSERT_ENDED = INSERT_RUN.replace('INSERT', 'INSERT OR IGNORE');
-const INSERT_REPORT = 'INSERT INTO run_reports (run_id, first_seq, last_seq, events) VALUES (?, ?, ?, ?)';
-const INSERT_LOG = 'INSERT INTO run_logs (run_id, line) VALUES (?, ?)';
-const INSERT_TREE = 'INSERT OR IGNORE INTO trees (hash, tree) VALUES (?, ?)';
-/** Between the name of the database and whose log of ended runs it is. */
-const ENDED = '.ended-';
-
-/** Logs of the stores that are open in this process: one that had its process id before it had other names. */
-const ownLogs = new Set<string>();
-
-function isOpen(log: string, pid: number): boolean {
-  if (pid === process.pid) return ownLogs.has(log);
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** Without what a runtime would need of it, which may be large. */
-const SELECT_SHOWN = `SELECT ${COLUMNS.filter((column) => column !== 'assignment').join(', ')},
-  group_key IS NOT NULL AND status = 'queued' AND lease_until IS NULL AND group_limit <= (SELECT count(*) FROM runs busy
-    WHERE busy.group_key = runs.group_key AND busy.${OPEN} AND busy.lease_until > 0) AS is_group_full
-  FROM runs`;
-const SELECT_HEAD = `SELECT project_id, status, fence, lease_until, cancel, step_count, last_seq, answer,
-  group_key IS NOT NULL OR singleton_key IS NOT NULL AS holds_others FROM runs WHERE run_id = ?`;
 /** Ids begin with their time (UUID v7): those of runs accepted before a moment are less than this. */
 function firstId(ms: number): string {
   const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');

@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { createEndedLog, type EndedLog, type EndedRun, readEndedLog } from './endedLog.ts';
+import { INSERT_ENDED, INSERT_LOG, INSERT_REPORT, INSERT_TREE } from './runStatements.ts';
+
+/** Between the name of the database and whose log of ended runs it is. */
+const ENDED = '.ended-';
+
+/** Logs of the stores that are open in this process: one that had its process id before it had other names. */
+const ownLogs = new Set<string>();
+
+/**
+ * The log of ended runs beside a database, this process's own. What the logs of processes that are gone still had is in the
+ * database when this returns.
+ */
+export function openEndedRuns(file: string, db: DatabaseSync, prepared: (text: string) => StatementSync): EndedLog {
+  const own = `${file}${ENDED}${process.pid}-${randomBytes(6).toString('hex')}`;
+  const log = createEndedLog(own, store);
+  takeOver();
+  ownLogs.add(own);
+
+  function store(runs: readonly EndedRun[], flush = true): void {
+    // A commit that is flushed flushes those before it.
+    if (!flush) db.exec('PRAGMA synchronous = NORMAL');
+    try {
+      prepared('BEGIN IMMEDIATE').run();
+      const trees = new Set<string>();
+      for (const { row, runId, firstSeq, lastSeq, events, logs, treeHash, tree } of runs) {
+        if (!trees.has(treeHash)) prepared(INSERT_TREE).run(treeHash, tree);
+        trees.add(treeHash);
+        if (prepared(INSERT_ENDED).run(...row).changes === 0) continue;
+        prepared(INSERT_REPORT).run(runId, firstSeq, lastSeq, events);
+        for (const line of logs) prepared(INSERT_LOG).run(runId, line);
+      }
+      prepared('COMMIT').run();
+    } catch (thrown) {
+      if (db.isTransaction) prepared('ROLLBACK').run();
+      throw thrown;
+    } finally {
+      if (!flush) db.exec('PRAGMA synchronous = FULL');
+    }
+  }
+
+  /** What a process that ended in between left in its log. Of one that lives it is stored twice, which changes nothing. */
+  function takeOver(): void {
+    const prefix = `${basename(file)}${ENDED}`;
+    for (const name of readdirSync(dirname(file)).filter((one) => one.startsWith(prefix))) {
+      const found = join(dirname(file), name);
+      const runs = readEndedLog(found);
+      if (runs.length > 0) store(runs);
+      if (!isOpen(found, Number.parseInt(name.slice(prefix.length), 10))) rmSync(found, { force: true });
+    }
+  }
+
+  return {
+    ...log,
+    close(): void {
+      log.close();
+      ownLogs.delete(own);
+    },
+  };
+}
+
+function isOpen(log: string, pid: number): boolean {
+  if (pid === process.pid) return ownLogs.has(log);
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
