@@ -10,6 +10,7 @@ import { hashToken, newToken } from '../platform/tokens.ts';
 import type { MountedService } from '../server/mount.ts';
 import { insertWorkspace, listWorkspaces } from '../workspaces/workspaceStore.ts';
 import * as store from './accountStore.ts';
+import type { Attempts } from './attempts.ts';
 import type { DeviceFlow } from './deviceFlow.ts';
 import { existingLetter, verificationLetter } from './letters.ts';
 import type { PasswordCheck } from './passwordCheck.ts';
@@ -26,6 +27,7 @@ export type AccountDeps = {
   secrets: Secrets;
   logger: Logger;
   publicUrl: string;
+  attempts: Attempts;
   sessions: SessionService;
   factor: SecondFactor;
   devices: DeviceFlow;

@@ -2,6 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { hashToken } from '../platform/tokens.ts';
 
+const COPIED = 'A sign-in to your Sluice account was ended, because it may have been copied';
+const soon = { timeout: 20_000, interval: 100 };
+
 type Tokens = { accessToken: string; refreshToken: string; expiresIn: number };
 
 let cloud: TestCloud;
@@ -170,6 +173,26 @@ test.each([
   expect((await refresh(next.refreshToken)).status).toBe(401);
   await expect.poll(async () => (await whoami(next.accessToken)).status, { timeout: 5_000 }).toBe(401);
   expect(await actions(person.userId)).toContain('auth.refresh_reuse');
+
+  // Whoever is signed out by this is told why, once, however often it is tried.
+  const news = () => cloud.letters(person.email).filter(({ subject }) => subject === COPIED);
+  expect((await refresh(person.refreshToken, headers)).status).toBe(401);
+  expect((await refresh(next.refreshToken)).status).toBe(401);
+  await expect.poll(() => news().length, soon).toBe(1);
+  expect(news()[0]?.text).toContain('a key of your sign-in on API was used a second time, from the address');
+  expect(news()[0]?.text).toContain(`${cloud.url}/sessions`);
+  await expect.poll(() => cloud.database.ownerSql('select id from mail_outbox'), soon).toEqual([]);
+  expect(news()).toHaveLength(1);
+});
+
+test('renewing in time, and with a token that nobody had, is told by no letter', async () => {
+  const person = await cloud.newPerson();
+  const next = (await refresh(person.refreshToken)).body;
+  expect((await refresh(person.refreshToken)).status).toBe(200);
+  expect((await refresh(next.refreshToken)).status).toBe(200);
+  expect((await refresh(`slr_${'A'.repeat(43)}`)).status).toBe(401);
+  await expect.poll(() => cloud.database.ownerSql('select id from mail_outbox'), soon).toEqual([]);
+  expect(cloud.letters(person.email).map(({ subject }) => subject)).not.toContain(COPIED);
 });
 
 test('a grandparent’s refresh token has no grace', async () => {

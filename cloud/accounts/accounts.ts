@@ -3,6 +3,7 @@ import type { Capability } from '../server/capabilities.ts';
 import { mount } from '../server/mount.ts';
 import type { Platform } from '../server/platform.ts';
 import { createAccountService } from './accountService.ts';
+import { createAttempts } from './attempts.ts';
 import { createDeviceFlow } from './deviceFlow.ts';
 import { createFailedSignIns } from './failedSignIns.ts';
 import { createOwnSessions } from './ownSessions.ts';
@@ -17,12 +18,13 @@ import { createSessionService } from './sessionService.ts';
 
 export function createAccounts(platform: Platform): Capability {
   const sessions = createSessionService(platform);
-  const passwords = createPasswordCheck({ ...platform, failed: createFailedSignIns() });
-  const factor = createSecondFactor({ ...platform, ...passwords });
-  const devices = createDeviceFlow({ ...platform, sessions });
+  const attempts = createAttempts(platform);
+  const passwords = createPasswordCheck({ ...platform, failed: createFailedSignIns(attempts) });
+  const factor = createSecondFactor({ ...platform, ...passwords, attempts });
+  const devices = createDeviceFlow({ ...platform, sessions, attempts });
   const own = createOwnSessions(platform);
   const providers = createProviderSignIn({ ...platform, providers: providersOf(platform) });
-  const service = createAccountService({ ...platform, ...passwords, sessions, factor, devices });
+  const service = createAccountService({ ...platform, ...passwords, attempts, sessions, factor, devices });
   return {
     routers: [
       mount('auth', cloudApi.auth, service, platform, { secret: ['changePassword'] }),

@@ -1,10 +1,22 @@
-import { expect, test } from 'vitest';
-import { createCodeGuesses, type Guess } from './codeGuesses.ts';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../tests/fixtures/postgres.ts';
+import { createAttempts } from './attempts.ts';
+import { type CodeGuesses, createCodeGuesses, type Guess } from './codeGuesses.ts';
+
+let database: TestDatabase;
+let guesses: CodeGuesses;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.close());
+beforeEach(async () => {
+  guesses = createCodeGuesses(createAttempts(database));
+  await database.ownerSql('delete from attempt');
+});
 
 const stranger = (ip: string): Guess => ({ userId: 'u', ip, kind: 'time', knownAddress: false });
 
 test('five wrong codes close an address for this account, and a right one before opens it again', async () => {
-  const guesses = createCodeGuesses();
   for (const left of [4, 3, 2, 1]) expect(await guesses.count(stranger('1'))).toBe(left);
   await guesses.check(stranger('1'));
   await guesses.clear(stranger('1'));
@@ -14,7 +26,6 @@ test('five wrong codes close an address for this account, and a right one before
 });
 
 test('guesses from many addresses close the account to strangers, not to where it is known and not to recovery codes', async () => {
-  const guesses = createCodeGuesses();
   for (let turn = 0; turn < 20; turn++) await guesses.count(stranger(String(turn)));
   await expect(guesses.check(stranger('a new one'))).rejects.toMatchObject({
     code: 'rate.exceeded',

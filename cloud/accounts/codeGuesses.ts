@@ -1,5 +1,6 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { SluiceError } from '#shared/error.ts';
+import { networkOf } from '../platform/network.ts';
+import type { AttemptName, Attempts } from './attempts.ts';
 
 /**
  * Wrong codes of a second factor. Who guesses has the password already, and may have many addresses, so there is one limit
@@ -7,6 +8,8 @@ import { SluiceError } from '#shared/error.ts';
  * which are too long to guess: nobody can lock the person out.
  */
 export type CodeGuesses = {
+  /** Codes of one person are looked at one after the other, so that many at once are no more than may be tried. */
+  inTurn<T>(guess: Guess, work: () => Promise<T>): Promise<T>;
   /** @throws SluiceError rate.exceeded while no more codes are taken */
   check(guess: Guess): Promise<void>;
   /** @returns how many tries are left from this address */
@@ -20,29 +23,25 @@ const TRIES = 5;
 const CLOSED_SECONDS = 15 * 60;
 const STRANGERS_PER_HOUR = 20;
 
-export function createCodeGuesses(): CodeGuesses {
-  const perAddress = new RateLimiterMemory({ keyPrefix: 'code', points: TRIES, duration: CLOSED_SECONDS });
-  const strangers = new RateLimiterMemory({ keyPrefix: 'strangers', points: STRANGERS_PER_HOUR, duration: 3_600 });
-  const key = ({ userId, ip, kind }: Guess) => `${userId}|${ip}|${kind}`;
+export function createCodeGuesses(attempts: Attempts): CodeGuesses {
+  const here = ({ userId, ip, kind }: Guess): AttemptName => ['code', userId, networkOf(ip), kind];
+  const strangers = ({ userId }: Guess): AttemptName => ['code of a stranger', userId];
   const isStranger = ({ kind, knownAddress }: Guess) => kind === 'time' && !knownAddress;
   return {
+    inTurn: (guess, work) => attempts.inTurn(isStranger(guess) ? strangers(guess) : here(guess), work),
     async check(guess) {
-      const here = await perAddress.get(key(guess));
-      if (here && here.consumedPoints >= TRIES) throw closed(here.msBeforeNext, 'Too many wrong codes from here.');
-      if (!isStranger(guess)) return;
-      const all = await strangers.get(guess.userId);
-      if (all && all.consumedPoints >= STRANGERS_PER_HOUR)
-        throw closed(all.msBeforeNext, 'Too many wrong codes from addresses that this account does not know.');
+      const [mine, all] = await attempts.of(here(guess), strangers(guess));
+      if (mine && mine.tries >= TRIES) throw closed(mine.leftMs, 'Too many wrong codes from here.');
+      if (isStranger(guess) && all && all.tries >= STRANGERS_PER_HOUR)
+        throw closed(all.leftMs, 'Too many wrong codes from addresses that this account does not know.');
     },
     async count(guess) {
-      if (isStranger(guess)) await strangers.penalty(guess.userId);
-      const state = await perAddress.penalty(key(guess));
-      if (state.consumedPoints >= TRIES) await perAddress.block(key(guess), CLOSED_SECONDS);
-      return Math.max(0, TRIES - state.consumedPoints);
+      if (isStranger(guess)) await attempts.add(strangers(guess), 3_600);
+      const tries = await attempts.add(here(guess), CLOSED_SECONDS);
+      if (tries >= TRIES) await attempts.set(here(guess), tries, CLOSED_SECONDS);
+      return Math.max(0, TRIES - tries);
     },
-    async clear(guess) {
-      await perAddress.delete(key(guess));
-    },
+    clear: (guess) => attempts.forget(here(guess)),
   };
 }
 

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { DeviceAuthorization, Tokens } from '#shared/contract/cloud/auth.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -7,10 +6,17 @@ import type { Database } from '../platform/database.ts';
 import { hashToken, newToken } from '../platform/tokens.ts';
 import type { Caller, SignedIn } from '../server/actor.ts';
 import { recordAccountEvent } from './accountStore.ts';
+import type { AttemptName, Attempts } from './attempts.ts';
 import * as store from './deviceFlowStore.ts';
 import type { SessionService } from './sessionService.ts';
 
-export type DeviceFlowDeps = { db: Database; clock: Clock; publicUrl: string; sessions: SessionService };
+export type DeviceFlowDeps = {
+  db: Database;
+  clock: Clock;
+  publicUrl: string;
+  sessions: SessionService;
+  attempts: Attempts;
+};
 
 /** What a person is asked about: who wants in, and from where. */
 export type WaitingDevice = { code: string; name: string; ip: string; userAgent: string; askedAt: Date };
@@ -37,8 +43,20 @@ const WRONG_CODES = 5;
 const CLOSED_SECONDS = 15 * 60;
 
 /** Signs a program in that has no browser (RFC 8628): it shows a short code, which a person enters where they have one. */
-export function createDeviceFlow({ db, clock, publicUrl, sessions }: DeviceFlowDeps): DeviceFlow {
-  const wrong = new RateLimiterMemory({ keyPrefix: 'userCode', points: WRONG_CODES, duration: CLOSED_SECONDS });
+export function createDeviceFlow({ db, clock, publicUrl, sessions, attempts }: DeviceFlowDeps): DeviceFlow {
+  const wrong = (userId: string): AttemptName => ['user code', userId];
+
+  /** What waits behind a code. Whoever types too many that are none finds nothing for a while, wherever they type them. */
+  const look = (code: string, userId: string) =>
+    attempts.inTurn(wrong(userId), async () => {
+      const [state] = await attempts.of(wrong(userId));
+      if (state && state.tries >= WRONG_CODES) throw closed(state.leftMs);
+      const plain = readUserCode(code);
+      const found = plain && (await db.withoutTenant((tx) => store.findByUserCode(tx, hashToken(plain), clock.now())));
+      if (plain && found) return { plain, found };
+      await attempts.add(wrong(userId), CLOSED_SECONDS);
+      throw notGood();
+    });
 
   return {
     async start(deviceName, { ip, userAgent }) {
@@ -84,25 +102,14 @@ export function createDeviceFlow({ db, clock, publicUrl, sessions }: DeviceFlowD
     },
 
     async find(code, { userId }) {
-      const state = await wrong.get(userId);
-      if (state && state.consumedPoints >= WRONG_CODES) throw closed(state.msBeforeNext);
-      const plain = readUserCode(code);
-      const found = plain && (await db.withoutTenant((tx) => store.findByUserCode(tx, hashToken(plain), clock.now())));
-      if (!found) {
-        await wrong.consume(userId).catch((thrown: unknown) => {
-          if (!(thrown instanceof RateLimiterRes)) throw thrown;
-        });
-        throw notGood();
-      }
+      const { plain, found } = await look(code, userId);
       const { deviceName: name, ip, userAgent, createdAt: askedAt } = found;
       return { code: plain, name, ip, userAgent, askedAt };
     },
 
     async decide(code, allowed, { userId }, { ip, userAgent }) {
-      const plain = readUserCode(code);
       const now = clock.now();
-      const found = plain && (await db.withoutTenant((tx) => store.findByUserCode(tx, hashToken(plain), now)));
-      if (!found) throw notGood();
+      const { found } = await look(code, userId);
       const decided = await db.withUser(userId, async (tx) => {
         if (!(await store.decide(tx, found.id, userId, allowed, now))) return false;
         const action = allowed ? 'auth.device_allow' : 'auth.device_deny';

@@ -1,5 +1,6 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { SluiceError } from '#shared/error.ts';
+import { networkOf } from '../platform/network.ts';
+import type { AttemptName, Attempts } from './attempts.ts';
 
 /**
  * Failures of one account from one address close this pair. Whoever guesses may have many addresses, so all those that the
@@ -7,6 +8,8 @@ import { SluiceError } from '#shared/error.ts';
  * where they have been before, or who sets a new password by a letter.
  */
 export type FailedSignIns = {
+  /** Guesses that share a count are looked at one after the other, so that many at once are no more than may be tried. */
+  inTurn<T>(guess: PasswordGuess, work: () => Promise<T>): Promise<T>;
   /** @throws SluiceError rate.exceeded while no tries are taken from this address */
   check(guess: PasswordGuess): Promise<void>;
   /** @returns how many tries are left */
@@ -24,41 +27,34 @@ const CLOSED_SECONDS = 15 * 60;
 const STRANGERS_PER_HOUR = 20;
 const TRUSTED_SECONDS = 24 * 3_600;
 
-export function createFailedSignIns(): FailedSignIns {
-  const limiter = new RateLimiterMemory({ keyPrefix: 'failed', points: TRIES, duration: CLOSED_SECONDS });
-  const strangers = new RateLimiterMemory({ keyPrefix: 'guessed', points: STRANGERS_PER_HOUR, duration: 3_600 });
-  const trusted = new RateLimiterMemory({ keyPrefix: 'trusted', points: 1, duration: TRUSTED_SECONDS });
-  const key = ({ email, ip }: Pick<PasswordGuess, 'email' | 'ip'>) => `${email}|${ip}`;
-  const isStranger = async (guess: PasswordGuess) => !guess.knownAddress && !(await trusted.get(key(guess)));
+export function createFailedSignIns(attempts: Attempts): FailedSignIns {
+  const pair = ({ email, ip }: Pick<PasswordGuess, 'email' | 'ip'>): AttemptName => ['password', email, networkOf(ip)];
+  const strangers = ({ email }: PasswordGuess): AttemptName => ['password of a stranger', email];
+  const trusted = ({ email, ip }: Pick<PasswordGuess, 'email' | 'ip'>): AttemptName => ['trusted', email, ip];
   return {
+    inTurn: (guess, work) => attempts.inTurn(guess.knownAddress ? pair(guess) : strangers(guess), work),
     async check(guess) {
-      const pair = await limiter.get(key(guess));
-      if (pair && pair.consumedPoints >= TRIES) {
-        throw closed(pair.msBeforeNext, 'Too many tries for this e-mail address from here.', '');
+      const [here, all, known] = await attempts.of(pair(guess), strangers(guess), trusted(guess));
+      if (here && here.tries >= TRIES) {
+        throw closed(here.leftMs, 'Too many tries for this e-mail address from here.', '');
       }
-      const all = await strangers.get(guess.email);
-      if (all && all.consumedPoints >= STRANGERS_PER_HOUR && (await isStranger(guess))) {
+      if (all && all.tries >= STRANGERS_PER_HOUR && !guess.knownAddress && !known) {
         const advice = ', or set a new password by "Forgot the password?", or sign in from where you did before';
-        throw closed(
-          all.msBeforeNext,
-          'Too many tries for this e-mail address from addresses it does not know.',
-          advice,
-        );
+        throw closed(all.leftMs, 'Too many tries for this e-mail address from addresses it does not know.', advice);
       }
     },
     async count(guess) {
-      if (await isStranger(guess)) await strangers.penalty(guess.email);
+      const [known] = await attempts.of(trusted(guess));
+      if (!guess.knownAddress && !known) await attempts.add(strangers(guess), 3_600);
+      const tries = await attempts.add(pair(guess), CLOSED_SECONDS);
       // The window is as long as the closing: it starts anew with the failure that closes.
-      const state = await limiter.penalty(key(guess));
-      if (state.consumedPoints >= TRIES) await limiter.block(key(guess), CLOSED_SECONDS);
-      return Math.max(0, TRIES - state.consumedPoints);
+      if (tries >= TRIES) await attempts.set(pair(guess), tries, CLOSED_SECONDS);
+      return Math.max(0, TRIES - tries);
     },
-    async clear(guess) {
-      await limiter.delete(key(guess));
-    },
+    clear: (guess) => attempts.forget(pair(guess)),
     async trust(email, ip) {
-      await limiter.delete(key({ email, ip }));
-      await trusted.set(key({ email, ip }), 1, TRUSTED_SECONDS);
+      await attempts.forget(pair({ email, ip }));
+      await attempts.set(trusted({ email, ip }), 1, TRUSTED_SECONDS);
     },
   };
 }

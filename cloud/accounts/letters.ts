@@ -89,6 +89,32 @@ export function strangeSignInLetter(about: {
   };
 }
 
+export function copiedSignInLetter(about: {
+  to: string;
+  name: string;
+  device: string;
+  ip: string;
+  at: Date;
+  url: string;
+}): Letter {
+  const { to, name, device, ip, at, url } = about;
+  return {
+    to,
+    subject: 'A sign-in to your Sluice account was ended, because it may have been copied',
+    text: [
+      `Hello ${oneLine(name)},`,
+      '',
+      `a key of your sign-in on ${oneLine(device)} was used a second time, from the address ${ip}, at ${at.toISOString()}. Each is`,
+      'used once, so somebody else may hold a copy. That sign-in was ended for everybody: sign in on that device again. Work on',
+      'it stays, and is sent then.',
+      '',
+      'If that happens again, or you do not know the address, set another password and look through your sign-ins:',
+      '',
+      url,
+    ].join('\n'),
+  };
+}
+
 export function signedOutLetter(about: { to: string; name: string; names: string[]; plan: Plan; url: string }): Letter {
   const { to, name, names, plan, url } = about;
   return {

@@ -34,27 +34,27 @@ export function createPasswordCheck({ db, clock, logger, failed }: PasswordCheck
     const since = new Date(clock.now().getTime() - KNOWN_MS);
     const knownAddress = await db.withUser(userId, (tx) => knowsAddress(tx, userId, ip, since));
     const guess = { email, ip, knownAddress };
-    await failed.check(guess);
-    if ((await passwordMatches(user?.passwordHash, password)) && user) {
-      await failed.clear(guess);
-      return user.id;
-    }
-    const triesLeft = await failed.count(guess);
-    if (user) {
-      const record = {
-        action: 'auth.login_failed',
-        outcome: 'failed' as const,
-        ip: caller.ip,
-        userAgent: caller.userAgent,
-      };
+    return failed.inTurn(guess, async () => {
+      await failed.check(guess);
+      if ((await passwordMatches(user?.passwordHash, password)) && user) {
+        await failed.clear(guess);
+        return user.id;
+      }
+      throw wrong(await failed.count(guess), user?.id, caller);
+    });
+  }
+
+  function wrong(triesLeft: number, userId: string | undefined, { ip, userAgent }: Caller): SluiceError {
+    if (userId !== undefined) {
+      const record = { action: 'auth.login_failed', outcome: 'failed' as const, ip, userAgent };
       // Beside the answer, so that the answer takes as long for an address that nobody has.
-      db.withUser(user.id, (tx) => store.recordAccountEvent(tx, user.id, record, clock.now())).catch((error: unknown) =>
+      db.withUser(userId, (tx) => store.recordAccountEvent(tx, userId, record, clock.now())).catch((error: unknown) =>
         logger.error('A failed sign-in could not be recorded.', { error: String(error) }),
       );
     }
     const advice =
       triesLeft > 0 ? `${triesLeft} ${triesLeft === 1 ? 'try' : 'tries'} left.` : 'Wait 15 minutes and try again.';
-    throw new SluiceError('sign_in.failed', 'E-mail and password do not match.', { advice, details: { triesLeft } });
+    return new SluiceError('sign_in.failed', 'E-mail and password do not match.', { advice, details: { triesLeft } });
   }
 
   /** Not 401, which would say that the sign-in has ended. */

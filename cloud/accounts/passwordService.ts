@@ -1,4 +1,3 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { cloudApi } from '#shared/contract/cloudApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
@@ -9,6 +8,7 @@ import { hashToken, newToken } from '../platform/tokens.ts';
 import type { Caller } from '../server/actor.ts';
 import type { MountedService } from '../server/mount.ts';
 import * as store from './accountStore.ts';
+import type { Attempts } from './attempts.ts';
 import { passwordChangedLetter, resetLetter } from './letters.ts';
 import type { PasswordCheck } from './passwordCheck.ts';
 import { hashPassword, requireUncommon } from './passwords.ts';
@@ -20,6 +20,7 @@ export type PasswordDeps = {
   mail: Mail;
   logger: Logger;
   publicUrl: string;
+  attempts: Attempts;
 } & Pick<PasswordCheck, 'confirmPassword' | 'trustAddress'>;
 
 type PasswordCalls = 'forgotPassword' | 'resetPassword' | 'changePassword';
@@ -30,18 +31,13 @@ const DONE = { done: true } as const;
 
 /** Passwords that are forgotten or replaced. */
 export function createPasswordService(deps: PasswordDeps): Pick<MountedService<typeof cloudApi.auth>, PasswordCalls> {
-  const { db, clock, mail, logger, publicUrl, confirmPassword, trustAddress } = deps;
-  // Nobody's mailbox is filled by somebody else. Every link that was sent stays good, so this keeps nobody out.
-  const letters = new RateLimiterMemory({ keyPrefix: 'letters', points: LETTERS_PER_HOUR, duration: 3_600 });
+  const { db, clock, mail, logger, publicUrl, attempts, confirmPassword, trustAddress } = deps;
 
   async function sendLink(email: string, { ip, userAgent }: Caller): Promise<void> {
     const user = await store.findUserByEmail(db, email);
     if (!user) return;
-    const mayHaveOne = await letters.consume(user.id).then(
-      () => true,
-      () => false,
-    );
-    if (!mayHaveOne) return;
+    // Nobody's mailbox is filled by somebody else. Every link that was sent stays good, so this keeps nobody out.
+    if ((await attempts.add(['letters', user.id], 3_600)) > LETTERS_PER_HOUR) return;
     const token = newToken('slp');
     const expiresAt = new Date(clock.now().getTime() + RESET_MS);
     await db.withUser(user.id, async (tx) => {

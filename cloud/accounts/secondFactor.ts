@@ -10,7 +10,8 @@ import { sameText } from '../platform/tokens.ts';
 import type { Caller } from '../server/actor.ts';
 import type { MountedService } from '../server/mount.ts';
 import { findUser, recordAccountEvent } from './accountStore.ts';
-import { type CodeGuesses, createCodeGuesses, type Guess } from './codeGuesses.ts';
+import type { Attempts } from './attempts.ts';
+import { createCodeGuesses, type Guess } from './codeGuesses.ts';
 import { secondFactorLetter } from './letters.ts';
 import * as store from './secondFactorStore.ts';
 import { digitsOf, forApp, hashRecoveryCode, newRecoveryCodes, newSecret, stepOf } from './totp.ts';
@@ -22,7 +23,7 @@ export type SecondFactorDeps = {
   logger: Logger;
   master: MasterKey;
   confirmPassword(caller: Required<Pick<Caller, 'session'>> & Caller, password: string): Promise<void>;
-  guesses?: CodeGuesses;
+  attempts: Attempts;
 };
 
 export type SecondFactor = MountedService<typeof cloudApi.secondFactor> & {
@@ -42,7 +43,8 @@ const CHALLENGE_MS = 10 * 60_000;
 const KNOWN_MS = 90 * 86_400_000;
 
 export function createSecondFactor(deps: SecondFactorDeps): SecondFactor {
-  const { db, clock, mail, logger, master, confirmPassword, guesses = createCodeGuesses() } = deps;
+  const { db, clock, mail, logger, master, confirmPassword } = deps;
+  const guesses = createCodeGuesses(deps.attempts);
   const aad = (userId: string) => `${userId}/second_factor`;
   const open = (userId: string, sealed: Uint8Array) => master.unwrap(sealed, aad(userId));
 
@@ -74,8 +76,12 @@ export function createSecondFactor(deps: SecondFactorDeps): SecondFactor {
     }
     const kind = digitsOf(code) === undefined ? 'recovery' : 'time';
     const guess: Guess = { userId, ip: caller.ip, kind, knownAddress };
+    await guesses.inTurn(guess, () => tryCode(guess, code, caller));
+  }
+
+  async function tryCode(guess: Guess, code: string, { ip, userAgent }: Caller): Promise<void> {
+    const { userId, kind } = guess;
     await guesses.check(guess);
-    const { ip, userAgent } = caller;
     const passed = await db.withUser(userId, async (tx) => {
       const right = await take(tx, userId, code);
       if (right && kind === 'time') return true;

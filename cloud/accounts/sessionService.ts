@@ -7,6 +7,7 @@ import type { Mail } from '../platform/mail.ts';
 import { hashToken, newToken, sameText } from '../platform/tokens.ts';
 import type { Caller, SignedIn } from '../server/actor.ts';
 import { markSignedIn, recordAccountEvent } from './accountStore.ts';
+import { endCopiedSignIn } from './copiedSignIn.ts';
 import { endOldestBeyondPlan } from './sessionLimit.ts';
 import * as store from './sessionStore.ts';
 import { tellOfStrangeSignIn } from './strangeSignIn.ts';
@@ -129,13 +130,8 @@ export function createSessionService(deps: SessionDeps) {
         await store.lockSessions(tx, code.userId);
         if (!(await store.useCode(tx, code.id, family, now))) {
           const used = await store.findCode(tx, code.codeHash);
-          if (used?.family) await store.revokeFamily(tx, used.family, now);
-          await recordAccountEvent(
-            tx,
-            code.userId,
-            { action: 'auth.code_reuse', outcome: 'denied', ...from(caller) },
-            now,
-          );
+          const copied = { userId: code.userId, family: used?.family ?? null, what: 'code' as const };
+          await endCopiedSignIn(tx, deps, copied, caller, now);
           return undefined;
         }
         // Used up even where the proof is wrong, so that nobody can try verifiers.
@@ -177,13 +173,8 @@ export function createSessionService(deps: SessionDeps) {
           parent.rotatedAt && (await store.countLaterRotations(tx, parent.family, parent.rotatedAt)) === 0;
         if (again && sameClient && immediate && parent.successorSealed)
           return openFor(refreshToken, parent.successorSealed);
-        await store.revokeFamily(tx, parent.family, now);
-        await recordAccountEvent(
-          tx,
-          parent.userId,
-          { action: 'auth.refresh_reuse', outcome: 'denied', ...from(caller) },
-          now,
-        );
+        const { userId, family } = parent;
+        await endCopiedSignIn(tx, deps, { userId, family, what: 'refresh' }, caller, now);
         return undefined;
       });
       if (!tokens) throw ended();

@@ -92,8 +92,17 @@ export async function lockSessions(tx: Tx, userId: string): Promise<void> {
   await tx.$queryRaw`select pg_advisory_xact_lock(hashtextextended('sessions:' || ${userId}::text, 0))::text as locked`;
 }
 
-export async function revokeFamily(tx: Tx, family: string, now: Date): Promise<void> {
-  await tx.session.updateMany({ where: { family, revokedAt: null }, data: { revokedAt: now } });
+/** @returns whether it held until now */
+export async function revokeFamily(tx: Tx, family: string, now: Date): Promise<boolean> {
+  const { count } = await tx.session.updateMany({ where: { family, revokedAt: null }, data: { revokedAt: now } });
+  return count > 0;
+}
+
+/** What the device of a sign-in is called. */
+export async function deviceNameOf(tx: Tx, family: string): Promise<string | undefined> {
+  const where = { family, deviceId: { not: null } };
+  const session = await tx.session.findFirst({ where, select: { device: { select: { name: true } } } });
+  return session?.device?.name;
 }
 
 /**

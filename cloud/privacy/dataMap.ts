@@ -176,6 +176,14 @@ export const DATA_MAP: MapRow[] = [
     inner: true,
   },
   {
+    table: 'attempt',
+    of: 'platform',
+    holds: 'how often a password or a code was tried, under a keyed hash of the address; it names nobody',
+    kept: 'an hour at most, a day for an address that showed a letter',
+    secret: ['key_hash'],
+    inner: true,
+  },
+  {
     table: 'stripe_event',
     of: 'platform',
     holds: 'numbers of events of the payment provider that were dealt with',

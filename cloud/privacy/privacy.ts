@@ -1,4 +1,5 @@
 import { cloudApi } from '#shared/contract/cloudApi.ts';
+import { createAttempts } from '../accounts/attempts.ts';
 import { createFailedSignIns } from '../accounts/failedSignIns.ts';
 import { createPasswordCheck } from '../accounts/passwordCheck.ts';
 import { createSessionService } from '../accounts/sessionService.ts';
@@ -20,7 +21,10 @@ export function createPrivacy(
   platform: Platform,
   { onDeleted = () => undefined, onPurged = async () => undefined }: WorkspaceEvents = {},
 ): Capability {
-  const { confirmPassword } = createPasswordCheck({ ...platform, failed: createFailedSignIns() });
+  const { confirmPassword } = createPasswordCheck({
+    ...platform,
+    failed: createFailedSignIns(createAttempts(platform)),
+  });
   const allowances = createAllowances({ log: platform.logger });
   const deletion = createAccountDeletion({ ...platform, confirmPassword, allowances, onDeleted });
   let loop: Loop | undefined;
