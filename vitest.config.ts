@@ -1,8 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const common = {
   environment: 'node',
   pool: 'forks',
+  // As many files at once as there are processors; by itself it leaves one idle, which of two is half.
+  maxWorkers: availableParallelism(),
   testTimeout: 30_000,
   hookTimeout: 60_000,
 } as const;
@@ -22,6 +25,7 @@ export default defineConfig({
               name: 'plain',
               include: ['{shared,runtime,electron,renderer,build,bench,tests}/**/*.test.{ts,tsx}'],
               exclude: [...exclude, LONG, 'tests/cloud/**', 'tests/isolation/**'],
+              globalSetup: ['tests/fixtures/globalSluice.ts'],
             },
           },
           {
@@ -31,7 +35,7 @@ export default defineConfig({
               include: ['cloud/**/*.test.ts', 'tests/{cloud,isolation}/**/*.test.ts'],
               exclude: [...exclude, LONG],
               // One Postgres for the whole run; each file makes its own database on it.
-              globalSetup: ['tests/fixtures/globalPostgres.ts'],
+              globalSetup: ['tests/fixtures/globalPostgres.ts', 'tests/fixtures/globalSluice.ts'],
             },
           },
         ],
@@ -43,12 +47,12 @@ function long() {
     test: {
       ...common,
       name: 'long',
-      include: ['{shared,runtime,electron,cloud,tests}/**/*.long.test.ts'],
+      include: ['{shared,runtime,electron,cloud,bench,tests}/**/*.long.test.ts'],
       exclude,
       testTimeout: 3_600_000,
       // One after the other: each may take the machine for itself.
       fileParallelism: false,
-      globalSetup: ['tests/fixtures/globalPostgres.ts'],
+      globalSetup: ['tests/fixtures/globalPostgres.ts', 'tests/fixtures/globalSluice.ts'],
     },
   };
 }

@@ -1,3 +1,5 @@
+import { cloudBars } from './cloud/cloudBars.ts';
+import type { Cloud } from './cloud/measureCloud.ts';
 import type { Containers } from './container.ts';
 import type { Hosted } from './hosted.ts';
 import { type Figure, figureOf, type Load } from './measure.ts';
@@ -11,7 +13,7 @@ import type { WorkloadId } from './workloads/workloads.ts';
 export type Bar = {
   what: string;
   /** `×`: a ratio inside this run. */
-  unit: '×' | 'MiB' | 'packages' | '';
+  unit: '×' | 'MiB' | 'packages' | 'ms' | '%' | '';
   better: 'lower' | 'higher';
   /** What a release must hold. */
   gate: number;
@@ -29,6 +31,7 @@ export type Evidence = {
   installed: Installed;
   containers: Containers | { skipped: string };
   hosted: Hosted | { skipped: string };
+  cloud: Cloud | { skipped: string };
 };
 
 type Sluice = Extract<TargetName, 'recorded' | 'ephemeral'>;
@@ -46,7 +49,7 @@ const perSecond = (load: Load) => load.perSecond;
 const NODE_RED_STEP = 2.7 / 28;
 
 /** Each bar for the runtime with what this run says to it. */
-export function judge({ measured, parts, startup, installed, containers }: Evidence): Bar[] {
+export function judge({ measured, parts, startup, installed, containers, cloud }: Evidence): Bar[] {
   const toPlain = (
     workload: WorkloadId,
     target: TargetName,
@@ -128,6 +131,7 @@ export function judge({ measured, parts, startup, installed, containers }: Evide
       const figure = gate.of === 'ratio' ? ratio : value === undefined ? undefined : figureOf([value]);
       return [judged({ what: `${title}: ${gate.of}`, unit: '', better: 'lower', gate: gate.most, figure })];
     }),
+    ...cloudBars(cloud, judged),
   ];
 }
 
@@ -148,7 +152,8 @@ function stepToNodeRed(measured: readonly Measured[], target: Sluice): Figure | 
   return ratioOf(perStep(measured, target), nodeRed);
 }
 
-function judged(bar: Bar): Bar {
+/** With what its figure reaches. */
+export function judged(bar: Bar): Bar {
   if (!bar.figure || bar.figure.rounds.length === 0) return { ...bar, figure: undefined };
   const { median } = bar.figure;
   const holds = (limit: number) => (bar.better === 'lower' ? median <= limit : median >= limit);

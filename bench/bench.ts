@@ -2,6 +2,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildAll } from '../build/build.ts';
 import { out } from '../build/paths.ts';
+import { type Cloud, measureCloud } from './cloud/measureCloud.ts';
 import { measureContainers } from './container.ts';
 import { measureHosted } from './hosted.ts';
 import { measureParts } from './parts/measureParts.ts';
@@ -19,13 +20,8 @@ export const QUICK: Pace = { rounds: 1, warmSeconds: 0.1, seconds: 0.3, idleMs: 
  * @throws AssertionError for any wrong answer
  */
 export async function runBench(pace: Pace, say: (line: string) => void): Promise<Report> {
-  await buildAll(pace.containers ? ['runtime', 'prisma', 'proxy'] : ['runtime']);
-  // On the disk of the checkout: what is recorded is flushed to it, and some machines keep their temporary files in memory.
-  mkdirSync(out, { recursive: true });
-  const scratch = mkdtempSync(join(out, 'bench-'));
-  // A Postgres that runs as another user passes through it.
-  chmodSync(scratch, 0o755);
-  try {
+  await buildAll(pace.containers ? ['runtime', 'prisma', 'cloud', 'proxy'] : ['runtime']);
+  return onDisk(async (scratch) => {
     // A copy, so that a build meanwhile takes nothing away.
     const runtimeDir = join(scratch, 'runtime');
     cpSync(join(out, 'runtime'), runtimeDir, { recursive: true });
@@ -38,7 +34,25 @@ export async function runBench(pace: Pace, say: (line: string) => void): Promise
       ? await measureContainers(pace, deps, say)
       : { skipped: 'This run leaves them out.' };
     const hosted = pace.containers ? await measureHosted(pace, deps, say) : { skipped: 'This run leaves it out.' };
-    return reportOf({ measured, parts, startup, installed, containers, hosted }, pace);
+    const cloud = pace.containers ? await measureCloud(deps, say) : { skipped: 'This run leaves it out.' };
+    return reportOf({ measured, parts, startup, installed, containers, hosted, cloud }, pace);
+  });
+}
+
+/** The part of the bench about the control plane and sync, alone. */
+export async function runCloudBench(say: (line: string) => void): Promise<Cloud | { skipped: string }> {
+  await buildAll(['runtime', 'prisma', 'cloud']);
+  return onDisk((scratch) => measureCloud({ scratch }, say));
+}
+
+/** Gives a folder on the disk of the checkout: what is recorded is flushed to it, and some machines keep temporary files in memory. */
+async function onDisk<T>(work: (scratch: string) => Promise<T>): Promise<T> {
+  mkdirSync(out, { recursive: true });
+  const scratch = mkdtempSync(join(out, 'bench-'));
+  // A Postgres that runs as another user passes through it.
+  chmodSync(scratch, 0o755);
+  try {
+    return await work(scratch);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -1,5 +1,7 @@
 import { cpus, loadavg, type as systemName, totalmem } from 'node:os';
-import { type Bar, type Evidence, judge, perStep } from './bars.ts';
+import { type Bar, type Evidence, judge, judged, perStep } from './bars.ts';
+import { CLOUD, cloudBars } from './cloud/cloudBars.ts';
+import type { Cloud } from './cloud/measureCloud.ts';
 import type { Pair } from './container.ts';
 import { type Figure, figureOf, type Load } from './measure.ts';
 import type { PartRow } from './parts/measureParts.ts';
@@ -34,6 +36,8 @@ export type Report = {
   installed: { MiB: number; packages: number; files: number };
   /** W1 through the control plane, with plain and `sluice serve` beside it in the same rounds. */
   hosted: { skipped: string } | { driver: string; rows: Row[] };
+  /** The control plane under load, and sync. */
+  cloud: { skipped: string } | Cloud;
   containers: { skipped: string } | { measure: string; minimal: Figure; tenant: Figure }[];
   bars: Bar[];
 };
@@ -42,7 +46,7 @@ const MIB = 1_048_576;
 
 /** Brings what was measured into the shape in which it is kept and shown. */
 export function reportOf(evidence: Evidence, pace: Pace): Report {
-  const { measured, parts, startup, installed, containers, hosted } = evidence;
+  const { measured, parts, startup, installed, containers, hosted, cloud } = evidence;
   return {
     at: new Date().toISOString(),
     machine: describeMachine(),
@@ -62,6 +66,7 @@ export function reportOf(evidence: Evidence, pace: Pace): Report {
       processes: one.processes,
     })),
     installed: { MiB: installed.bytes / MIB, packages: installed.packages, files: installed.files },
+    cloud,
     hosted: 'skipped' in hosted ? hosted : { driver: hosted.driver, rows: rowsOf(hosted.measured) },
     containers:
       'skipped' in containers
@@ -73,6 +78,12 @@ export function reportOf(evidence: Evidence, pace: Pace): Report {
           ],
     bars: judge(evidence),
   };
+}
+
+/** A report with another measurement of the control plane in place of its own. */
+export function withCloud(report: Report, cloud: Cloud | { skipped: string }): Report {
+  const others = report.bars.filter(({ what }) => !what.startsWith(CLOUD));
+  return { ...report, cloud, bars: [...others, ...cloudBars(cloud, judged)] };
 }
 
 function rowsOf(measured: readonly Measured[]): Row[] {

@@ -1,4 +1,5 @@
 import type { Bar } from './bars.ts';
+import { cloudMarkdown, cloudText } from './cloud/cloudTables.ts';
 import type { Figure } from './measure.ts';
 import type { PartRow } from './parts/measureParts.ts';
 import type { Report, Row } from './report.ts';
@@ -44,17 +45,23 @@ export function asText(report: Report): string {
           ['container', 'smallest', "a workspace's"],
           report.containers.map((one) => [one.measure, shown(one.minimal), shown(one.tenant)]),
         ),
-    columns(
-      ['bar', 'here', 'gate', 'stretch', 'reached'],
-      report.bars.map((bar) => [
-        bar.what,
-        `${shown(bar.figure)} ${bar.unit}`,
-        limit(bar, bar.gate),
-        bar.stretch === undefined ? '–' : limit(bar, bar.stretch),
-        reached(bar),
-      ]),
-    ),
+    cloudText(report.cloud, { columns, number }),
+    barsText(report),
   ].join('\n\n');
+}
+
+/** Each bar with what was measured. */
+export function barsText({ bars }: Pick<Report, 'bars'>): string {
+  return columns(
+    ['bar', 'here', 'gate', 'stretch', 'reached'],
+    bars.map((bar) => [
+      bar.what,
+      `${shown(bar.figure)} ${bar.unit}`,
+      limit(bar, bar.gate),
+      bar.stretch === undefined ? '–' : limit(bar, bar.stretch),
+      reached(bar),
+    ]),
+  );
 }
 
 /** A small table for the README: what one request costs, as multiples of plain node:http. */
@@ -91,6 +98,7 @@ export function asMarkdown(report: Report): string {
       (part) =>
         `| ${part.title}; by hand: ${part.byHand} | ${part.per} | ${number(part.oursMs.median)} | ${number(part.byHandMs.median)} | ${number(part.ratio?.median)} | ${moreOf(part)} |`,
     ),
+    ...cloudMarkdown(report.cloud, { number }),
     '',
     `Medians of ${report.pace.rounds} interleaved rounds on ${report.machine.cores} cores (${report.machine.processor}), Node ${report.machine.node}. \`npm run bench\` measures them on yours.`,
   ];
@@ -131,7 +139,7 @@ function loads(rows: Row[]): string {
   );
 }
 
-function columns(head: string[], rows: string[][]): string {
+export function columns(head: string[], rows: string[][]): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   const line = (row: string[]) =>
@@ -147,7 +155,8 @@ function shown(figure: Figure | undefined, times = 1): string {
   return `${number(figure.median * times)}${spread}`;
 }
 
-function number(value: number | undefined): string {
+/** With as many digits as mean something. */
+export function number(value: number | undefined): string {
   if (value === undefined) return '–';
   const size = Math.abs(value);
   const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
