@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { z } from 'zod';
-import type { Template } from '#shared/contract/hostApi.ts';
+import type { Template } from '#shared/contract/host/projects.ts';
 import { SluiceError } from '#shared/error.ts';
 import { Slug } from '#shared/ids.ts';
 import { parse } from '#shared/parse.ts';

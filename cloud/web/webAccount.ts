@@ -1,6 +1,7 @@
 import type { User } from '#shared/contract/cloud/common.ts';
 import type { Service } from '#shared/contract/contract.ts';
-import type { AccountState, HostApi } from '#shared/contract/hostApi.ts';
+import type { AccountState } from '#shared/contract/host/account.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
 import type { CloudClient, Person } from './innerClient.ts';
 import { notHere } from './notHere.ts';
 

@@ -1,5 +1,6 @@
 import type { Services } from '#shared/contract/contract.ts';
-import type { ConflictEntry, HostApi } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
 import type { CloudClient } from './innerClient.ts';
 import type { WebProject } from './webProjects.ts';
 

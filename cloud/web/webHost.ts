@@ -1,6 +1,7 @@
 import { connectorCatalog, findConnector } from '#runtime/connectors/registry.ts';
 import { createDispatcher, type Services } from '#shared/contract/contract.ts';
-import { type HostApi, type HostEvent, hostApi, type ProjectInfo } from '#shared/contract/hostApi.ts';
+import type { ProjectInfo } from '#shared/contract/host/common.ts';
+import { type HostApi, type HostEvent, hostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import { applyEdit } from '#shared/workflow/edit.ts';

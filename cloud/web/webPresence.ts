@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import type { HostApi, HostEvent, Presence } from '#shared/contract/hostApi.ts';
+import type { Presence } from '#shared/contract/host/presence.ts';
+import type { HostApi, HostEvent } from '#shared/contract/hostApi.ts';
 import type { Signal } from '../runs/signals.ts';
 import { createPresenceSender, type PresenceSender, type PresenceSignal } from '../server/feedPresence.ts';
 

@@ -1,4 +1,6 @@
-import type { HostEvent, ProjectInfo, ProjectState, SyncState } from '#shared/contract/hostApi.ts';
+import type { ProjectInfo, SyncState } from '#shared/contract/host/common.ts';
+import type { ProjectState } from '#shared/contract/host/projects.ts';
+import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { ConflictRecord } from '#shared/merge/conflict.ts';
 import { applyOps, commitOf, diffTrees, type Origin } from '#shared/merge/ops.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tokens } from '#shared/contract/cloud/auth.ts';
 import type { User, Workspace } from '#shared/contract/cloud/common.ts';
-import type { AccountState } from '#shared/contract/hostApi.ts';
+import type { AccountState } from '#shared/contract/host/account.ts';
 import { SluiceError } from '#shared/error.ts';
 import { withFileLock } from '../vault/fileLock.ts';
 import type { SecretStore } from '../vault/secretStore.ts';

@@ -1,4 +1,4 @@
-import type { AccountState } from '#shared/contract/hostApi.ts';
+import type { AccountState } from '#shared/contract/host/account.ts';
 import { SluiceError } from '#shared/error.ts';
 import { readAccountFile } from './accountFile.ts';
 import type { AccountDeps, AccountService } from './accountService.ts';

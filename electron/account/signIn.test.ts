@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { v7 as uuid } from 'uuid';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { AccountState } from '#shared/contract/hostApi.ts';
+import type { AccountState } from '#shared/contract/host/account.ts';
 import { memoryStore } from '../vault/secretStore.ts';
 import { createAccountService } from './accountService.ts';
 import { beginSignIn } from './signIn.ts';

@@ -1,5 +1,7 @@
 import type { Deployment } from '#shared/contract/cloud/common.ts';
-import type { AccountState, Change, PublishPreview, SyncState } from '#shared/contract/hostApi.ts';
+import type { AccountState } from '#shared/contract/host/account.ts';
+import type { SyncState } from '#shared/contract/host/common.ts';
+import type { Change, PublishPreview } from '#shared/contract/host/publish.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { AccountService } from '../account/accountService.ts';
 import type { CloudClient } from '../account/cloudClient.ts';

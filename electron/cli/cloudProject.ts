@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { v7 as uuid } from 'uuid';
 import { catalog } from '#runtime/connectors/registry.ts';
 import type { Workspace } from '#shared/contract/cloud/common.ts';
-import type { AccountState } from '#shared/contract/hostApi.ts';
+import type { AccountState } from '#shared/contract/host/account.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { CloudClient } from '../account/cloudClient.ts';
 import { keyEnded } from '../account/keyAccount.ts';

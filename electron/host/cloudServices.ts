@@ -1,12 +1,8 @@
 import type { Services } from '#shared/contract/contract.ts';
-import type {
-  ConflictEntry,
-  HistoryEntry,
-  HostApi,
-  HostEvent,
-  ProjectInfo,
-  SyncState,
-} from '#shared/contract/hostApi.ts';
+import type { ProjectInfo, SyncState } from '#shared/contract/host/common.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
+import type { HistoryEntry } from '#shared/contract/host/history.ts';
+import type { HostApi, HostEvent } from '#shared/contract/hostApi.ts';
 import type { Hash } from '#shared/ids.ts';
 import type { JsonObject } from '#shared/json.ts';
 import type { Decision } from '#shared/merge/decide.ts';

@@ -1,5 +1,6 @@
 import type { Service } from '#shared/contract/contract.ts';
-import type { ConflictEntry, HostApi } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { decide } from '#shared/merge/decide.ts';
 import type { Answer, SharedProject } from './cloudServices.ts';

@@ -1,4 +1,4 @@
-import type { UnreadableFile } from '#shared/contract/hostApi.ts';
+import type { UnreadableFile } from '#shared/contract/host/files.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import type { Problem } from '#shared/workflow/problem.ts';

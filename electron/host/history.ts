@@ -1,5 +1,6 @@
 import type { Service } from '#shared/contract/contract.ts';
-import type { HistoryEntry, HostApi } from '#shared/contract/hostApi.ts';
+import type { HistoryEntry } from '#shared/contract/host/history.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { SharedProject } from './cloudServices.ts';

@@ -1,5 +1,6 @@
 import type { Service } from '#shared/contract/contract.ts';
-import type { HostApi, HostFeature } from '#shared/contract/hostApi.ts';
+import type { HostFeature } from '#shared/contract/host/host.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { AppDb } from '../store/appDb.ts';
 

@@ -1,4 +1,6 @@
-import type { ConflictEntry, HostEvent, PendingDeletion, UnreadableFile } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
+import type { PendingDeletion, UnreadableFile } from '#shared/contract/host/files.ts';
+import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { conflictRecord } from '#shared/merge/conflict.ts';
 import { mergeProjectFile } from '#shared/merge/mergeProjectFile.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ConflictEntry } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { SluiceError } from '#shared/error.ts';
 import { changedParts } from '#shared/merge/changedParts.ts';
 import { type Conflict, type ConflictRecord, conflictRecord } from '#shared/merge/conflict.ts';

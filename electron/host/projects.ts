@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Service } from '#shared/contract/contract.ts';
-import type { HostApi, HostEvent, ProjectInfo, ProjectState } from '#shared/contract/hostApi.ts';
+import type { ProjectInfo } from '#shared/contract/host/common.ts';
+import type { ProjectState } from '#shared/contract/host/projects.ts';
+import type { HostApi, HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { slugOf } from '#shared/ids.ts';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';

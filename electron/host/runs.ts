@@ -1,7 +1,8 @@
 import type { LocalControl } from '#runtime/agent/localControl.ts';
 import type { RetryRequest } from '#runtime/agent/localRetry.ts';
 import type { Service } from '#shared/contract/contract.ts';
-import type { HostApi, RetryResult } from '#shared/contract/hostApi.ts';
+import type { RetryResult } from '#shared/contract/host/runs.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { packForRun } from '../packages/packProject.ts';
 import type { Runners } from '../runner/runner.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Template } from '#shared/contract/hostApi.ts';
+import type { Template } from '#shared/contract/host/projects.ts';
 import { SluiceError } from '#shared/error.ts';
 import { Slug } from '#shared/ids.ts';
 import { parse } from '#shared/parse.ts';

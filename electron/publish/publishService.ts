@@ -1,6 +1,8 @@
 import type { Deployment, Workspace } from '#shared/contract/cloud/common.ts';
 import type { Service } from '#shared/contract/contract.ts';
-import type { HostApi, PublishPreview, SyncState } from '#shared/contract/hostApi.ts';
+import type { SyncState } from '#shared/contract/host/common.ts';
+import type { PublishPreview } from '#shared/contract/host/publish.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Problem } from '#shared/workflow/problem.ts';
 import { environmentNamed, previewPublish } from '#shared/workflow/publishPreview.ts';

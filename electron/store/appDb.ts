@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { Preferences } from '#shared/contract/hostApi.ts';
+import { Preferences } from '#shared/contract/host/host.ts';
 import { openSqlite } from './sqlite.ts';
 
 const SCHEMA = `

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { ConflictEntry } from '#shared/contract/hostApi.ts';
+import { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { type JsonObject, toPlain } from '#shared/json.ts';
 import { type ConflictRecord, needsPerson } from '#shared/merge/conflict.ts';
 

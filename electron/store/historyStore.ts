@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { HistoryEntry } from '#shared/contract/hostApi.ts';
+import type { HistoryEntry } from '#shared/contract/host/history.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { ChangedParts } from '#shared/merge/changedParts.ts';
 import { applyOps, type Op } from '#shared/merge/ops.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { ProjectInfo } from '#shared/contract/hostApi.ts';
+import type { ProjectInfo } from '#shared/contract/host/common.ts';
 import { SluiceError } from '#shared/error.ts';
 import { writeProject } from '#shared/workflow/files.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';

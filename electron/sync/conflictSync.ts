@@ -1,5 +1,5 @@
 import type { ConflictEntry as CloudEntry } from '#shared/contract/cloud/conflicts.ts';
-import type { ConflictEntry } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { ConflictRecord } from '#shared/merge/conflict.ts';
 import type { CloudClient } from '../account/cloudClient.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { FeedRequest } from '#shared/contract/feed.ts';
-import type { Presence } from '#shared/contract/hostApi.ts';
+import type { Presence } from '#shared/contract/host/presence.ts';
 import { createPresence } from './presence.ts';
 
 const projectId = '0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a55';

@@ -1,6 +1,7 @@
 import type { Service } from '#shared/contract/contract.ts';
 import type { FeedMessage, FeedRequest } from '#shared/contract/feed.ts';
-import type { HostApi, Presence } from '#shared/contract/hostApi.ts';
+import type { Presence } from '#shared/contract/host/presence.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
 
 type Told = Extract<FeedMessage, { type: 'presence' | 'presence.left' }>;
 

@@ -1,4 +1,5 @@
-import type { ConflictEntry, SyncState } from '#shared/contract/hostApi.ts';
+import type { SyncState } from '#shared/contract/host/common.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { ConflictRecord } from '#shared/merge/conflict.ts';
 import { mergeTrees } from '#shared/merge/mergeTrees.ts';

@@ -1,4 +1,4 @@
-import type { ConflictEntry } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { SluiceError } from '#shared/error.ts';
 import { decide } from '#shared/merge/decide.ts';
 import { activeIn } from '#shared/workflow/publishPreview.ts';

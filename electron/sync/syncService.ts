@@ -1,5 +1,6 @@
 import type { Service } from '#shared/contract/contract.ts';
-import type { HostApi, SyncState } from '#shared/contract/hostApi.ts';
+import type { SyncState } from '#shared/contract/host/common.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { AccountService } from '../account/accountService.ts';
 import type { HostForCloud, SharedProject } from '../host/cloudServices.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { SyncState } from '#shared/contract/hostApi.ts';
+import { SyncState } from '#shared/contract/host/common.ts';
 import { writeFileAtomic } from '../store/atomicFile.ts';
 
 /** Where each project stood when it was last open, for the list of projects: a closed one cannot be asked. */

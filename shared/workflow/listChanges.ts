@@ -1,4 +1,4 @@
-import type { Change } from '../contract/hostApi.ts';
+import type { Change } from '../contract/host/publish.ts';
 import { isJsonObject, type Json } from '../json.ts';
 import { diffTrees, type Op } from '../merge/ops.ts';
 import { getIn } from './plainData.ts';

@@ -1,5 +1,6 @@
 import type { ConnectionRecord, Deployment, User } from '../contract/cloud/common.ts';
-import type { PublishPreview, SyncState } from '../contract/hostApi.ts';
+import type { SyncState } from '../contract/host/common.ts';
+import type { PublishPreview } from '../contract/host/publish.ts';
 import type { SluiceError } from '../error.ts';
 import type { Problem } from './problem.ts';
 import type { Tree } from './tree.ts';

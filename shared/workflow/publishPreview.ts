@@ -1,7 +1,8 @@
 import type { Deployment, EnvironmentRecord, User, Version, Workspace } from '../contract/cloud/common.ts';
 import type { CloudApi } from '../contract/cloudApi.ts';
 import type { Client } from '../contract/contract.ts';
-import type { PublishPreview, SyncState } from '../contract/hostApi.ts';
+import type { SyncState } from '../contract/host/common.ts';
+import type { PublishPreview } from '../contract/host/publish.ts';
 import type { SluiceError } from '../error.ts';
 import { PLANS } from '../plan.ts';
 import { contentHash, execHash } from './hash.ts';

@@ -7,6 +7,25 @@ import type { HttpGroup } from '../contract.ts';
 import { PageInput, page } from '../page.ts';
 import { RunSummary } from './common.ts';
 
+/** What doing a run again takes; `fromStepId` goes before `from`. */
+export const ofRetry = {
+  runId: Uuid,
+  from: z.enum(['failed', 'start']).default('failed'),
+  fromStepId: StepId.optional(),
+  version: z.enum(['same', 'latest']).default('same'),
+};
+export const ofRetries = { runIds: z.array(Uuid).min(1).max(100), from: ofRetry.from, version: ofRetry.version };
+
+/** What ending a wait takes. */
+export const ofResume = {
+  runId: Uuid,
+  stepId: StepId,
+  iteration: z.int().min(0).default(0),
+  path: z.array(z.string()).optional(),
+  /** Of an approval `{ approved, comment? }`; of a step that needs attention a `Decision`. */
+  input: Json,
+};
+
 export const runs = {
   list: {
     route: 'GET /v1/runs',
@@ -66,12 +85,7 @@ export const runs = {
     route: 'POST /v1/runs/:runId/retry',
     access: 'workflow:execute',
     rate: 'write',
-    input: z.strictObject({
-      runId: Uuid,
-      from: z.enum(['failed', 'start']).default('failed'),
-      fromStepId: StepId.optional(),
-      version: z.enum(['same', 'latest']).default('same'),
-    }),
+    input: z.strictObject(ofRetry),
     output: RunSummary,
   },
   /** The same for many at once; each says for itself what became of it. */
@@ -79,11 +93,7 @@ export const runs = {
     route: 'POST /v1/runs/retry',
     access: 'workflow:execute',
     rate: 'write',
-    input: z.strictObject({
-      runIds: z.array(Uuid).min(1).max(100),
-      from: z.enum(['failed', 'start']).default('failed'),
-      version: z.enum(['same', 'latest']).default('same'),
-    }),
+    input: z.strictObject(ofRetries),
     output: z.strictObject({
       results: z.array(
         z.strictObject({
@@ -102,14 +112,7 @@ export const runs = {
     route: 'POST /v1/runs/:runId/resume',
     access: 'approval:decide',
     rate: 'write',
-    input: z.strictObject({
-      runId: Uuid,
-      stepId: StepId,
-      iteration: z.int().min(0).default(0),
-      path: z.array(z.string()).optional(),
-      /** Of an approval `{ approved, comment? }`; of a step that needs attention a `Decision`. */
-      input: Json,
-    }),
+    input: z.strictObject(ofResume),
     output: RunSummary,
   },
   /** The run's tape, gzipped, as base64: enough to replay it elsewhere with no network (formats.md 8). */
