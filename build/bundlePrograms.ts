@@ -40,9 +40,12 @@ export async function bundleCloud(): Promise<void> {
   copyBeside('electron/host/templates', dir, 'templates');
 }
 
-/** The desktop's host: for the browser, for Electron's shell, and from a terminal. */
-export async function bundleHost(): Promise<void> {
-  const dir = join(out, 'host');
+/**
+ * The desktop's host: for the browser, for Electron's shell, and from a terminal.
+ *
+ * @param dir a folder in `build/out`: the runtime and the control plane are looked for beside it
+ */
+export async function bundleHost(dir = join(out, 'host')): Promise<void> {
   rmSync(dir, { recursive: true, force: true });
   const entries = { cli: 'electron/cli/main.ts', browser: 'electron/browser/main.ts', host: 'electron/host/main.ts' };
   const found = Object.entries(entries).filter(([, file]) => existsSync(join(root, file)));

@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { SLUICE } from '../../tests/fixtures/sluice.ts';
 import { install, scoreProject } from '../packages/project.fixture.ts';
 
 const SLOW = { timeout: 90_000 };
 
 /** Runs the command line until it says where its debugger's door is. */
 async function start(...args: string[]) {
-  const program = join(import.meta.dirname, 'main.ts');
   const env = { PATH: process.env.PATH, SLUICE_DATA: mkdtempSync(join(tmpdir(), 'sluice-inspect-')) };
-  const child = spawn(process.execPath, [program, ...args, '--inspect-script'], { env });
+  const child = spawn(process.execPath, [SLUICE, ...args, '--inspect-script'], { env });
   onTestFinished(() => void child.kill('SIGKILL'));
   const said = { out: '', err: '' };
   child.stdout.on('data', (data) => {

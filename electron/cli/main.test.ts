@@ -8,15 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
+import { SLUICE } from '../../tests/fixtures/sluice.ts';
 
-const MAIN = join(import.meta.dirname, 'main.ts');
 const dataDir = mkdtempSync(join(tmpdir(), 'sluice-cli-data-'));
 const SLOW = { timeout: 60_000 };
 
 type Answer = { code: number | null; out: string; err: string };
 
 function start(args: string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], {
+  return spawn(process.execPath, [SLUICE, ...args], {
     env: { PATH: process.env.PATH, SLUICE_DATA: dataDir, ...env },
     stdio: 'pipe',
   });

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, expect, test } from 'vitest';
+import { SLUICE } from '../../tests/fixtures/sluice.ts';
 
-const MAIN = join(import.meta.dirname, 'main.ts');
 const home = mkdtempSync(join(tmpdir(), 'sluice-replay-'));
 const tape = join(home, 'run.sluicetape');
 const SLOW = { timeout: 60_000 };
@@ -16,7 +16,7 @@ const canUnshare = process.platform === 'linux' && spawnSync('unshare', ['-n', '
 const environment = () => ({ PATH: process.env.PATH, SLUICE_DATA: join(home, 'data') });
 
 function sluice(args: string[], { input = '', wrap = [] as string[] } = {}) {
-  const [program = '', ...rest] = [...wrap, process.execPath, MAIN, ...args];
+  const [program = '', ...rest] = [...wrap, process.execPath, SLUICE, ...args];
   const child = spawn(program, rest, { env: environment(), stdio: 'pipe' });
   const answer = { code: null as number | null, out: '', err: '' };
   child.stdout.on('data', (data) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createClient } from '#shared/contract/contract.ts';
 import { hostApi } from '#shared/contract/hostApi.ts';
+import { SLUICE } from '../../tests/fixtures/sluice.ts';
 import { memorySecrets } from '../host/localSecrets.ts';
 import { signedOut } from '../host/signedOut.ts';
 import { startHost } from '../host/startHost.ts';
@@ -14,10 +15,9 @@ const dataDir = mkdtempSync(join(tmpdir(), 'sluice-packages-data-'));
 
 /** Runs the command line as a person would. */
 function sluice(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const program = join(import.meta.dirname, '../cli/main.ts');
   const env = { PATH: process.env.PATH, SLUICE_DATA: dataDir };
   return new Promise((resolve) =>
-    execFile(process.execPath, [program, ...args], { env }, (error, out, err) =>
+    execFile(process.execPath, [SLUICE, ...args], { env }, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out, err }),
     ),
   );

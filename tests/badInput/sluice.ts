@@ -3,12 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { v7 as uuid } from 'uuid';
 import { expect, onTestFinished } from 'vitest';
 import { createFromTemplate } from '../../electron/host/templates.ts';
-
-const MAIN = fileURLToPath(new URL('../../electron/cli/main.ts', import.meta.url));
+import { SLUICE } from '../fixtures/sluice.ts';
 
 export type Answer = { code: number | null; out: string; err: string };
 
@@ -23,7 +21,7 @@ export function folder(): string {
 export function terminal(env: Record<string, string> = {}) {
   const dataDir = env.SLUICE_DATA ?? join(folder(), 'data');
   const start = (args: string[], more: Record<string, string> = {}): ChildProcess =>
-    spawn(process.execPath, [MAIN, ...args], {
+    spawn(process.execPath, [SLUICE, ...args], {
       env: { PATH: process.env.PATH, SLUICE_DATA: dataDir, ...env, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

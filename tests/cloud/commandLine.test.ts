@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allCapabilities } from '../../cloud/server/capabilities.ts';
 import { type Person, startTestCloud, type TestCloud } from '../fixtures/cloud.ts';
+import { SLUICE } from '../fixtures/sluice.ts';
 
-const program = resolve(import.meta.dirname, '../../electron/cli/main.ts');
 let cloud: TestCloud;
 let person: Person;
 const folder = mkdtempSync(join(tmpdir(), 'sluice-cli-cloud-'));
@@ -25,7 +25,7 @@ afterAll(async () => {
 type Outcome = { code: number | null; out: string; err: string };
 
 function start(args: string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, [SLUICE, ...args], {
     env: { ...process.env, SLUICE_URL: cloud.url, SLUICE_DATA: dataDir, SLUICE_VAULT: 'file', CI: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { v7 as newId } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startAgent } from '#runtime/agent/agent.ts';
@@ -15,8 +15,8 @@ import { createControl } from '../../cloud/server/control.ts';
 import { quietLogger } from '../fixtures/agent.ts';
 import { type Person, startTestCloud, type TestCloud } from '../fixtures/cloud.ts';
 import { RUNTIME_HASH } from '../fixtures/control.ts';
+import { SLUICE } from '../fixtures/sluice.ts';
 
-const program = resolve(import.meta.dirname, '../../electron/cli/main.ts');
 const folder = mkdtempSync(join(tmpdir(), 'sluice-run-actions-'));
 const project = join(folder, 'release');
 const boot = { workspaceId: '', containerId: newId(), bootId: newId() };
@@ -83,7 +83,7 @@ type Outcome = { code: number | null; out: string; err: string };
 
 function start(args: string[]) {
   const settings = { SLUICE_URL: cloud.url, SLUICE_DATA: join(folder, 'data'), SLUICE_VAULT: 'file', CI: '1' };
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, [SLUICE, ...args], {
     cwd: folder,
     env: { ...process.env, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],

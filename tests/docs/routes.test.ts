@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { catalog } from '#runtime/connectors/registry.ts';
 import { type ProjectFiles, readProject } from '#shared/workflow/readProject.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
+import { SLUICE } from '../fixtures/sluice.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const page = readFileSync(join(root, 'docs', 'routes.md'), 'utf8');
@@ -28,7 +29,7 @@ beforeAll(async () => {
     mkdirSync(dirname(join(dir, 'project', path)), { recursive: true });
     writeFileSync(join(dir, 'project', path), text);
   }
-  const args = [join(root, 'electron', 'cli', 'main.ts'), 'serve', join(dir, 'project'), '--port', '0'];
+  const args = [SLUICE, 'serve', join(dir, 'project'), '--port', '0'];
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env.PATH, SLUICE_DATA: join(dir, 'data') },
     stdio: 'pipe',

@@ -3,8 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-
-const MAIN = join(import.meta.dirname, '../../electron/cli/main.ts');
+import { SLUICE } from '../fixtures/sluice.ts';
 
 export type Outcome = { code: number | null; out: string; err: string };
 
@@ -19,7 +18,7 @@ export function openShell(who = 'Ada') {
   const programs = join(home, 'programs');
   mkdirSync(programs);
   const program = join(programs, 'sluice');
-  writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`);
+  writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${SLUICE}" "$@"\n`);
   chmodSync(program, 0o755);
   const env = {
     PATH: [programs, process.env.PATH].join(delimiter),
