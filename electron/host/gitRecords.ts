@@ -2,7 +2,8 @@ import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Conflict, type ConflictRecord, conflictRecord } from '#shared/merge/conflict.ts';
-import type { Stages } from '../store/git.ts';
+import { gitStages, type Stages } from '../store/git.ts';
+import type { FolderState } from './folderState.ts';
 import type { Who } from './projectLog.ts';
 
 /** Both branches, as a record says whose answers it holds. */
@@ -35,4 +36,16 @@ async function readRecord(file: string): Promise<ConflictRecord[]> {
 /** The versions of a file that a merge of Git's left open, as the merge of one file takes them. */
 export function versionsOf(path: string, stages: Stages, manifest: string) {
   return { path, base: stages.base ?? '', ours: stages.ours, theirs: stages.theirs, manifest };
+}
+
+/** Of the files with markers those whose both sides Git has. */
+export async function mergeableFiles(
+  dir: string,
+  gitDir: string | undefined,
+  { unreadable }: Pick<FolderState, 'unreadable'>,
+): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const { file, why } of unreadable.values())
+    if (why === 'markers' && gitDir && (await gitStages(dir, file))) found.add(file);
+  return found;
 }
