@@ -1,6 +1,8 @@
 import { nearest } from '../expression/nearest.ts';
+import type { Json } from '../json.ts';
 import { isTimezone } from '../schedule/next.ts';
 import type { StepCatalog } from './catalog.ts';
+import { jsonLength } from './jsonLength.ts';
 import type { Problem } from './problem.ts';
 import { settingExpressions } from './settingExpressions.ts';
 import type { Sources } from './sources.ts';
@@ -63,7 +65,7 @@ function validateWorkflow(workflow: Workflow, tree: Tree, catalog: StepCatalog, 
       },
     );
   }
-  if (JSON.stringify(workflow).length > MAX_DEFINITION) {
+  if (jsonLength(workflow as unknown as Json) > MAX_DEFINITION) {
     const advice = 'Move long texts into scripts and data into tables.';
     report({ path: [] }, { code: 'workflow.too_big', message: 'The workflow is larger than 1 MB.', advice });
   }
@@ -142,7 +144,7 @@ function validateRest(tree: Tree, report: (path: string[], finding: Finding, par
       report(['machines', slug, ...path.map(String)], { code, field: path.join('.'), ...finding });
     }
   }
-  if (JSON.stringify(tree).length > MAX_TREE) {
+  if (jsonLength(tree as unknown as Json) > MAX_TREE) {
     report(['project'], {
       code: 'project.too_large',
       message: 'The project is larger than 20 MB.',

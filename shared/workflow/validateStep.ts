@@ -1,12 +1,12 @@
 import { SluiceError } from '../error.ts';
 import { nearest } from '../expression/nearest.ts';
 import { isExpression } from '../expression/source.ts';
-import { isJsonObject, type Json } from '../json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json.ts';
 import { parseCron } from '../schedule/next.ts';
 import { type StepCatalog, type StepTypeInfo, stepTypeInfo } from './catalog.ts';
-import { expressionFault, expressionUse } from './expressionUse.ts';
+import { expressionFault, expressionUse, type NameUse } from './expressionUse.ts';
 import type { Problem } from './problem.ts';
-import { checkConfig } from './schemaCheck.ts';
+import { type ConfigFault, checkConfig } from './schemaCheck.ts';
 import type { Step, Tree, Workflow } from './tree.ts';
 
 /** A place in a workflow, by its path there. */
@@ -75,7 +75,7 @@ export function checkStep(
     }
     // A config of an older version has an older shape; the type upgrades it when the step runs.
     if (step.version === info.version) {
-      for (const { path, part, ...fault } of checkConfig(info.configSchema, step.config)) {
+      for (const { path, part, ...fault } of faultsOf(info.configSchema, step.config)) {
         report({ path: [...base, 'config', ...path], part }, { ...fault, field: ['config', ...path].join('.') });
       }
     }
@@ -152,29 +152,65 @@ export function checkExpressions(
   report: Report,
   schema?: Json,
 ): void {
-  if (isJsonObject(schema) && schema.expression === false) return;
+  for (const { at, told } of expressionsIn(value, schema)) checkExpression(told, [...path, ...at], known, report);
+}
+
+/** What is wrong with an expression, or else the names that it uses. */
+type Told =
+  | { fault: NonNullable<ReturnType<typeof expressionFault>> }
+  | { fault?: undefined; use: { steps: NameUse[]; env: NameUse[] } };
+/** And where in the config it stands. */
+type Found = { at: (string | number)[]; told: Told };
+
+/**
+ * What a config says by itself, whatever else the project has, is found once: nobody changes one in place, and most edits
+ * leave all others as they were.
+ */
+const remembered = new WeakMap<object, { schema: Json | undefined; found: Found[] }>();
+const faults = new WeakMap<object, { schema: JsonObject; faults: ConfigFault[] }>();
+
+function faultsOf(schema: JsonObject, config: JsonObject): ConfigFault[] {
+  const known = faults.get(config);
+  if (known?.schema === schema) return known.faults;
+  const found = checkConfig(schema, config);
+  faults.set(config, { schema, faults: found });
+  return found;
+}
+
+function expressionsIn(value: Json, schema: Json | undefined): Found[] {
+  if (typeof value !== 'object' || value === null) return collect(value, [], schema, []);
+  const known = remembered.get(value);
+  if (known && known.schema === schema) return known.found;
+  const found = collect(value, [], schema, []);
+  remembered.set(value, { schema, found });
+  return found;
+}
+
+function collect(value: Json, at: (string | number)[], schema: Json | undefined, into: Found[]): Found[] {
+  if (isJsonObject(schema) && schema.expression === false) return into;
   if (Array.isArray(value)) {
     const items = isJsonObject(schema) ? schema.items : undefined;
-    for (const [i, one] of value.entries()) checkExpressions(one, [...path, i], known, report, items);
+    for (const [i, one] of value.entries()) collect(one, [...at, i], items, into);
   } else if (isJsonObject(value)) {
     const fields = isJsonObject(schema) && isJsonObject(schema.properties) ? schema.properties : {};
     for (const [key, one] of Object.entries(value)) {
-      checkExpressions(one, [...path, key], known, report, Object.hasOwn(fields, key) ? fields[key] : undefined);
+      collect(one, [...at, key], Object.hasOwn(fields, key) ? fields[key] : undefined, into);
     }
-  } else if (typeof value === 'string' && isExpression(value)) checkExpression(value, path, known, report);
+  } else if (typeof value === 'string' && isExpression(value)) {
+    const fault = expressionFault(value);
+    into.push({ at, told: fault ? { fault } : { use: expressionUse(value) } });
+  }
+  return into;
 }
 
-function checkExpression(source: string, path: (string | number)[], known: Names, report: Report): void {
+function checkExpression(told: Told, path: (string | number)[], known: Names, report: Report): void {
   const field = path.slice(path[0] === 'steps' ? 2 : 0).join('.');
-  const fault = expressionFault(source);
-  if (fault) {
-    report(
-      { path, within: fault.offset },
-      { code: 'expression.syntax', field, message: fault.message, advice: fault.advice },
-    );
+  if (told.fault) {
+    const { message, advice, offset } = told.fault;
+    report({ path, within: offset }, { code: 'expression.syntax', field, message, advice });
     return;
   }
-  const use = expressionUse(source);
+  const { use } = told;
   for (const { name, offset } of use.steps) {
     if (known.steps.has(name)) continue;
     const near = nearest(name, known.steps);
