@@ -63,7 +63,10 @@ export async function openFeeds(plane: ControlPlane, tenants: readonly Tenant[],
 
 export type Caller = {
   /** Sends a request and gives its status and answer. Rejects where none comes. */
-  send(tenant: Tenant, asked: Asked): Promise<{ status: number; body: unknown }>;
+  send(
+    tenant: Tenant,
+    asked: Pick<Asked, 'method' | 'path' | 'body' | 'isPublic'>,
+  ): Promise<{ status: number; body: unknown }>;
   close(): void;
 };
 
