@@ -14,6 +14,10 @@ import { type StripeStandin, startStripeStandin } from './standin/stripeStandin.
 import { createStripe, type StripeSettings } from './stripeClient.ts';
 import { createEventHandler } from './stripeEvents.ts';
 
+/** Of the orders in which events can come, one in so many is tried; the long run tries them all. */
+const ONE_IN = process.env.SLUICE_TESTS === 'long' ? 1 : 7;
+const ORDERS = permutations([0, 1, 2, 3, 4, 5]).filter((_order, index) => index % ONE_IN === 0);
+
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, with: () => log };
 let tenants: TenantDatabase;
 let standin: StripeStandin;
@@ -144,7 +148,7 @@ test('a declined card buys nothing and lets one try again', async () => {
   expect((await submit(url, { card: '4242424242424242' })).status).toBe(303);
 });
 
-test('all 720 orders of six events, each also twice and at once, end in the same state', async () => {
+test(`${ORDERS.length} of the 720 orders of six events, each also twice and at once, end in the same state`, async () => {
   const before = standin.events().length;
   await buy('starter');
   const subscription = (await stripe.subscriptions.list({ customer: await customerId() })).data[0]?.id ?? '';
@@ -161,7 +165,7 @@ test('all 720 orders of six events, each also twice and at once, end in the same
   await deliver(events[0] as Stripe.Event);
   const expected = await row();
   expect(expected).toMatchObject({ planSlug: 'business', status: 'active', cancelAtPeriodEnd: true });
-  for (const order of permutations([0, 1, 2, 3, 4, 5])) {
+  for (const order of ORDERS) {
     // As if each order happened to a server that has seen none of them: only the events themselves are forgotten.
     const named = order.map(
       (index) => ({ ...(events[index] as Stripe.Event), id: `evt_${randomBytes(8).toString('hex')}` }) as Stripe.Event,
