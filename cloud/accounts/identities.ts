@@ -1,6 +1,7 @@
 import { PERMISSIONS, type Permission, permissionsOf, type Role } from '#shared/permission.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
+import { tenantKey } from '../platform/tenantKey.ts';
 import { hashToken } from '../platform/tokens.ts';
 import type { Actor, SignedIn } from '../server/actor.ts';
 import type { Identities } from '../server/authenticate.ts';
@@ -21,7 +22,7 @@ export function createIdentities({ db, clock }: { db: Database; clock: Clock }):
       return sessions(accessHash, () => findSessionByAccess(db, accessHash, 'device', clock.now()));
     },
     membershipOf: (userId, workspaceId) =>
-      memberships(`${workspaceId}/${userId}`, async () => {
+      memberships(tenantKey(workspaceId, userId), async () => {
         const member = await findMembership(db, userId, workspaceId);
         if (!member) return undefined;
         return { role: member.role, permissions: memberPermissions(member.role, member.permissions) };

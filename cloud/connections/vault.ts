@@ -3,6 +3,7 @@ import type { JsonObject } from '#shared/json.ts';
 import { Secret } from '#shared/log.ts';
 import type { Database } from '../platform/database.ts';
 import type { Sealed, Secrets } from '../platform/secrets.ts';
+import { tenantKey } from '../platform/tenantKey.ts';
 import type { SealedConnection } from './connectionStore.ts';
 
 /** Seals and opens the secrets of connections. */
@@ -31,7 +32,7 @@ export function createVault({ database, secrets }: { database: Database; secrets
 
     async open(workspaceId, { id, ciphertext, keyVersion }) {
       const digest = createHash('sha256').update(ciphertext).digest('hex');
-      const key = `${workspaceId}:${id}:${keyVersion}:${digest}`;
+      const key = tenantKey(workspaceId, id, keyVersion, digest);
       const known = opened.get(key);
       if (known && known.until > Date.now()) return known.secret;
       const plain = await database.withWorkspace({ workspaceId }, (tx) =>

@@ -9,6 +9,7 @@ import type { Vault } from '../connections/vault.ts';
 import { findActive } from '../deployments/deploymentStore.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
+import { tenantKey } from '../platform/tenantKey.ts';
 import type { Allowances } from '../runs/ports.ts';
 import type { VersionTrees } from '../versions/versionTrees.ts';
 import { listAddresses } from './hookStore.ts';
@@ -55,13 +56,14 @@ export function createApiTargets(deps: {
   const kept = new Map<string, { api: Promise<ResolvedApi>; until: number }>();
   const compiled = new Map<string, Promise<Served>>();
 
-  function servedBy(versionId: string, tree: Tree): Promise<Served> {
-    const known = compiled.get(versionId);
+  function servedBy(workspaceId: string, versionId: string, tree: Tree): Promise<Served> {
+    const key = tenantKey(workspaceId, versionId);
+    const known = compiled.get(key);
     if (known) return known;
     if (compiled.size >= COMPILED) compiled.clear();
     const made = routesOf(tree).then((routes) => ({ routes, forms: formsOf(tree) }));
-    compiled.set(versionId, made);
-    made.catch(() => compiled.delete(versionId));
+    compiled.set(key, made);
+    made.catch(() => compiled.delete(key));
     return made;
   }
 
@@ -88,7 +90,7 @@ export function createApiTargets(deps: {
     }
 
     return {
-      ...(await servedBy(versionId, tree)),
+      ...(await servedBy(workspaceId, versionId, tree)),
       projectName: tree.project.name,
       targetOf({ workflowId, stepId }) {
         const hookId = addresses.get(`${workflowId}:${stepId}`);
@@ -117,7 +119,7 @@ export function createApiTargets(deps: {
 
   return {
     resolve(place, fresh = false) {
-      const name = `${place.workspaceId}/${place.environmentId}`;
+      const name = tenantKey(place.workspaceId, place.environmentId);
       const now = clock.now().getTime();
       const known = kept.get(name);
       if (known && !fresh && known.until > now) return known.api;

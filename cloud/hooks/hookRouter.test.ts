@@ -239,6 +239,21 @@ test('a caller is held until a step answers, and a repeat gets that answer again
   expect(repeat.headers.get('sluice-repeated')).toBe('true');
 });
 
+test('the answer of a run of another workspace is not taken for this one’s, although its id is the same', async () => {
+  const { url, workspaceId } = await webhook({ answer: 'respond' });
+  const { workspaceId: foreign } = await control.newTenant();
+  const agent = await control.newAgent(workspaceId);
+  const held = send(url, signed('{}', 'foreign'));
+  const [assignment] = (await agent.next(1, 10_000)).runs;
+  if (!assignment) throw new Error('no run came');
+  const { runId } = assignment;
+  const theirs = { status: 200, body: { theirs: true } };
+  control.signals.publish({ kind: 'answer', workspaceId: foreign, runId, answer: theirs });
+  const answer = { type: 'run.answered', status: 201, body: { ours: true } } as const;
+  await agent.report(assignment, eventsOf(assignment, { type: 'run.started' }, answer));
+  expect(await held).toMatchObject({ status: 201, body: { ours: true } });
+});
+
 test('a run that ends without an answer gives 200 or 500, and one that takes too long 202', async () => {
   const { url, workspaceId } = await webhook({ answer: 'respond' });
   const agent = await control.newAgent(workspaceId);

@@ -7,6 +7,7 @@ import { findSealed } from '../connections/connectionStore.ts';
 import type { Vault } from '../connections/vault.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
+import { tenantKey } from '../platform/tenantKey.ts';
 import type { Allowances } from '../runs/ports.ts';
 import type { VersionTrees } from '../versions/versionTrees.ts';
 import { hookKeyHash } from './hookKey.ts';
@@ -81,7 +82,7 @@ export function createHookTargets(deps: {
 
   return {
     resolve(address, fresh = false) {
-      const name = `${address.workspaceId}/${address.workflowId}/${address.key}`;
+      const name = tenantKey(address.workspaceId, address.workflowId, address.key);
       const now = clock.now().getTime();
       const known = kept.get(name);
       if (known && !fresh && known.until > now) return known.hook;

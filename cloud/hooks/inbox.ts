@@ -103,10 +103,10 @@ export function createInbox({ database, allowances, blobs, ring, signals, clock,
   }
 
   /** Listens for the answer of a run. */
-  function listen(runId: string, ms: number): Heard {
+  function listen(workspaceId: string, runId: string, ms: number): Heard {
     let answer: Answer | undefined;
     const fits = (one: Signal) => {
-      if (one.kind !== 'answer' || one.runId !== runId) return false;
+      if (!isAnswerOf(one, workspaceId, runId)) return false;
       answer = one.answer;
       return true;
     };
@@ -144,7 +144,7 @@ export function createInbox({ database, allowances, blobs, ring, signals, clock,
       const { workspaceId, projectId, priority } = target;
       const tryStore = (one: InboxTarget) =>
         database.withWorkspaceSql({ workspaceId }, (sql) => store(sql, one, entry));
-      const heard = entry.answer ? undefined : listen(entry.runId, answerMs);
+      const heard = entry.answer ? undefined : listen(workspaceId, entry.runId, answerMs);
       try {
         const accepted = (await tryStore(target)) ?? (await tryStore(await now()));
         if (!accepted) throw noHook();
@@ -169,7 +169,7 @@ export function createInbox({ database, allowances, blobs, ring, signals, clock,
         const left = until - clock.now().getTime();
         const signal = waitForSignal(
           signals,
-          (one) => one.kind === 'answer' && one.runId === runId,
+          (one) => isAnswerOf(one, workspaceId, runId),
           Math.max(0, Math.min(left, LOOK_MS)),
           gone,
         );
@@ -190,6 +190,11 @@ export function createInbox({ database, allowances, blobs, ring, signals, clock,
       });
     },
   };
+}
+
+/** An id of a run says which only together with its workspace. */
+function isAnswerOf(one: Signal, workspaceId: string, runId: string): one is Extract<Signal, { kind: 'answer' }> {
+  return one.kind === 'answer' && one.workspaceId === workspaceId && one.runId === runId;
 }
 
 /** The answer, where the first that is heard of the run says it. */

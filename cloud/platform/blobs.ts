@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SluiceError } from '#shared/error.ts';
+import { tenantKey } from './tenantKey.ts';
 
 /** Bytes by their SHA-256, kept per workspace: the same bytes of two workspaces are two files, and nobody can ask for another's. */
 export type Blobs = {
@@ -23,8 +24,8 @@ export function createBlobs(folder: string): Blobs {
   function pathOf(workspaceId: string, sha256: string): { dir: string; file: string } {
     if (!UUID.test(workspaceId) || !HASH.test(sha256))
       throw new SluiceError('blob.not_found', 'There is no such blob.');
-    const dir = join(folder, workspaceId, sha256.slice(0, 2));
-    return { dir, file: join(dir, sha256) };
+    const file = join(folder, tenantKey(workspaceId, sha256.slice(0, 2), sha256));
+    return { dir: dirname(file), file };
   }
   const exists = (file: string) =>
     stat(file).then(
@@ -81,7 +82,7 @@ export function createBlobs(folder: string): Blobs {
     },
 
     async removeAll(workspaceId) {
-      if (UUID.test(workspaceId)) await rm(join(folder, workspaceId), { recursive: true, force: true });
+      if (UUID.test(workspaceId)) await rm(join(folder, tenantKey(workspaceId)), { recursive: true, force: true });
     },
   };
 }

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import { SluiceError } from '#shared/error.ts';
 import type { ConnectionInfo } from './embeddedPostgres.ts';
+import { tenantKey } from './tenantKey.ts';
 
 /** A doorbell: which run to look at, and nothing of it. Losing one, or getting it twice or late, is harmless. */
 export type Ring = { runId: string; workspaceId: string };
@@ -107,7 +108,7 @@ function wrap(
   };
   return {
     async ring(runId, workspaceId, { priority = 0, delayMs = 0 } = {}) {
-      await queue.add('ring', { runId, workspaceId }, { priority, delay: delayMs });
+      await queue.add(tenantKey(workspaceId, runId), { runId, workspaceId }, { priority, delay: delayMs });
     },
     async work(handler, { concurrency = 5 } = {}) {
       const worker = makeWorker(({ data: { runId, workspaceId } }) => handler({ runId, workspaceId }), concurrency);

@@ -6,6 +6,7 @@ import { merkleHash } from '#shared/workflow/hash.ts';
 import { TREE_FORMAT, type Tree } from '#shared/workflow/tree.ts';
 import { recordAudit } from '../audit/recordAudit.ts';
 import { type Database, isTaken } from '../platform/database.ts';
+import { tenantKey } from '../platform/tenantKey.ts';
 import type { Signals } from '../runs/signals.ts';
 import type { Actor } from '../server/actor.ts';
 import { idCursor, toPage } from '../server/paging.ts';
@@ -133,7 +134,7 @@ export function createProjectService({
 function createWaiting() {
   const counts = new Map<string, number>();
   const keyOf = ({ workspaceId, projectId }: { workspaceId: string; projectId: string }) =>
-    `${workspaceId}:${projectId}`;
+    tenantKey(workspaceId, projectId);
   return {
     has: (place: Parameters<typeof keyOf>[0]) => counts.has(keyOf(place)),
     /** @returns what ends the waiting, once */

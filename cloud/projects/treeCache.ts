@@ -1,4 +1,5 @@
 import type { Tree } from '#shared/workflow/tree.ts';
+import { tenantKey } from '../platform/tenantKey.ts';
 
 type Place = { workspaceId: string; projectId: string };
 type Mark = { revision: number; hash: string };
@@ -22,8 +23,9 @@ export function createTreeCache({ capacity = CAPACITY, maxBytes = MAX_BYTES } = 
   const kept = new Map<string, { tree: Tree; bytes: number }>();
   const latest = new Map<string, Mark>();
   let total = 0;
-  const projectKey = ({ workspaceId, projectId }: Place) => `${workspaceId}:${projectId}`;
-  const keyOf = (place: Place, { revision, hash }: Mark) => `${projectKey(place)}:${revision}:${hash}`;
+  const projectKey = ({ workspaceId, projectId }: Place) => tenantKey(workspaceId, projectId);
+  const keyOf = ({ workspaceId, projectId }: Place, { revision, hash }: Mark) =>
+    tenantKey(workspaceId, projectId, revision, hash);
 
   function take(key: string): { tree: Tree; bytes: number } | undefined {
     const entry = kept.get(key);

@@ -1,5 +1,6 @@
 import type { Logger } from '#shared/log.ts';
 import type { Database } from '../platform/database.ts';
+import { tenantKey } from '../platform/tenantKey.ts';
 import { readHead } from '../projects/head.ts';
 import type { TreeCache } from '../projects/treeCache.ts';
 import type { Signals } from '../runs/signals.ts';
@@ -53,7 +54,7 @@ export function createSearchIndex({
   }
 
   function readSoon(workspaceId: string, projectId: string): void {
-    const key = `${workspaceId}:${projectId}`;
+    const key = tenantKey(workspaceId, projectId);
     if (waiting.has(key)) return;
     const timer = setTimeout(() => {
       waiting.delete(key);

@@ -1,5 +1,6 @@
 import type { SearchHit, SearchKind } from '#shared/contract/cloud/search.ts';
 import type { Sql } from '../platform/database.ts';
+import { tenantKey } from '../platform/tenantKey.ts';
 import type { SearchEntry } from './entries.ts';
 
 type Place = { workspaceId: string; projectId: string };
@@ -19,7 +20,7 @@ export async function listStale(sql: Sql, workspaceId: string, limit: number): P
 
 /** One reader at a time for each project; whoever does not get the turn has nothing to do. */
 export async function takeTurn(sql: Sql, { workspaceId, projectId }: Place, wait: boolean): Promise<boolean> {
-  const key = `search:${workspaceId}:${projectId}`;
+  const key = tenantKey(workspaceId, 'search', projectId);
   if (wait) {
     await sql.query(`select pg_advisory_xact_lock(hashtextextended($1, 0))`, [key]);
     return true;

@@ -72,6 +72,7 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
     ...common,
     limits: platform.limits,
     publicUrl,
+    trustProxy: platform.config.trustProxy,
     identities: createIdentities({ db: database, clock }),
     deploymentOf: (workspaceId, id) =>
       database.withWorkspaceSql({ workspaceId }, async (sql) => {

@@ -33,6 +33,10 @@ let server: Server;
 let url: string;
 const sessions = new Map<string, SignedIn>();
 const members = new Map<string, Set<string>>();
+/** From whom the right to read runs was taken. */
+const limited = new Set<string>();
+const permissionsFor = (userId: string) =>
+  new Set([...permissionsOf('owner')].filter((one) => one !== 'run:read' || !limited.has(userId)));
 
 beforeAll(async () => {
   control = await createControlBench();
@@ -48,7 +52,7 @@ beforeAll(async () => {
     identities: {
       sessionOf: async (token) => sessions.get(token),
       membershipOf: async (userId, workspaceId) =>
-        members.get(userId)?.has(workspaceId) ? { role: 'owner', permissions: permissionsOf('owner') } : undefined,
+        members.get(userId)?.has(workspaceId) ? { role: 'owner', permissions: permissionsFor(userId) } : undefined,
     },
     deploymentOf: (workspaceId, id) =>
       control.db.withWorkspaceSql({ workspaceId }, async (sql) => {
@@ -239,6 +243,20 @@ test('somebody who is no longer a member is let go', async () => {
   const { client, userId } = await watcher();
   members.delete(userId);
   expect(await client.closed).toBe(4401);
+});
+
+test('a member who may read runs no more is let go, as who never might is not let in', async () => {
+  const { client, userId, workspaceId, accessToken } = await watcher();
+  limited.add(userId);
+  expect(await client.closed).toBe(4401);
+  const again = await connect();
+  again.say({ type: 'hello', accessToken, workspaceId });
+  expect(await again.closed).toBe(4401);
+  limited.delete(userId);
+  const later = await connect();
+  later.say({ type: 'hello', accessToken, workspaceId });
+  await later.hear('ready');
+  later.end();
 });
 
 test('who begins to watch hears where the head is, so that nothing falls between a fetch and the first news', async () => {

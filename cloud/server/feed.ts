@@ -8,6 +8,7 @@ import type { Logger } from '#shared/log.ts';
 import { TREE_FORMAT } from '#shared/workflow/tree.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
+import { clientOf, networkOf } from '../platform/network.ts';
 import { findHeadMark } from '../projects/projectStore.ts';
 import { readEvents } from '../runs/journalStore.ts';
 import { findRun } from '../runs/runStore.ts';
@@ -15,7 +16,7 @@ import type { Signals } from '../runs/signals.ts';
 import type { Identities } from './authenticate.ts';
 import { createFeedNews } from './feedNews.ts';
 import { createPresenceSender } from './feedPresence.ts';
-import { createFeedSocket, type FeedSocket } from './feedSocket.ts';
+import { createFeedSocket, type FeedSocket, projectTopic } from './feedSocket.ts';
 import { findLiveFamilies } from './feedStore.ts';
 import type { RateLimits } from './rateLimits.ts';
 
@@ -28,6 +29,8 @@ export type FeedDeps = {
   clock: Clock;
   /** Pages of this origin may connect; programs send none. */
   publicUrl: string;
+  /** How many proxies stand in front of us and say who asks. */
+  trustProxy?: number;
   deploymentOf(workspaceId: string, deploymentId: string): Promise<Deployment | undefined>;
 };
 
@@ -50,7 +53,7 @@ const OUTDATED = 4426;
 
 /** `/v1/feed`: what changed, told to desktops. A message that is missed costs nothing: each names what to fetch again. */
 export function createFeed(deps: FeedDeps): Feed {
-  const { database, signals, identities, limits, logger, clock, publicUrl } = deps;
+  const { database, signals, identities, limits, logger, clock, publicUrl, trustProxy = 0 } = deps;
   const server = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_BYTES, perMessageDeflate: false });
   const sockets = new Map<WebSocket, FeedSocket>();
   const onError = (thrown: unknown) => {
@@ -126,7 +129,7 @@ export function createFeed(deps: FeedDeps): Feed {
       signals.publish({ kind: 'presence.who', workspaceId, projectId });
     } else if (request.type === 'presence') {
       const { type: _, ...shown } = request;
-      if (client.watches(shown.projectId)) client.presence.say(shown);
+      if (client.hears(projectTopic(workspaceId, shown.projectId))) client.presence.say(shown);
     } else {
       const run = await runOf(workspaceId, request.runId);
       if (run) client.watchRun(run.id, run.projectId, request.afterSeq);
@@ -138,7 +141,7 @@ export function createFeed(deps: FeedDeps): Feed {
     const session = await identities.sessionOf(accessToken);
     const member = session && (await identities.membershipOf(session.userId, workspaceId));
     const mine = [...sockets.values()].filter(({ userId }) => userId === session?.userId).length;
-    if (!session || !member?.permissions.has('workflow:read') || !member.permissions.has('run:read')) {
+    if (!session || !mayListen(member)) {
       socket.close(REFUSED, 'not signed in to this workspace');
       return false;
     }
@@ -172,8 +175,8 @@ export function createFeed(deps: FeedDeps): Feed {
     if (all.length === 0) return;
     const live = await findLiveFamilies(database, [...new Set(all.map(({ family }) => family))], clock.now());
     for (const one of all) {
-      const member = live.has(one.family) && (await identities.membershipOf(one.userId, one.workspaceId));
-      if (!member) one.end({ type: 'revoked' }, REFUSED);
+      const member = live.has(one.family) ? await identities.membershipOf(one.userId, one.workspaceId) : undefined;
+      if (!mayListen(member)) one.end({ type: 'revoked' }, REFUSED);
     }
   }
 
@@ -192,7 +195,7 @@ export function createFeed(deps: FeedDeps): Feed {
     handle(req, socket, head) {
       const { origin } = req.headers;
       if (origin !== undefined && origin !== new URL(publicUrl).origin) return refuse(socket, '403 Forbidden');
-      limits.take('stream', req.socket.remoteAddress ?? '').then(
+      limits.take('stream', networkOf(clientOf(req, trustProxy))).then(
         () => server.handleUpgrade(req, socket, head, open),
         () => refuse(socket, '429 Too Many Requests'),
       );
@@ -210,6 +213,11 @@ export function createFeed(deps: FeedDeps): Feed {
       server.close();
     },
   };
+}
+
+/** Those who may read projects and runs; each of the two may be taken from a member alone. */
+function mayListen(member: Awaited<ReturnType<Identities['membershipOf']>>): boolean {
+  return member?.permissions.has('workflow:read') === true && member.permissions.has('run:read');
 }
 
 function refuse(socket: Duplex, status: string): void {

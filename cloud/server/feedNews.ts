@@ -4,7 +4,7 @@ import type { Database } from '../platform/database.ts';
 import { findCommit } from '../projects/commitStore.ts';
 import { countOpenConflicts } from '../projects/conflictStore.ts';
 import type { Signal } from '../runs/signals.ts';
-import type { FeedSocket } from './feedSocket.ts';
+import { type FeedSocket, projectTopic, runTopic } from './feedSocket.ts';
 
 export type FeedNewsDeps = {
   database: Database;
@@ -26,7 +26,8 @@ export function createFeedNews(
 
   /** The sockets that a project's news is for. */
   function watching(workspaceId: string, projectId: string): FeedSocket[] {
-    return sockets().filter((one) => one.workspaceId === workspaceId && one.watches(projectId));
+    const topic = projectTopic(workspaceId, projectId);
+    return sockets().filter((one) => one.hears(topic));
   }
 
   async function tell(signal: Signal): Promise<void> {
@@ -59,9 +60,8 @@ export function createFeedNews(
       const deployment = those.length > 0 && (await deploymentOf(workspaceId, signal.deploymentId));
       if (deployment) for (const one of those) one.send({ type: 'deployment.changed', deployment });
     } else if (signal.kind === 'run') {
-      for (const one of sockets()) {
-        if (one.workspaceId === workspaceId && one.watchesRun(signal.runId)) one.wakeRun(signal.runId);
-      }
+      const topic = runTopic(workspaceId, signal.runId);
+      for (const one of sockets()) if (one.hears(topic)) one.wakeRun(signal.runId);
       if (signal.changed) await tellChanged(signal);
     }
   }
@@ -79,16 +79,16 @@ export function createFeedNews(
 
   /** A run that changes faster than it can be read is read once more, not once for each change. */
   async function tellChanged({ workspaceId, projectId, runId }: Extract<Signal, { kind: 'run' }>): Promise<void> {
-    const those = () =>
-      sockets().filter((one) => one.workspaceId === workspaceId && (one.watches(projectId) || one.watchesRun(runId)));
-    const known = changing.get(runId);
+    const [project, topic] = [projectTopic(workspaceId, projectId), runTopic(workspaceId, runId)];
+    const those = () => sockets().filter((one) => one.hears(project) || one.hears(topic));
+    const known = changing.get(topic);
     if (known) {
       known.again = true;
       return;
     }
     if (those().length === 0) return;
     const state = { again: false };
-    changing.set(runId, state);
+    changing.set(topic, state);
     try {
       do {
         state.again = false;
@@ -97,7 +97,7 @@ export function createFeedNews(
         if (message) for (const one of those()) one.send(message);
       } while (state.again);
     } finally {
-      changing.delete(runId);
+      changing.delete(topic);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
 import type { FeedMessage } from '#shared/contract/feed.ts';
 import type { RunEvent } from '#shared/run/events.ts';
+import { tenantKey } from '../platform/tenantKey.ts';
 import type { PresenceSender } from './feedPresence.ts';
 
 /** One desktop on the feed, after its hello. */
@@ -9,10 +10,10 @@ export type FeedSocket = {
   family: string;
   workspaceId: string;
   presence: PresenceSender;
-  watches(projectId: string): boolean;
+  /** Whether a topic of `projectTopic` or `runTopic` is one that it watches. */
+  hears(topic: string): boolean;
   watchProject(projectId: string): void;
   unwatchProject(projectId: string): void;
-  watchesRun(runId: string): boolean;
   /** Sends the run's events after `afterSeq`, then those that come, in order and each once. */
   watchRun(runId: string, projectId: string, afterSeq: number): void;
   /** The run may have new events. */
@@ -33,6 +34,11 @@ const BEHIND_BYTES = 16 * 1024 * 1024;
 const PAUSE_BYTES = 1024 * 1024;
 const QUICK_BYTES = 64 * 1024;
 
+/** What is told of a project. */
+export const projectTopic = (workspaceId: string, projectId: string) => tenantKey(workspaceId, 'project', projectId);
+/** What is told of one run. */
+export const runTopic = (workspaceId: string, runId: string) => tenantKey(workspaceId, 'run', runId);
+
 type RunWatch = { projectId: string; sentSeq: number; reading: boolean; again: boolean };
 
 export function createFeedSocket(
@@ -41,6 +47,7 @@ export function createFeedSocket(
   readEvents: ReadEvents,
   onError: (error: unknown) => void,
 ): FeedSocket {
+  const { workspaceId } = identity;
   const projects = new Set<string>();
   const runs = new Map<string, RunWatch>();
 
@@ -55,7 +62,8 @@ export function createFeedSocket(
 
   /** Reads on from what was sent last: a signal says only that there is more, so nothing is missed or sent twice. */
   async function pump(runId: string): Promise<void> {
-    const watch = runs.get(runId);
+    const topic = runTopic(workspaceId, runId);
+    const watch = runs.get(topic);
     if (!watch) return;
     if (watch.reading) {
       watch.again = true;
@@ -67,11 +75,11 @@ export function createFeedSocket(
         watch.again = false;
         const events = await readEvents(runId, watch.sentSeq);
         for (const event of events) {
-          if (runs.get(runId) !== watch || socket.readyState !== socket.OPEN) return;
+          if (runs.get(topic) !== watch || socket.readyState !== socket.OPEN) return;
           watch.sentSeq = event.seq;
           const sent = send({ type: 'run.event', projectId: watch.projectId, event });
           if (socket.bufferedAmount > PAUSE_BYTES) await sent;
-          if (event.type === 'run.ended') runs.delete(runId);
+          if (event.type === 'run.ended') runs.delete(topic);
         }
         if (events.length > 0) watch.again = true;
       } while (watch.again);
@@ -82,19 +90,19 @@ export function createFeedSocket(
 
   return {
     ...identity,
-    watches: (projectId) => projects.has(projectId),
+    hears: (topic) => projects.has(topic) || runs.has(topic),
     watchProject(projectId) {
-      if (projects.size < PROJECTS) projects.add(projectId);
+      if (projects.size < PROJECTS) projects.add(projectTopic(workspaceId, projectId));
     },
     unwatchProject(projectId) {
-      projects.delete(projectId);
+      projects.delete(projectTopic(workspaceId, projectId));
       identity.presence.leave(projectId);
-      for (const [runId, watch] of runs) if (watch.projectId === projectId) runs.delete(runId);
+      for (const [topic, watch] of runs) if (watch.projectId === projectId) runs.delete(topic);
     },
-    watchesRun: (runId) => runs.has(runId),
     watchRun(runId, projectId, afterSeq) {
-      runs.delete(runId);
-      runs.set(runId, { projectId, sentSeq: afterSeq, reading: false, again: false });
+      const topic = runTopic(workspaceId, runId);
+      runs.delete(topic);
+      runs.set(topic, { projectId, sentSeq: afterSeq, reading: false, again: false });
       for (const oldest of runs.keys()) {
         if (runs.size <= RUNS) break;
         runs.delete(oldest);

@@ -1,5 +1,7 @@
 import type { Response } from 'express';
 import type { RateClass } from '#shared/contract/contract.ts';
+import { networkOf } from '../platform/network.ts';
+import { tenantKey } from '../platform/tenantKey.ts';
 import type { Actor, Caller } from './actor.ts';
 import { type RateLimits, rateHeaders } from './rateLimits.ts';
 
@@ -10,8 +12,10 @@ import { type RateLimits, rateHeaders } from './rateLimits.ts';
  * @throws SluiceError rate.exceeded
  */
 export async function meter(limits: RateLimits, rate: RateClass, asker: Caller | Actor, res: Response): Promise<void> {
-  const key = 'apiKey' in asker ? asker.apiKey : undefined;
+  const actor = 'workspaceId' in asker ? asker : undefined;
   const userId = 'userId' in asker ? asker.userId : asker.session?.userId;
-  const state = key ? await limits.takeKey(key.id, key.perSecond) : await limits.take(rate, userId ?? asker.ip);
+  const state = actor?.apiKey
+    ? await limits.takeKey(tenantKey(actor.workspaceId, actor.apiKey.id), actor.apiKey.perSecond)
+    : await limits.take(rate, userId ?? networkOf(asker.ip));
   for (const [name, value] of Object.entries(rateHeaders(state))) res.setHeader(name, value);
 }

@@ -32,8 +32,8 @@ export type RateState = { policy: string; limit: number; windowSeconds: number; 
 export type RateLimits = {
   /** @throws SluiceError rate.exceeded with the seconds to wait */
   take(rate: RateClass | 'address', key: string): Promise<RateState>;
-  /** One more request of an API key, of so many in a second. @throws SluiceError rate.exceeded */
-  takeKey(keyId: string, perSecond: number): Promise<RateState>;
+  /** One more request of an API key, of so many in a second. @param key its `tenantKey` @throws SluiceError rate.exceeded */
+  takeKey(key: string, perSecond: number): Promise<RateState>;
 };
 
 /**
@@ -69,14 +69,14 @@ export function createRateLimits(
       return consume(limiter, key, policy);
     },
 
-    async takeKey(keyId, perSecond) {
+    async takeKey(key, perSecond) {
       const name = `key${perSecond}`;
       let limiter = limiters.get(name);
       if (!limiter) {
         limiter = limiterFor(name, { points: perSecond, seconds: 1 }, store);
         limiters.set(name, limiter);
       }
-      return consume(limiter, keyId, { policy: 'key', limit: perSecond, windowSeconds: 1 });
+      return consume(limiter, key, { policy: 'key', limit: perSecond, windowSeconds: 1 });
     },
   };
 }

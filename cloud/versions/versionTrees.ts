@@ -1,5 +1,6 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Sql } from '../platform/database.ts';
+import { tenantKey } from '../platform/tenantKey.ts';
 import { type FrozenTree, readVersionTree } from './versionStore.ts';
 
 /** Versions never change, so a process reads each once while it is in use. */
@@ -12,7 +13,7 @@ export function createVersionTrees(capacity = 64): VersionTrees {
   const kept = new Map<string, FrozenTree>();
   return {
     async read(sql, workspaceId, versionId) {
-      const key = `${workspaceId}:${versionId}`;
+      const key = tenantKey(workspaceId, versionId);
       const known = kept.get(key);
       if (known) {
         kept.delete(key);

@@ -42,6 +42,7 @@ export function createWeb(
   };
   const sockets = createWebSockets({
     ...{ publicUrl, limits, logger, signals, signedIn, uuid },
+    trustProxy: platform.config.trustProxy,
     makeHost: (who, emit) => createWebHost(host, who, emit),
   });
   return {

@@ -6,6 +6,7 @@ import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError, type WireError } from '#shared/error.ts';
 import { Uuid } from '#shared/ids.ts';
 import type { Logger } from '#shared/log.ts';
+import { clientOf, networkOf } from '../platform/network.ts';
 import type { Signals } from '../runs/signals.ts';
 import type { SignedIn } from '../server/actor.ts';
 import { checkDepth } from '../server/bodyDepth.ts';
@@ -21,6 +22,8 @@ const Frame = z.union([
 
 export type WebSocketDeps = {
   publicUrl: string;
+  /** How many proxies stand in front of us and say who asks. */
+  trustProxy: number;
   limits: RateLimits;
   logger: Logger;
   signals: Pick<Signals, 'subscribe'>;
@@ -52,7 +55,7 @@ type Window = { client: WebSocket; cookies: string; person: Person; host: WebHos
 
 /** The windows of the editor that are open in browsers: a socket each, signed in by the cookie of the pages. */
 export function createWebSockets(deps: WebSocketDeps): WebSockets {
-  const { publicUrl, limits, logger } = deps;
+  const { publicUrl, trustProxy, limits, logger } = deps;
   const origin = new URL(publicUrl).origin;
   const server = new WebSocketServer({ noServer: true, maxPayload: FRAME_BYTES, perMessageDeflate: false });
   const windows = new Set<Window>();
@@ -88,7 +91,7 @@ export function createWebSockets(deps: WebSocketDeps): WebSockets {
     if (!session) return client.close(NOT_SIGNED_IN, 'not signed in');
     if (mine >= WINDOWS_PER_PERSON) return client.close(1013, 'too many windows');
 
-    const about = { ip: req.socket.remoteAddress ?? '', userAgent: (req.headers['user-agent'] ?? '').slice(0, 300) };
+    const about = { ip: clientOf(req, trustProxy), userAgent: (req.headers['user-agent'] ?? '').slice(0, 300) };
     const person: Person = { requestId: deps.uuid(), ...about, session };
     const host = deps.makeHost(
       () => ({ ...person, requestId: deps.uuid() }),
@@ -156,7 +159,7 @@ export function createWebSockets(deps: WebSocketDeps): WebSockets {
     handle(req, socket, head) {
       // A browser always names the page that opens a socket; with another page's, the cookie would be used by a stranger.
       if (req.headers.origin !== origin) return refuse(socket, '403 Forbidden');
-      limits.take('stream', req.socket.remoteAddress ?? '').then(
+      limits.take('stream', networkOf(clientOf(req, trustProxy))).then(
         () => server.handleUpgrade(req, socket, head, (client) => void open(client, req).catch(report)),
         () => refuse(socket, '429 Too Many Requests'),
       );

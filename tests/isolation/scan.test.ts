@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allCapabilities } from '../../cloud/server/capabilities.ts';
 import type { Routes } from '../../cloud/server/routes.ts';
@@ -57,6 +59,36 @@ test('what the owner is refused leaves nothing behind, and what is done is found
   await must(world.owner.call('PUT', `/v1/projects/${world.ids.projectId}/environments/control`, {}));
   expect(await rowsOf(cloud, world.workspaceId)).not.toEqual(before);
   expect((await fetch(`${cloud.url}/readyz`)).status).toBe(200);
+});
+
+test('control: a server that refuses and writes is found out, one that only refuses is not', async () => {
+  let writes = true;
+  const careless = createServer(async (req, res) => {
+    req.resume();
+    const { projectId } = world.ids;
+    if (writes) {
+      const more = `jsonb_build_object('asked', coalesce((metadata->>'asked')::int, 0) + 1)`;
+      await cloud.database.ownerSql(`update project set metadata = ${more} where id = $1`, [projectId]);
+    }
+    const problem = JSON.stringify({ code: 'request.invalid', requestId: '1' });
+    res.writeHead(422, { 'content-type': 'application/problem+json' }).end(problem);
+  });
+  await new Promise<void>((done) => careless.listen(0, '127.0.0.1', done));
+  const url = `http://127.0.0.1:${(careless.address() as AddressInfo).port}`;
+  const route = targets().filter(({ name }) => name === 'projects.head');
+  const look = () =>
+    scanForEffects({
+      cloud: { ...cloud, url },
+      routes: route,
+      world,
+      askers: [owner],
+      dice: createDice(`careless ${seed}`),
+      count: 2,
+    });
+  expect((await look()).faults).toEqual([expect.stringMatching(/left something in project/), expect.anything()]);
+  writes = false;
+  expect((await look()).faults).toEqual([]);
+  await new Promise((done) => careless.close(done));
 });
 
 test('control: a fault would be seen', () => {
