@@ -17,6 +17,16 @@ export const FieldName = z
   .refine((name) => name !== '__proto__', 'must be another name')
   .meta({ expression: false });
 
+/** What a file is called in an item. */
+export const FileKey = z.string().min(1).max(100);
+
+/** What a file is called where it is saved: a name without a path. */
+export const FileName = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^[^/\\\p{Cc}]+$/u, 'must be a name without a path');
+
 /** What an item looks like that is passed on with more fields. */
 export const PassedOn = z.looseObject({});
 

@@ -6,7 +6,14 @@ import { HARNESS } from './harness.ts';
 import { ownFiles } from './imports.ts';
 import { createInspector, type InspectorDeps } from './inspector.ts';
 import { loadProgram, type Program, placeText, programOf } from './program.ts';
-import type { ScriptFailure, ScriptHead, ScriptHost, ScriptLog, ScriptReply } from './script.ts';
+import {
+  type ScriptFailure,
+  type ScriptHead,
+  type ScriptHost,
+  type ScriptLog,
+  type ScriptReply,
+  tooMuchMemory,
+} from './script.ts';
 
 type Thrown = { name: string; message: string; stack: string };
 type Answer = {
@@ -246,14 +253,6 @@ function tooLong(what: string): ScriptFailure {
     code: 'code.timed_out',
     message: `The code took longer than ${what} and was stopped.`,
     advice: 'Look for a loop without an end, or give it fewer items at a time.',
-  };
-}
-
-function tooMuchMemory(memoryMb: number): ScriptFailure {
-  return {
-    code: 'code.memory_exceeded',
-    message: `The code needed more than ${memoryMb} MB of memory and was stopped.`,
-    advice: 'Work on fewer items at a time, or keep less of them.',
   };
 }
 

@@ -25,3 +25,11 @@ export type ScriptHost = {
   inspect?(message: string | undefined): void;
   close(): void;
 };
+
+export function tooMuchMemory(memoryMb: number): ScriptFailure {
+  return {
+    code: 'code.memory_exceeded',
+    message: `The code needed more than ${memoryMb} MB of memory and was stopped.`,
+    advice: 'Work on fewer items at a time, or keep less of them.',
+  };
+}

@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { Item } from '#shared/workflow/tree.ts';
-import { PassedOn, readField } from '../fields.ts';
+import { FileKey, FileName, PassedOn, readField } from '../fields.ts';
 import { manyItems } from '../files/manyItems.ts';
 import { decoded, Encoding, readSource, sourceFields } from '../files/source.ts';
 import { type Call, defineStepType } from '../stepType.ts';
 import { columnNames, rowOf } from './columns.ts';
-import { Delimiter, delimiterOf, formatFields, MOST_COLUMNS, MOST_RECORD, notCsv, tooMany } from './format.ts';
+import { Columns, Delimiter, delimiterOf, formatFields, MOST_COLUMNS, MOST_RECORD, notCsv, tooMany } from './format.ts';
 import { cellText } from './guard.ts';
 
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -91,12 +91,7 @@ function* piecesOf(text: string, signal: AbortSignal): Generator<string> {
 }
 
 const WriteConfig = z.strictObject({
-  columns: z.array(z.string().min(1).max(300)).max(MOST_COLUMNS).default([]).meta({
-    title: 'Columns',
-    help: 'Names of fields, or ways into them such as address.city. Left empty: every field of the items.',
-    expression: false,
-    order: 1,
-  }),
+  columns: Columns,
   delimiter: Delimiter,
   header: z.boolean().default(true).meta({ title: 'Begin with the names', expression: false, order: 6 }),
   guard: z.boolean().default(true).meta({
@@ -111,19 +106,8 @@ const WriteConfig = z.strictObject({
     expression: false,
     order: 8,
   }),
-  file: z
-    .string()
-    .min(1)
-    .max(100)
-    .default('file')
-    .meta({ title: 'Name of the file in the item', expression: false, order: 9 }),
-  fileName: z
-    .string()
-    .min(1)
-    .max(200)
-    .regex(/^[^/\\\p{Cc}]+$/u, 'must be a name without a path')
-    .default('data.csv')
-    .meta({ title: 'Name of the file', placeholder: 'report.csv', order: 10 }),
+  file: FileKey.default('file').meta({ title: 'Name of the file in the item', expression: false, order: 9 }),
+  fileName: FileName.default('data.csv').meta({ title: 'Name of the file', placeholder: 'report.csv', order: 10 }),
 });
 
 export const write = defineStepType({

@@ -15,6 +15,14 @@ export const Delimiter = z
     order: 5,
   });
 
+/** Of what is written: a file of rows, or a sheet. */
+export const Columns = z.array(z.string().min(1).max(300)).max(MOST_COLUMNS).default([]).meta({
+  title: 'Columns',
+  help: 'Names of fields, or ways into them such as address.city. Left empty: every field of the items.',
+  expression: false,
+  order: 1,
+});
+
 /** How a CSV that is read is written. */
 export const formatFields = {
   delimiter: Delimiter,

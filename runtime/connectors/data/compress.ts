@@ -5,7 +5,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import { mimeOf } from '../../engine/mimeOf.ts';
-import { FieldName, PassedOn } from '../fields.ts';
+import { FieldName, FileKey, FileName, PassedOn } from '../fields.ts';
 import { type Call, defineStepType, type FileRef } from '../stepType.ts';
 import { eachItem, fileOf, textOf } from './eachItem.ts';
 import { unzip, type ZipLimits } from './unzip.ts';
@@ -41,20 +41,15 @@ const Config = z.strictObject({
       showWhen: { action: ['gzip', 'gunzip', 'deflate', 'inflate'] },
       order: 2,
     }),
-  file: z
-    .string()
-    .min(1)
-    .max(100)
-    .default('file')
-    .meta({
-      title: 'File of the item',
-      help: 'Its name in the item. For a ZIP archive: the new archive, or the one to unpack.',
-      expression: false,
-      showWhen: { from: 'file' },
-      order: 3,
-    }),
+  file: FileKey.default('file').meta({
+    title: 'File of the item',
+    help: 'Its name in the item. For a ZIP archive: the new archive, or the one to unpack.',
+    expression: false,
+    showWhen: { from: 'file' },
+    order: 3,
+  }),
   files: z
-    .array(z.string().min(1).max(100))
+    .array(FileKey)
     .max(1_000)
     .default([])
     .meta({
@@ -75,18 +70,12 @@ const Config = z.strictObject({
     showWhen: { from: 'text' },
     order: 6,
   }),
-  fileName: z
-    .string()
-    .min(1)
-    .max(200)
-    .regex(/^[^/\\\p{Cc}]+$/u, 'must be a name without a path')
-    .optional()
-    .meta({
-      title: 'Name of the new file',
-      placeholder: 'reports.zip',
-      showWhen: { action: ['gzip', 'deflate', 'zip'] },
-      order: 7,
-    }),
+  fileName: FileName.optional().meta({
+    title: 'Name of the new file',
+    placeholder: 'reports.zip',
+    showWhen: { action: ['gzip', 'deflate', 'zip'] },
+    order: 7,
+  }),
 });
 type Config = z.infer<typeof Config>;
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import type { Item } from '#shared/workflow/tree.ts';
-import { AnyJson, FieldName, PassedOn } from '../fields.ts';
+import { AnyJson, FieldName, FileKey, PassedOn } from '../fields.ts';
 import { type Call, defineStepType, type KeyOperation, type SignAlgorithm } from '../stepType.ts';
 import { crypto as keys } from './cryptoConnector.ts';
 import { fileOf } from './eachItem.ts';
@@ -32,19 +32,14 @@ const Config = z.strictObject({
     showWhen: { action: ON_DATA },
     order: 2,
   }),
-  file: z
-    .string()
-    .min(1)
-    .max(100)
-    .optional()
-    .meta({
-      title: 'Or a file of the item',
-      help: 'Its name in the item.',
-      placeholder: 'attachment',
-      expression: false,
-      showWhen: { action: ['hash', 'hmac', 'sign', 'verify', 'encrypt'] },
-      order: 3,
-    }),
+  file: FileKey.optional().meta({
+    title: 'Or a file of the item',
+    help: 'Its name in the item.',
+    placeholder: 'attachment',
+    expression: false,
+    showWhen: { action: ['hash', 'hmac', 'sign', 'verify', 'encrypt'] },
+    order: 3,
+  }),
   hash: z
     .enum(HASHES)
     .default('sha256')

@@ -5,7 +5,7 @@ import type { Item } from '#shared/workflow/tree.ts';
 import { mimeOf } from '../../engine/mimeOf.ts';
 import { MOST_NESTED } from '../../engine/payload.ts';
 import { eachItem, fileOf } from '../data/eachItem.ts';
-import { AnyJson, FieldName, kindOf, PassedOn } from '../fields.ts';
+import { AnyJson, FieldName, FileKey, kindOf, PassedOn } from '../fields.ts';
 import { type Call, defineStepType } from '../stepType.ts';
 import { manyItems } from './manyItems.ts';
 import { decoded, Encoding, StoragePath } from './source.ts';
@@ -100,12 +100,12 @@ const WriteConfig = z.strictObject({
       expression: false,
       order: 2,
     }),
-  file: z
-    .string()
-    .min(1)
-    .max(100)
-    .default('file')
-    .meta({ title: 'File of the item', expression: false, showWhen: { from: 'file' }, order: 3 }),
+  file: FileKey.default('file').meta({
+    title: 'File of the item',
+    expression: false,
+    showWhen: { from: 'file' },
+    order: 3,
+  }),
   text: z
     .string()
     .optional()

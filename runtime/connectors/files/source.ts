@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import { fileOf, textOf } from '../data/eachItem.ts';
+import { FileKey } from '../fields.ts';
 import type { FileRef, StepFiles } from '../stepType.ts';
 
 /** A path inside the project's storage. What it may be is checked where it is used. */
@@ -18,18 +19,13 @@ export const sourceFields = {
       expression: false,
       order: 1,
     }),
-  file: z
-    .string()
-    .min(1)
-    .max(100)
-    .default('file')
-    .meta({
-      title: 'File of the item',
-      help: 'Its name in the item.',
-      expression: false,
-      showWhen: { from: 'file' },
-      order: 2,
-    }),
+  file: FileKey.default('file').meta({
+    title: 'File of the item',
+    help: 'Its name in the item.',
+    expression: false,
+    showWhen: { from: 'file' },
+    order: 2,
+  }),
   text: z
     .string()
     .optional()

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 import type { Item } from '#shared/workflow/tree.ts';
 import { fileOf } from '../data/eachItem.ts';
-import { AnyJson, PassedOn } from '../fields.ts';
+import { AnyJson, FileKey, PassedOn } from '../fields.ts';
 import { defineStepType } from '../stepType.ts';
 
 const common = { version: 1, category: 'flow', effect: 'pure', mode: 'once', output: PassedOn } as const;
@@ -60,7 +60,7 @@ export const respond = defineStepType({
       widget: 'json',
       order: 3,
     }),
-    file: z.string().min(1).max(100).optional().meta({
+    file: FileKey.optional().meta({
       title: 'File of the item',
       help: 'Its bytes are the body, to be saved under its name unless the headers say otherwise.',
       expression: false,

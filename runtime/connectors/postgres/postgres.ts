@@ -1,17 +1,23 @@
 import { z } from 'zod';
 import type { JsonObject } from '#shared/json.ts';
-import { AnyJson, PassedOn } from '../fields.ts';
+import { PassedOn } from '../fields.ts';
 import {
   AllField,
   deleteStatement,
   insertStatement,
   listedStatements,
+  OnConflict,
+  ParamLists,
+  ParamsField,
   POSTGRES,
   paramsOf,
   RowField,
+  RowsAtMost,
   RowsField,
   rowsOf,
-  Sql,
+  SelectField,
+  SetField,
+  StatementsField,
   TableName,
   updateStatement,
   WhenNone,
@@ -58,27 +64,12 @@ export const query = defineStepType({
     'Asks a PostgreSQL database with a SELECT, in a transaction that cannot change anything; each row becomes an item.',
   effect: 'idempotent',
   config: z.strictObject({
-    sql: Sql.meta({
-      title: 'SELECT statement',
+    sql: SelectField.meta({
       help: 'Taken as it is: values go to the parameters, their places are written $1, $2.',
       placeholder: 'SELECT id, name FROM orders WHERE customer = $1 LIMIT 100',
-      widget: 'code',
-      expression: false,
-      order: 2,
     }),
-    params: AnyJson.optional().meta({
-      title: 'Parameters',
-      help: 'A list with one value for each $ number.',
-      placeholder: '["={{ $json.id }}"]',
-      widget: 'json',
-      order: 3,
-    }),
-    limit: z
-      .int()
-      .min(1)
-      .max(10_000)
-      .default(1_000)
-      .meta({ title: 'Rows, at most', help: 'More is an error; ask for a page at a time with LIMIT.', order: 4 }),
+    params: ParamsField.meta({ help: 'A list with one value for each $ number.' }),
+    limit: RowsAtMost,
     whenNone: WhenNone,
     timeoutMs: Timeout,
   }),
@@ -99,15 +90,7 @@ export const insert = defineStepType({
     table: TableName,
     row: RowField,
     rows: RowsField,
-    onConflict: z
-      .enum(['fail', 'ignore'])
-      .default('fail')
-      .meta({
-        title: 'If a row of that key is there',
-        labels: { fail: 'Fail', ignore: 'Leave it as it is' },
-        expression: false,
-        order: 5,
-      }),
+    onConflict: OnConflict,
     returning: Returning,
     timeoutMs: Timeout,
     once: Once,
@@ -132,7 +115,7 @@ export const update = defineStepType({
   config: z.strictObject({
     table: TableName,
     where: WhereField,
-    set: z.record(z.string(), AnyJson).meta({ title: 'New values', widget: 'pairs', order: 4 }),
+    set: SetField,
     returning: Returning,
     all: AllField,
     timeoutMs: Timeout,
@@ -175,21 +158,11 @@ export const transaction = defineStepType({
   title: 'PostgreSQL: transaction',
   description: 'Runs several statements on a PostgreSQL database, all or none of them.',
   config: z.strictObject({
-    statements: z.array(Sql).min(1).max(100).meta({
-      title: 'Statements',
+    statements: StatementsField.meta({
       help: 'Each taken as it is: values go to the parameters, their places are written $1, $2.',
       placeholder: 'UPDATE stock SET amount = amount - $1 WHERE id = $2',
-      widget: 'code',
-      expression: false,
-      order: 2,
     }),
-    params: AnyJson.optional().meta({
-      title: 'Parameters',
-      help: 'A list for each statement, in order.',
-      placeholder: '[[1, "={{ $json.id }}"]]',
-      widget: 'json',
-      order: 3,
-    }),
+    params: ParamLists,
     timeoutMs: Timeout,
     once: Once,
   }),

@@ -5,9 +5,10 @@ import type { Item } from '#shared/workflow/tree.ts';
 import { roughBytes } from '../../engine/payload.ts';
 import { columnNames } from '../csv/columns.ts';
 import { fieldsOf } from '../csv/csv.ts';
+import { Columns, MOST_COLUMNS } from '../csv/format.ts';
 import { cellText } from '../csv/guard.ts';
 import { fileOf } from '../data/eachItem.ts';
-import { PassedOn, readField } from '../fields.ts';
+import { FileKey, FileName, PassedOn, readField } from '../fields.ts';
 import { manyItems } from '../files/manyItems.ts';
 import { needed, sourceFields } from '../files/source.ts';
 import { type Call, defineStepType } from '../stepType.ts';
@@ -15,7 +16,6 @@ import { sheetArchive } from './sheetArchive.ts';
 
 const MOST_BYTES = 20 * 1024 * 1024;
 const MOST_ROWS = 100_000;
-const MOST_COLUMNS = 1_000;
 const MOST_CELLS = 500_000;
 /** One text may stand in every cell: what comes out is measured, not what went in. */
 const MOST_GIVEN = 64 * 1024 * 1024;
@@ -119,31 +119,15 @@ function cellOf(value: unknown): Json {
 }
 
 const WriteConfig = z.strictObject({
-  columns: z.array(z.string().min(1).max(300)).max(MOST_COLUMNS).default([]).meta({
-    title: 'Columns',
-    help: 'Names of fields, or ways into them such as address.city. Left empty: every field of the items.',
-    expression: false,
-    order: 1,
-  }),
+  columns: Columns,
   header: z.boolean().default(true).meta({ title: 'Begin with the names', expression: false, order: 2 }),
   sheet: z
     .string()
     .regex(/^(?!')[^[\]:*?/\\\p{Cc}]{1,31}(?<!')$/u, 'must have 1 to 31 characters without [ ] : * ? / \\')
     .default('Sheet1')
     .meta({ title: 'Name of the sheet', order: 3 }),
-  file: z
-    .string()
-    .min(1)
-    .max(100)
-    .default('file')
-    .meta({ title: 'Name of the file in the item', expression: false, order: 4 }),
-  fileName: z
-    .string()
-    .min(1)
-    .max(200)
-    .regex(/^[^/\\\p{Cc}]+$/u, 'must be a name without a path')
-    .default('data.xlsx')
-    .meta({ title: 'Name of the file', placeholder: 'report.xlsx', order: 5 }),
+  file: FileKey.default('file').meta({ title: 'Name of the file in the item', expression: false, order: 4 }),
+  fileName: FileName.default('data.xlsx').meta({ title: 'Name of the file', placeholder: 'report.xlsx', order: 5 }),
 });
 
 export const write = defineStepType({

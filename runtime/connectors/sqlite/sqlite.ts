@@ -1,18 +1,24 @@
 import { z } from 'zod';
 import type { JsonObject } from '#shared/json.ts';
-import { AnyJson, PassedOn } from '../fields.ts';
+import { PassedOn } from '../fields.ts';
 import { defineStepType } from '../stepType.ts';
 import {
   AllField,
   deleteStatement,
   insertStatement,
   listedStatements,
+  OnConflict,
+  ParamLists,
+  ParamsField,
   paramsOf,
   RowField,
+  RowsAtMost,
   RowsField,
   rowsOf,
+  SelectField,
+  SetField,
   SQLITE,
-  Sql,
+  StatementsField,
   TableName,
   updateStatement,
   WhenNone,
@@ -41,27 +47,12 @@ export const query = defineStepType({
   effect: 'idempotent',
   config: z.strictObject({
     file: File,
-    sql: Sql.meta({
-      title: 'SELECT statement',
+    sql: SelectField.meta({
       help: 'Taken as it is: values go to the parameters, their places are written ?.',
       placeholder: 'SELECT id, name FROM orders WHERE customer = ? LIMIT 100',
-      widget: 'code',
-      expression: false,
-      order: 2,
     }),
-    params: AnyJson.optional().meta({
-      title: 'Parameters',
-      help: 'A list with one value for each ?.',
-      placeholder: '["={{ $json.id }}"]',
-      widget: 'json',
-      order: 3,
-    }),
-    limit: z
-      .int()
-      .min(1)
-      .max(10_000)
-      .default(1_000)
-      .meta({ title: 'Rows, at most', help: 'More is an error; ask for a page at a time with LIMIT.', order: 4 }),
+    params: ParamsField.meta({ help: 'A list with one value for each ?.' }),
+    limit: RowsAtMost,
     whenNone: WhenNone,
   }),
   output: PassedOn,
@@ -83,15 +74,7 @@ export const insert = defineStepType({
     table: TableName,
     row: RowField,
     rows: RowsField,
-    onConflict: z
-      .enum(['fail', 'ignore'])
-      .default('fail')
-      .meta({
-        title: 'If a row of that key is there',
-        labels: { fail: 'Fail', ignore: 'Leave it as it is' },
-        expression: false,
-        order: 5,
-      }),
+    onConflict: OnConflict,
   }),
   output: z.looseObject({ inserted: z.int() }),
   async run({ item, config: { file, table, row, rows, onConflict }, sql }) {
@@ -111,7 +94,7 @@ export const update = defineStepType({
     file: File,
     table: TableName,
     where: WhereField,
-    set: z.record(z.string(), AnyJson).meta({ title: 'New values', widget: 'pairs', order: 4 }),
+    set: SetField,
     all: AllField,
   }),
   output: z.looseObject({ changed: z.int() }),
@@ -149,21 +132,11 @@ export const transaction = defineStepType({
   effect: 'keyed',
   config: z.strictObject({
     file: File,
-    statements: z.array(Sql).min(1).max(100).meta({
-      title: 'Statements',
+    statements: StatementsField.meta({
       help: 'Each taken as it is: values go to the parameters, their places are written ?.',
       placeholder: 'UPDATE stock SET amount = amount - ? WHERE id = ?',
-      widget: 'code',
-      expression: false,
-      order: 2,
     }),
-    params: AnyJson.optional().meta({
-      title: 'Parameters',
-      help: 'A list for each statement, in order.',
-      placeholder: '[[1, "={{ $json.id }}"]]',
-      widget: 'json',
-      order: 3,
-    }),
+    params: ParamLists,
   }),
   output: z.looseObject({ results: Results }),
   async run({ item, config: { file, statements, params }, sql }) {

@@ -54,6 +54,54 @@ export const AllField = z.boolean().default(false).meta({
   order: 9,
 });
 
+export const SetField = z.record(z.string(), AnyJson).meta({ title: 'New values', widget: 'pairs', order: 4 });
+
+export const OnConflict = z
+  .enum(['fail', 'ignore'])
+  .default('fail')
+  .meta({
+    title: 'If a row of that key is there',
+    labels: { fail: 'Fail', ignore: 'Leave it as it is' },
+    expression: false,
+    order: 5,
+  });
+
+const Sql = z.string().min(1).max(100_000);
+
+/** Of a query. Each database says in `help` how it writes the places of parameters. */
+export const SelectField = Sql.meta({ title: 'SELECT statement', widget: 'code', expression: false, order: 2 });
+
+/** Of a transaction, as `SelectField`. */
+export const StatementsField = z
+  .array(Sql)
+  .min(1)
+  .max(100)
+  .meta({ title: 'Statements', widget: 'code', expression: false, order: 2 });
+
+/** The values of one statement; `paramsOf` reads them. */
+export const ParamsField = AnyJson.optional().meta({
+  title: 'Parameters',
+  placeholder: '["={{ $json.id }}"]',
+  widget: 'json',
+  order: 3,
+});
+
+/** Those of several; `listedStatements` reads them. */
+export const ParamLists = AnyJson.optional().meta({
+  title: 'Parameters',
+  help: 'A list for each statement, in order.',
+  placeholder: '[[1, "={{ $json.id }}"]]',
+  widget: 'json',
+  order: 3,
+});
+
+export const RowsAtMost = z
+  .int()
+  .min(1)
+  .max(10_000)
+  .default(1_000)
+  .meta({ title: 'Rows, at most', help: 'More is an error; ask for a page at a time with LIMIT.', order: 4 });
+
 /** Of a query: where there is no row nothing goes on, unless a step behind is to hear of that. */
 export const WhenNone = z
   .enum(['nothing', 'empty_item'])
@@ -70,8 +118,6 @@ export function rowsOf(result: SqlResult | undefined, whenNone: z.infer<typeof W
   const rows = result?.rows ?? [];
   return rows.length === 0 && whenNone === 'empty_item' ? [{}] : rows;
 }
-
-export const Sql = z.string().min(1).max(100_000);
 
 /** A list of rows as one statement. Columns missing in a row are null. @throws SluiceError config.invalid, limit.exceeded */
 export function insertStatement(

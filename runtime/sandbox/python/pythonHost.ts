@@ -3,7 +3,7 @@ import { constants as osConstants } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WHEEL_PREFIX } from '../imports.ts';
-import type { ScriptFailure, ScriptHead, ScriptHost, ScriptLog } from '../script.ts';
+import { type ScriptFailure, type ScriptHead, type ScriptHost, type ScriptLog, tooMuchMemory } from '../script.ts';
 import { pyodideFolder } from './pyodideFolder.ts';
 import { PYTHON_HARNESS } from './pythonHarness.ts';
 
@@ -201,13 +201,5 @@ function tooLong({ wallMs, cpuMs }: ScriptHead['limits'], message?: string): Scr
     code: 'code.timed_out',
     message: `The code took longer than ${wallMs} ms, or ${cpuMs} ms of CPU time, and was stopped${place ? ` ${place}` : ''}.`,
     advice: 'Look for a loop without an end, or give it fewer items at a time.',
-  };
-}
-
-function tooMuchMemory(memoryMb: number): ScriptFailure {
-  return {
-    code: 'code.memory_exceeded',
-    message: `The code needed more than ${memoryMb} MB of memory and was stopped.`,
-    advice: 'Work on fewer items at a time, or keep less of them.',
   };
 }
