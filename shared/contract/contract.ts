@@ -77,27 +77,25 @@ export function createClient<C extends Contract>(
   for (const [group, calls] of Object.entries(contract)) {
     const verbs: Record<string, (input: unknown) => Promise<unknown>> = {};
     for (const [verb, call] of Object.entries(calls)) {
-      verbs[verb] = async (input) =>
-        parse(
-          call.output,
-          withoutNews(call.output, await send(`${group}.${verb}`, input)),
-          `The answer of ${group}.${verb}`,
-          'internal',
-        );
+      verbs[verb] = async (input) => answerOf(`${group}.${verb}`, call.output, await send(`${group}.${verb}`, input));
     }
     client[group] = verbs;
   }
   return client as Client<C>;
 }
 
+/** What was answered, checked. It may be large, so that it is looked at once where nothing is wrong with it. */
+function answerOf(name: string, schema: z.ZodType, answer: unknown): unknown {
+  const { success, data, error } = schema.safeParse(answer);
+  return success ? data : parse(schema, withoutNews(error, answer), `The answer of ${name}`, 'internal');
+}
+
 /** An answer of a newer server without the fields that this contract does not have yet. Everything else stays to be checked. */
-function withoutNews(schema: z.ZodType, answer: unknown): unknown {
-  const news = schema
-    .safeParse(answer)
-    .error?.issues.flatMap((issue) =>
-      issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [],
-    );
-  if (!news || news.length === 0) return answer;
+function withoutNews(error: z.ZodError, answer: unknown): unknown {
+  const news = error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [],
+  );
+  if (news.length === 0) return answer;
   const copy: unknown = JSON.parse(JSON.stringify(answer));
   for (const path of news) {
     const holder = path.slice(0, -1).reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], copy);

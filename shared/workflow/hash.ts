@@ -51,11 +51,26 @@ const merkleCache = new WeakMap<object, Hash>();
  * parts costs only what changed.
  */
 export function merkleHash(value: unknown): Hash {
-  if (typeof value !== 'object' || value === null) return flatHash(value);
+  if (typeof value !== 'object' || value === null) return leafHash(value);
   const known = merkleCache.get(value);
   if (known !== undefined) return known;
   const hash = isJsonObject(value) ? hashOfFields(value) : flatHash(value);
   merkleCache.set(value, hash);
+  return hash;
+}
+
+/** A step's type, its version, its mode: the same few words stand in most of them. */
+const leafHashes = new Map<unknown, Hash>();
+const MOST_LEAVES = 5_000;
+const LONGEST_LEAF = 64;
+
+function leafHash(value: unknown): Hash {
+  const known = leafHashes.get(value);
+  if (known !== undefined) return known;
+  const hash = flatHash(value);
+  if (typeof value === 'string' && value.length > LONGEST_LEAF) return hash;
+  if (leafHashes.size >= MOST_LEAVES) leafHashes.clear();
+  leafHashes.set(value, hash);
   return hash;
 }
 
