@@ -25,7 +25,6 @@ export default defineConfig({
               name: 'plain',
               include: ['{shared,runtime,electron,renderer,build,bench,tests}/**/*.test.{ts,tsx}'],
               exclude: [...exclude, LONG, 'tests/cloud/**', 'tests/isolation/**'],
-              globalSetup: ['tests/fixtures/globalSluice.ts'],
             },
           },
           {
@@ -35,7 +34,7 @@ export default defineConfig({
               include: ['cloud/**/*.test.ts', 'tests/{cloud,isolation}/**/*.test.ts'],
               exclude: [...exclude, LONG],
               // One Postgres for the whole run; each file makes its own database on it.
-              globalSetup: ['tests/fixtures/globalPostgres.ts', 'tests/fixtures/globalSluice.ts'],
+              globalSetup: ['tests/fixtures/globalPostgres.ts'],
             },
           },
         ],
@@ -52,7 +51,7 @@ function long() {
       testTimeout: 3_600_000,
       // One after the other: each may take the machine for itself.
       fileParallelism: false,
-      globalSetup: ['tests/fixtures/globalPostgres.ts', 'tests/fixtures/globalSluice.ts'],
+      globalSetup: ['tests/fixtures/globalPostgres.ts'],
     },
   };
 }
