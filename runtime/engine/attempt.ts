@@ -179,15 +179,9 @@ function attemptAll(job: StepJob, execution: Execution, signal: AttemptSignal): 
   const items = inputs.main ?? Object.values(inputs)[0] ?? [];
   const site = new CallSite(job, execution, signal);
   const config = site.configAt(items[0] ?? { json: {} }, 0);
-  let indexes: Map<Item, number> | undefined;
   const call = site.callWith(config);
   call.inputs = inputs;
-  call.configFor = (item) => {
-    if (planned.constant) return planned.constant;
-    if (item === items[0] && site.itemIndex === 0) return config;
-    indexes ??= new Map(items.map((one, index) => [one, index]));
-    return site.configAt(item, indexes.get(item) ?? 0);
-  };
+  site.items = items;
   const settle = (result: Outputs): Outputs => {
     const outputs: Outputs = {};
     for (const [port, list] of Object.entries(result)) outputs[port] = withLineage(list, items.length);

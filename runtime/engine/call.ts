@@ -47,7 +47,10 @@ export class CallSite {
   readonly job: StepJob;
   readonly execution: Execution;
   readonly attempt: AttemptSignal;
+  /** What came in, where the step has all of it at once. */
+  items: readonly Item[] = NO_ITEMS;
   #item: Item | undefined;
+  #indexes: Map<Item, number> | undefined;
   #scope: Scope | undefined;
   #seeded: Seeded | undefined;
 
@@ -98,6 +101,15 @@ export class CallSite {
     return planned.defaults ? { ...planned.defaults, ...resolved } : checkConfig(run.stepId, planned.type, resolved);
   }
 
+  /** The config resolved for one of a step's items, whichever it asks for. Nothing of it is kept on the call (docs/decisions/0010). */
+  configFor(item: Item): JsonObject {
+    const { items, call } = this;
+    if (this.job.planned.constant || items === NO_ITEMS) return call.config;
+    if (item === items[0] && this.itemIndex === 0) return call.config;
+    this.#indexes ??= new Map(items.map((one, index) => [one, index]));
+    return this.configAt(item, this.#indexes.get(item) ?? 0);
+  }
+
   /** The call with a config, which decides the effect class. */
   callWith(config: JsonObject): StepCall {
     const { type } = this.job.planned;
@@ -132,6 +144,7 @@ function pointAt(scope: Scope, item: Item, index: number): void {
 
 const NO_FIELDS: JsonObject = Object.freeze({}) as JsonObject;
 const NO_ITEM: Item = Object.freeze({ json: NO_FIELDS });
+const NO_ITEMS: readonly Item[] = [];
 const NO_LISTS: Record<string, Item[]> = Object.freeze({});
 
 /** The `Call` of a step, with what `run` and `runAll` get besides. */
@@ -146,9 +159,9 @@ class StepCall implements Call {
     this.#site = site;
   }
 
-  /** Where a step has all items at once, `attemptAll` gives it one that resolves for each. */
-  configFor(_item: Item): JsonObject {
-    return this.config;
+  get configFor(): Call['configFor'] {
+    const site = this.#site;
+    return (item) => site.configFor(item);
   }
 
   get stepId(): string {
