@@ -63,10 +63,14 @@ export function createLocalFeed(store: RunStore, find: (runId: string) => ShownR
       version = undefined;
       return;
     }
-    const now = store.dataVersion();
-    if (now === version) return;
-    version = now;
-    for (const runId of watchers.keys()) look(runId);
+    try {
+      const now = store.dataVersion();
+      if (now === version) return;
+      for (const runId of watchers.keys()) look(runId);
+      version = now;
+    } catch {
+      // The disk is full, or another process holds the store: nobody waits for this look, and the next one asks again.
+    }
   }
 
   return {

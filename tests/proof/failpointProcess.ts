@@ -132,7 +132,6 @@ function open({ dir, projectId, workflowId, tree, leaseMs }: Extract<Order, { op
 let opened: ReturnType<typeof open> | undefined;
 // What a failpoint breaks where nobody waits for it ends no process.
 process.on('unhandledRejection', () => undefined);
-process.on('uncaughtException', () => undefined);
 createInterface({ input: process.stdin }).on('line', (line) => {
   const order = JSON.parse(line) as Order;
   if ('open' in order) opened = open(order.open);
