@@ -3,7 +3,7 @@ import type { Service } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
 import { slugOf } from '#shared/ids.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
-import { TREE_FORMAT, type Tree } from '#shared/workflow/tree.ts';
+import { emptyTree } from '#shared/workflow/tree.ts';
 import { recordAudit } from '../audit/recordAudit.ts';
 import { type Database, isTaken } from '../platform/database.ts';
 import { tenantKey } from '../platform/tenantKey.ts';
@@ -17,19 +17,6 @@ import { takeCommit } from './takeCommit.ts';
 import type { TreeCache } from './treeCache.ts';
 
 export type ProjectDeps = { database: Database; signals: Signals; trees: TreeCache };
-
-function emptyTree(id: string, name: string): Tree {
-  return {
-    project: { id, name, format: TREE_FORMAT },
-    workflows: {},
-    scripts: {},
-    machines: {},
-    environments: {},
-    connections: {},
-    tests: {},
-    pins: {},
-  };
-}
 
 /** Sync: the head of each project, the commits that led to it, and the one way to move it. */
 export function createProjectService({

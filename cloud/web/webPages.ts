@@ -2,20 +2,11 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize, sep } from 'node:path';
 import { type Response, Router } from 'express';
+import { EDITOR_TYPES, editorPolicy } from '#shared/editorFiles.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { SignedIn } from '../server/actor.ts';
 import type { MountDeps } from '../server/mount.ts';
 import { rawRoute } from '../server/rawRoute.ts';
-
-const TYPES: Record<string, string> = {
-  '.css': 'text/css; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.json': 'application/json',
-  '.svg': 'image/svg+xml',
-  '.ttf': 'font/ttf',
-  '.wasm': 'application/wasm',
-  '.woff2': 'font/woff2',
-};
 
 export type WebPageDeps = MountDeps & {
   publicUrl: string;
@@ -37,7 +28,8 @@ export function findRenderer(): string {
 export function webPages(deps: WebPageDeps): Router {
   const { rendererDir, publicUrl } = deps;
   const router = Router();
-  const policy = contentSecurityPolicy(publicUrl);
+  const { host, protocol } = new URL(publicUrl);
+  const policy = editorPolicy(`${protocol === 'https:' ? 'wss' : 'ws'}://${host}`);
   const route = (path: string, name: string) =>
     ({ name: `web.${name}`, method: 'GET', path, access: 'public', rate: 'monitor' }) as const;
 
@@ -59,7 +51,7 @@ export function webPages(deps: WebPageDeps): Router {
   rawRoute(router, route('/app', 'start'), (req, res) => page('/app', req.get('cookie'), res), deps);
   const file = async (path: string, res: Response, forEver: boolean) => {
     const place = normalize(join(rendererDir, path));
-    const type = TYPES[extname(place)];
+    const type = EDITOR_TYPES[extname(place)];
     if (!type || path.includes('\0') || !place.startsWith(normalize(rendererDir) + sep)) throw nothingHere();
     const content = await readFile(place).catch(() => {
       throw nothingHere();
@@ -88,21 +80,4 @@ function asWebPage(text: string): string {
   return text
     .replaceAll(/(src|href)="\.\//g, '$1="/app/')
     .replace('</title>', '</title>\n    <meta name="sluice-host" content="web" />');
-}
-
-/** That of the desktop, with the socket back to here. */
-function contentSecurityPolicy(publicUrl: string): string {
-  const { host, protocol } = new URL(publicUrl);
-  return [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob:",
-    "font-src 'self'",
-    "worker-src 'self' blob:",
-    `connect-src 'self' ${protocol === 'https:' ? 'wss' : 'ws'}://${host}`,
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ');
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join, normalize, sep } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { z } from 'zod';
+import { EDITOR_HEADERS, EDITOR_TYPES, editorPolicy } from '#shared/editorFiles.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Host } from '../host/host.ts';
 import { wrap } from '../host/wrap.ts';
@@ -20,20 +21,6 @@ const HELLO_MS = 5_000;
 const MAX_SOCKETS = 32;
 /** A reader that is this far behind is cut off; it connects again and starts from the current state. */
 const MAX_BACKLOG_BYTES = 64 * 1_048_576;
-
-const TYPES: Record<string, string> = {
-  '.css': 'text/css; charset=utf-8',
-  '.html': 'text/html; charset=utf-8',
-  '.ico': 'image/x-icon',
-  '.js': 'text/javascript; charset=utf-8',
-  '.json': 'application/json',
-  '.map': 'application/json',
-  '.png': 'image/png',
-  '.svg': 'image/svg+xml',
-  '.ttf': 'font/ttf',
-  '.wasm': 'application/wasm',
-  '.woff2': 'font/woff2',
-};
 
 export type ServedHost = {
   port: number;
@@ -129,13 +116,13 @@ async function serveFile(
   try {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     const file = normalize(join(root, path === '/' ? 'index.html' : path));
-    const type = TYPES[extname(file)];
+    const type = EDITOR_TYPES[extname(file)];
     if (!file.startsWith(normalize(root) + sep) || path.includes('\0') || !type)
       return refuse(response, 404, 'There is nothing here.');
     const content = await readFile(file);
     response.writeHead(200, {
-      ...SAFE_HEADERS,
-      'content-security-policy': contentSecurityPolicy(port),
+      ...EDITOR_HEADERS,
+      'content-security-policy': editorPolicy(`ws://127.0.0.1:${port}`, `ws://localhost:${port}`),
       'content-type': type,
       'content-length': content.length,
       // Built files carry a hash in their name; the page that names them does not.
@@ -147,31 +134,8 @@ async function serveFile(
   }
 }
 
-const SAFE_HEADERS = {
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-};
-
-/** That of sync.md 6, with the socket back to here. */
-function contentSecurityPolicy(port: number): string {
-  return [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob:",
-    "font-src 'self'",
-    "worker-src 'self' blob:",
-    `connect-src 'self' ws://127.0.0.1:${port} ws://localhost:${port}`,
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ');
-}
-
 function refuse(response: ServerResponse, status: number, message: string): void {
-  response.writeHead(status, { ...SAFE_HEADERS, 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
+  response.writeHead(status, { ...EDITOR_HEADERS, 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
   response.end(`${message}\n`);
 }
 

@@ -10,6 +10,7 @@ import type { Tree } from '#shared/workflow/tree.ts';
 import { bundlePackages } from './bundle.ts';
 import { packageImports, type Wanted } from './importsOf.ts';
 import { checkInstalled, INSTALL, type LockFile, readLock } from './lockFile.ts';
+import { replacePacked } from './replacePacked.ts';
 
 /** Changes with what is packed and how; then all is packed anew. */
 const FORMAT = 1;
@@ -31,7 +32,7 @@ export async function packNpm(dir: string, tree: Tree): Promise<Edit[]> {
   const wanted = forPackages(packageImports(tree), lock);
   const before = Object.hasOwn(tree.scripts, PATH) ? tree.scripts[PATH] : undefined;
   const specifiers = Object.keys(wanted);
-  if (specifiers.length === 0) return replacing(tree, {});
+  if (specifiers.length === 0) return replacePacked(tree, {}, isPackedPath);
 
   const packed = before === undefined ? undefined : stillGood(tree);
   const imports = Object.fromEntries(specifiers.map((one) => [one, (wanted[one] as Wanted).names]));
@@ -64,21 +65,7 @@ export async function packNpm(dir: string, tree: Tree): Promise<Edit[]> {
   const texts = packTexts({ inputs, packages, imports, modules, uses });
   const length = Object.values(texts).reduce((sum, text) => sum + text.length, 0);
   if (length > MAX_PACKED) throw tooLarge(length, bytesOf);
-  return replacing(tree, texts);
-}
-
-/** The edits after which these are the packed scripts of a project, and no others. */
-function replacing(tree: Tree, texts: Record<string, string>): Edit[] {
-  const edits: Edit[] = [];
-  for (const [full, text] of Object.entries(texts)) {
-    const path = full.slice('scripts/'.length);
-    if (!Object.hasOwn(tree.scripts, path) || tree.scripts[path] !== text)
-      edits.push({ type: 'setScript', path, text });
-  }
-  for (const path of Object.keys(tree.scripts)) {
-    if (isPackedPath(path) && !Object.hasOwn(texts, `scripts/${path}`)) edits.push({ type: 'removeScript', path });
-  }
-  return edits;
+  return replacePacked(tree, texts, isPackedPath);
 }
 
 /** Node's own modules are left to the sandbox, which refuses them by name; a package may have such a name. */

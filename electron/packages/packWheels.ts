@@ -6,6 +6,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { MAX_WHEEL_BYTES, type NamedWheel, readWheel } from './readWheel.ts';
+import { replacePacked } from './replacePacked.ts';
 
 /** What a project may carry, since all of it goes with every version. */
 export const MAX_WHEELS = 20;
@@ -24,17 +25,7 @@ const isCarried = (path: string) =>
 export async function packWheels(dir: string, tree: Tree): Promise<Edit[]> {
   const wheels = await readWheels(join(dir, 'scripts/wheels'));
   if (!wheels) return [];
-  const texts = wheels.length === 0 ? {} : wheelTexts(wheels);
-  const edits: Edit[] = [];
-  for (const [full, text] of Object.entries(texts)) {
-    const path = full.slice('scripts/'.length);
-    if (!Object.hasOwn(tree.scripts, path) || tree.scripts[path] !== text)
-      edits.push({ type: 'setScript', path, text });
-  }
-  for (const path of Object.keys(tree.scripts)) {
-    if (isCarried(path) && !Object.hasOwn(texts, `scripts/${path}`)) edits.push({ type: 'removeScript', path });
-  }
-  return edits;
+  return replacePacked(tree, wheels.length === 0 ? {} : wheelTexts(wheels), isCarried);
 }
 
 /** @returns undefined where there is no such folder */

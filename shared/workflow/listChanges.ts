@@ -2,7 +2,7 @@ import type { Change } from '../contract/host/publish.ts';
 import { isJsonObject, type Json } from '../json.ts';
 import { diffTrees, type Op } from '../merge/ops.ts';
 import { getIn } from './plainData.ts';
-import { parseEdge, type Tree } from './tree.ts';
+import { emptyTree, parseEdge, type Tree } from './tree.ts';
 
 /** What somebody sent since the version that is out there. */
 export type Authored = { authorName: string; ops: readonly Op[] };
@@ -20,16 +20,7 @@ const MAX_TEXT = 200;
  * @param before undefined where nothing is published yet
  */
 export function listChanges(before: Tree | undefined, after: Tree, authored: readonly Authored[]): Change[] {
-  const base = before ?? {
-    ...after,
-    workflows: {},
-    scripts: {},
-    machines: {},
-    environments: {},
-    connections: {},
-    tests: {},
-    pins: {},
-  };
+  const base = before ?? emptyTree(after.project.id, after.project.name);
   const found = new Map<string, { thing: Thing; paths: string[][] }>();
   for (const { path } of diffTrees(base, after).ops) {
     for (const thing of thingsAt(path, base, after)) {

@@ -155,6 +155,19 @@ export const Tree = z.strictObject({
 });
 export type Tree = z.infer<typeof Tree>;
 
+export function emptyTree(id: string, name: string): Tree {
+  return {
+    project: { id, name, format: TREE_FORMAT },
+    workflows: {},
+    scripts: {},
+    machines: {},
+    environments: {},
+    connections: {},
+    tests: {},
+    pins: {},
+  };
+}
+
 /** What is filled in where a file says nothing. */
 export const DEFAULT_SETTINGS: Settings = { durability: 'step', logLevel: 'info', keep: 'all' };
 
