@@ -5,9 +5,9 @@ import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { formatTime } from '../look/format.ts';
 import { Select } from '../look/Select.tsx';
+import { Table } from '../look/Table.tsx';
 import { now } from '../state/store.ts';
 import { AskFailed, Empty, Page, Panel, Skeleton } from './Page.tsx';
-import { Table } from './Table.tsx';
 import { useAsk } from './useAsk.ts';
 import { useWorkspace } from './workspace.ts';
 
@@ -61,8 +61,12 @@ export function AuditScreen() {
             rows={data.data}
             keyOf={(entry) => entry.id}
             columns={[
-              { head: 'Action', cell: (entry) => <span className="font-mono text-[12px]">{entry.action}</span> },
-              { head: 'By', cell: (entry) => entry.actorName ?? 'Sluice', wide: true },
+              {
+                head: 'Action',
+                whole: true,
+                cell: (entry) => <span className="font-mono text-[12px]">{entry.action}</span>,
+              },
+              { head: 'By', cell: (entry) => entry.actorName ?? 'Sluice', wide: true, whole: true },
               {
                 head: 'About',
                 wide: true,

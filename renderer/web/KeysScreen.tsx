@@ -1,4 +1,4 @@
-import { Copy, KeyRound, Plus } from 'lucide-react';
+import { Copy, KeyRound } from 'lucide-react';
 import { useState } from 'react';
 import { type ApiKeyRecord, KEY_PRESETS, KEY_SCOPES } from '#shared/contract/cloud/apiKeys.ts';
 import { SluiceError } from '#shared/error.ts';
@@ -13,8 +13,7 @@ import { Select } from '../look/Select.tsx';
 import { Checkbox } from '../look/Switch.tsx';
 import { useNow } from '../look/useNow.ts';
 import { now } from '../state/store.ts';
-import { AskFailed, Empty, Page, Panel, Skeleton } from './Page.tsx';
-import { Table } from './Table.tsx';
+import { ListPage } from './ListPage.tsx';
 import { useAsk } from './useAsk.ts';
 import { useWorkspace } from './workspace.ts';
 
@@ -30,7 +29,6 @@ export function KeysScreen() {
   const [secret, setSecret] = useState<{ name: string; secret: string }>();
   const [revoking, setRevoking] = useState<ApiKeyRecord>();
   const time = useNow(30_000);
-  const { data, error } = asked;
 
   async function rotate(key: ApiKeyRecord) {
     try {
@@ -52,67 +50,52 @@ export function KeysScreen() {
     await asked.again();
   }
 
-  const add = (
-    <Button
-      look={data?.length === 0 ? 'primary' : 'plain'}
-      icon={<Plus className="icon-s" />}
-      onClick={() => setMaking(true)}
-    >
-      New key
-    </Button>
-  );
   return (
-    <Page title="API keys" actions={data && data.length > 0 && add}>
-      {error && <AskFailed error={error} onAgain={() => void asked.again()} />}
-      {!data && !error && <Skeleton />}
-      {data?.length === 0 && (
-        <Empty title="Should a program act here?" action={add}>
-          A key lets a pipeline or a script do what you choose, for as long as you choose. Set it as SLUICE_API_KEY.
-        </Empty>
+    <ListPage
+      title="API keys"
+      asked={asked}
+      rows={asked.data}
+      keyOf={(key) => key.id}
+      empty={{
+        title: 'Should a program act here?',
+        text: 'A key lets a pipeline or a script do what you choose, for as long as you choose. Set it as SLUICE_API_KEY.',
+      }}
+      add={{ label: 'New key', onClick: () => setMaking(true) }}
+      columns={[
+        {
+          head: 'Name',
+          cell: (key) => (
+            <span className="flex items-center gap-2">
+              <KeyRound className="icon-s flex-none text-ink-3" aria-hidden /> {key.name}
+            </span>
+          ),
+        },
+        { head: 'Begins with', cell: (key) => <code className="text-[11.5px]">{key.prefix}</code>, wide: true },
+        {
+          head: 'May',
+          wide: true,
+          cell: (key) => <span title={key.scopes.join(', ')}>{plural(key.scopes.length, 'scope')}</span>,
+        },
+        {
+          head: 'Last used',
+          right: true,
+          wide: true,
+          cell: (key) => (key.lastUsedAt ? formatAgo(key.lastUsedAt, time) : 'never'),
+        },
+        { head: 'Until', right: true, wide: true, cell: (key) => formatTime(key.expiresAt) },
+      ]}
+      below={(key) => `${key.prefix}…, used ${key.lastUsedAt ? formatAgo(key.lastUsedAt, time) : 'never'}`}
+      actions={(key) => (
+        <>
+          <Button size="sm" aria-label={`Rotate ${key.name}`} onClick={() => void rotate(key)}>
+            Rotate
+          </Button>
+          <Button size="sm" look="danger" aria-label={`Revoke ${key.name}`} onClick={() => setRevoking(key)}>
+            Revoke
+          </Button>
+        </>
       )}
-      {data && data.length > 0 && (
-        <Panel>
-          <Table
-            label="API keys"
-            rows={data}
-            keyOf={(key) => key.id}
-            columns={[
-              {
-                head: 'Name',
-                cell: (key) => (
-                  <span className="flex items-center gap-2">
-                    <KeyRound className="icon-s flex-none text-ink-3" aria-hidden /> {key.name}
-                  </span>
-                ),
-              },
-              { head: 'Begins with', cell: (key) => <code className="text-[11.5px]">{key.prefix}</code>, wide: true },
-              {
-                head: 'May',
-                wide: true,
-                cell: (key) => <span title={key.scopes.join(', ')}>{plural(key.scopes.length, 'scope')}</span>,
-              },
-              {
-                head: 'Last used',
-                right: true,
-                wide: true,
-                cell: (key) => (key.lastUsedAt ? formatAgo(key.lastUsedAt, time) : 'never'),
-              },
-              { head: 'Until', right: true, wide: true, cell: (key) => formatTime(key.expiresAt) },
-            ]}
-            below={(key) => `${key.prefix}…, used ${key.lastUsedAt ? formatAgo(key.lastUsedAt, time) : 'never'}`}
-            actions={(key) => (
-              <>
-                <Button size="sm" aria-label={`Rotate ${key.name}`} onClick={() => void rotate(key)}>
-                  Rotate
-                </Button>
-                <Button size="sm" look="danger" aria-label={`Revoke ${key.name}`} onClick={() => setRevoking(key)}>
-                  Revoke
-                </Button>
-              </>
-            )}
-          />
-        </Panel>
-      )}
+    >
       {making && (
         <NewKey
           onClose={() => setMaking(false)}
@@ -142,7 +125,7 @@ export function KeysScreen() {
           <p>Programs that use it are refused within five seconds.</p>
         </Dialog>
       )}
-    </Page>
+    </ListPage>
   );
 }
 

@@ -11,10 +11,10 @@ import { formatAgo, plural } from '../look/format.ts';
 import { Field, Input } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
 import { Select } from '../look/Select.tsx';
+import { Table } from '../look/Table.tsx';
 import { useNow } from '../look/useNow.ts';
 import { now } from '../state/store.ts';
 import { AskFailed, Page, Panel, Skeleton } from './Page.tsx';
-import { Table } from './Table.tsx';
 import { useAsk } from './useAsk.ts';
 import { useWorkspace } from './workspace.ts';
 

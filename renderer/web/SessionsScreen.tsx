@@ -4,10 +4,10 @@ import { SluiceError } from '#shared/error.ts';
 import { cloudClient } from '../host/webLink.ts';
 import { Button } from '../look/Button.tsx';
 import { formatAgo } from '../look/format.ts';
+import { Table } from '../look/Table.tsx';
 import { useNow } from '../look/useNow.ts';
 import { now } from '../state/store.ts';
 import { AskFailed, Page, Panel, Skeleton } from './Page.tsx';
-import { Table } from './Table.tsx';
 import { useAsk } from './useAsk.ts';
 
 /** Where one is signed in, and how to end that. */

@@ -6,12 +6,12 @@ import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { formatAgo, formatDuration, formatTime } from '../look/format.ts';
 import { Select } from '../look/Select.tsx';
+import { Table } from '../look/Table.tsx';
 import { useNow } from '../look/useNow.ts';
 import { TRIGGERS } from '../runs/RunDetail.tsx';
 import { now, useEditor } from '../state/store.ts';
 import { HOLDS, WAITS } from '../state/waitWords.ts';
 import { AskFailed, Empty, Page, Panel, Skeleton } from './Page.tsx';
-import { Table } from './Table.tsx';
 import { useAsk } from './useAsk.ts';
 import { useRefresh } from './useRefresh.ts';
 import { useWorkspace } from './workspace.ts';
@@ -86,7 +86,7 @@ export function WorkspaceRuns() {
                 cell: (run) => (
                   <button
                     type="button"
-                    className="max-w-full truncate text-left font-name hover:underline"
+                    className="max-w-full truncate text-left font-name after:absolute after:inset-0 group-hover:underline max-sm:min-h-0!"
                     onClick={() => void openRun(run)}
                   >
                     {run.workflowName}

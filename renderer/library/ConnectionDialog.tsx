@@ -1,11 +1,9 @@
-import { useEffect, useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { z } from 'zod';
-import type { ConnectionRecord } from '#shared/contract/cloud/common.ts';
 import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { Slug } from '#shared/ids.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
-import { cloudClient } from '../host/webLink.ts';
 import { ConfigField } from '../inspector/ConfigField.tsx';
 import { formFields, shownFields } from '../inspector/formSchema.ts';
 import { NO_DATA } from '../inspector/usePreviewScope.ts';
@@ -14,51 +12,41 @@ import { Dialog } from '../look/Dialog.tsx';
 import { Field, Input, TextArea } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
 import { Select } from '../look/Select.tsx';
-import { editor } from '../state/store.ts';
-import { useWorkspace } from './workspace.ts';
 
-type Connector = z.output<HostApi['connections']['connectors']['output']>[number];
-type ConnectionFormProps = {
-  /** One whose secret is replaced; absent: a new one. */
-  record: ConnectionRecord | undefined;
+export type Connector = z.output<HostApi['connections']['connectors']['output']>[number];
+/** What was filled in. */
+export type ConnectionDraft = { name: string; connector: string; secret: JsonObject; hosts: string[] };
+
+type ConnectionDialogProps = {
+  /** One whose secret is set anew; absent: a new one. */
+  given?: { name: string; connector: string; hosts: string[] };
+  connectors: Connector[];
+  /** Names that another one has. */
   taken: string[];
+  /** Keeps it. What it throws is shown here, and the dialog stays. */
+  onKeep: (draft: ConnectionDraft) => Promise<void>;
   onClose: () => void;
-  onSaved: () => void;
+  /** Stands above the secret: where it is kept. */
+  children?: ReactNode;
 };
 
-export function ConnectionForm({ record, taken, onClose, onSaved }: ConnectionFormProps) {
-  const { id: workspaceId } = useWorkspace();
-  const [connectors, setConnectors] = useState<Connector[]>([]);
-  const [name, setName] = useState(record?.name ?? '');
-  const [kind, setKind] = useState(record?.connector ?? 'http');
+/** The name, the secret and the hosts of a connection, in the project and in the workspace alike. */
+export function ConnectionDialog({ given, connectors, taken, onKeep, onClose, children }: ConnectionDialogProps) {
+  const [name, setName] = useState(given?.name ?? '');
+  const [kind, setKind] = useState(given?.connector ?? connectors[0]?.name ?? '');
   const [secret, setSecret] = useState<JsonObject>({});
-  const [hosts, setHosts] = useState((record?.hosts ?? []).join('\n'));
+  const [hosts, setHosts] = useState((given?.hosts ?? []).join('\n'));
   const [error, setError] = useState<SluiceError>();
   const [busy, setBusy] = useState(false);
-  useEffect(() => {
-    editor()
-      .client.connections.connectors({})
-      .then(setConnectors, (thrown: unknown) => setError(SluiceError.from(thrown)));
-  }, []);
   const connector = connectors.find((one) => one.name === kind);
   const fields = connector ? shownFields(formFields(connector.schema), secret) : [];
-  const wrongName =
-    record || name === ''
-      ? undefined
-      : !Slug.safeParse(name).success
-        ? 'It must hold only a-z, 0-9 and "-".'
-        : taken.includes(name)
-          ? `There is a connection ${name} already.`
-          : undefined;
+  const wrongName = given || name === '' ? undefined : problemOf(name, taken);
 
   async function keep() {
     setBusy(true);
     setError(undefined);
     try {
-      const list = hosts.split(/[\s,]+/).filter(Boolean);
-      const cloud = await cloudClient(workspaceId);
-      await cloud.connections.set({ name, connector: kind, secret, hosts: list });
-      onSaved();
+      await onKeep({ name, connector: kind, secret, hosts: hosts.split(/[\s,]+/).filter(Boolean) });
       onClose();
     } catch (thrown) {
       setError(SluiceError.from(thrown));
@@ -71,7 +59,7 @@ export function ConnectionForm({ record, taken, onClose, onSaved }: ConnectionFo
       open
       onClose={onClose}
       size="form"
-      title={record ? `Replace the secret of ${name}` : 'New connection'}
+      title={given ? `Replace the secret of ${name}` : 'New connection'}
       consequence="It is encrypted and never shown again."
       actions={
         <>
@@ -82,16 +70,22 @@ export function ConnectionForm({ record, taken, onClose, onSaved }: ConnectionFo
             blocked={(name === '' && 'Give it a name first.') || wrongName}
             onClick={() => void keep()}
           >
-            {record ? 'Replace the secret' : 'Create connection'}
+            {given ? 'Replace the secret' : 'Create connection'}
           </Button>
         </>
       }
     >
-      {!record && (
+      {!given && (
         <div className="grid grid-cols-2 gap-3 max-sm:grid-cols-1">
           <Field label="Name" help="Steps name it so." error={wrongName}>
             {(ids) => (
-              <Input {...ids} value={name} placeholder="tracker" onChange={(event) => setName(event.target.value)} />
+              <Input
+                {...ids}
+                value={name}
+                autoComplete="off"
+                placeholder="tracker"
+                onChange={(event) => setName(event.target.value)}
+              />
             )}
           </Field>
           <Field label="Connector">
@@ -109,6 +103,7 @@ export function ConnectionForm({ record, taken, onClose, onSaved }: ConnectionFo
           </Field>
         </div>
       )}
+      {children}
       {fields.map((field) => (
         <ConfigField
           key={`${kind} ${field.key}`}
@@ -122,7 +117,7 @@ export function ConnectionForm({ record, taken, onClose, onSaved }: ConnectionFo
           }}
         />
       ))}
-      {connector && connector.hosts.length === 0 && (
+      {connector?.hosts.length === 0 && (
         <Field label="Allowed hosts" help="One a line. The secret is sent to these and no others.">
           {(ids) => (
             <TextArea
@@ -143,4 +138,9 @@ export function ConnectionForm({ record, taken, onClose, onSaved }: ConnectionFo
       )}
     </Dialog>
   );
+}
+
+function problemOf(name: string, taken: string[]): string | undefined {
+  if (!Slug.safeParse(name).success) return 'It must hold only a-z, 0-9 and "-".';
+  return taken.includes(name) ? `There is a connection ${name} already.` : undefined;
 }

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { cx } from '../look/cx.ts';
+import { cx } from './cx.ts';
 
 export type Column<T> = {
   head: string;
@@ -8,9 +8,11 @@ export type Column<T> = {
   right?: boolean;
   /** What a narrow screen shows below the first column instead. */
   wide?: boolean;
+  /** Short words that are not to be broken where there is room. */
+  whole?: boolean;
 };
 
-type TableProps<T> = {
+export type TableProps<T> = {
   label: string;
   rows: readonly T[];
   keyOf: (row: T) => string;
@@ -26,7 +28,7 @@ export function Table<T>({ label, rows, keyOf, columns, below, actions }: TableP
   return (
     <div>
       <table aria-label={label} className="w-full border-separate border-spacing-0 text-list">
-        <thead className="max-sm:visually-hidden">
+        <thead className="max-sm:sr-only">
           <tr className="text-left text-micro font-control text-ink-3">
             {columns.map(({ head, right, wide }) => (
               <th
@@ -50,14 +52,15 @@ export function Table<T>({ label, rows, keyOf, columns, below, actions }: TableP
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={keyOf(row)} className="group hover:bg-hover">
-              {columns.map(({ head, cell, right, wide }, index) => (
+            <tr key={keyOf(row)} className="group relative hover:bg-hover">
+              {columns.map(({ head, cell, right, wide, whole }, index) => (
                 <td
                   key={head}
                   className={cx(
                     'h-10 border-b border-line px-4 py-1.5 group-last:border-b-0',
                     right ? 'text-right tabular-nums whitespace-nowrap' : '[overflow-wrap:anywhere]',
-                    wide && 'max-sm:hidden',
+                    whole && 'sm:whitespace-nowrap',
+                    wide ? 'max-sm:hidden' : index > 0 && 'max-sm:text-right',
                     index === 0 && 'font-name',
                   )}
                 >
@@ -69,7 +72,7 @@ export function Table<T>({ label, rows, keyOf, columns, below, actions }: TableP
               ))}
               {actions && (
                 <td className="h-10 border-b border-line py-1.5 pr-3 text-right group-last:border-b-0">
-                  <span className="flex justify-end gap-1.5">{actions(row)}</span>
+                  <span className="relative flex justify-end gap-1.5">{actions(row)}</span>
                 </td>
               )}
             </tr>

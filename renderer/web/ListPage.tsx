@@ -1,0 +1,50 @@
+import { Plus } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Button } from '../look/Button.tsx';
+import { Table, type TableProps } from '../look/Table.tsx';
+import { AskFailed, Empty, Page, Panel, Skeleton } from './Page.tsx';
+import type { Asked } from './useAsk.ts';
+
+type ListPageProps<T> = Omit<TableProps<T>, 'label' | 'rows'> & {
+  title: string;
+  asked: Pick<Asked<unknown>, 'error' | 'again'>;
+  /** Absent: the answer is not there yet. */
+  rows: readonly T[] | undefined;
+  /** Where there is nothing yet: a question, and what such a thing is for. */
+  empty: { title: string; text: string };
+  /** Makes another one; the one primary act while there is none. */
+  add: { label: string; blocked?: string | false; onClick: () => void };
+  /** Dialogs. */
+  children?: ReactNode;
+};
+
+/** A screen that is one list to which one can add. */
+export function ListPage<T>({ title, asked, rows, empty, add, children, ...table }: ListPageProps<T>) {
+  const button = (
+    <Button
+      look={rows?.length === 0 ? 'primary' : 'plain'}
+      icon={<Plus className="icon-s" />}
+      blocked={add.blocked}
+      onClick={add.onClick}
+    >
+      {add.label}
+    </Button>
+  );
+  return (
+    <Page title={title} actions={rows && rows.length > 0 && button}>
+      {asked.error && <AskFailed error={asked.error} onAgain={() => void asked.again()} />}
+      {!rows && !asked.error && <Skeleton />}
+      {rows?.length === 0 && (
+        <Empty title={empty.title} action={button}>
+          {empty.text}
+        </Empty>
+      )}
+      {rows && rows.length > 0 && (
+        <Panel>
+          <Table label={title} rows={rows} {...table} />
+        </Panel>
+      )}
+      {children}
+    </Page>
+  );
+}
