@@ -31,7 +31,7 @@ export function SettingsScreen() {
   const workspace = account?.workspaces.find((one) => one.id === workspaceId);
   return (
     <Screen title="Settings">
-      <div className="flex max-w-160 flex-col gap-4 p-6">
+      <div className="flex max-w-160 flex-col gap-4 p-6 max-sm:p-3">
         <Panel title="Theme">
           <Segmented
             label="Theme"

@@ -169,7 +169,7 @@ function Group({ title, count, children }: { title: string; count: number; child
         onKeyDown={(event) =>
           event.key === 'ArrowLeft' ? setOpen(false) : event.key === 'ArrowRight' && setOpen(true)
         }
-        className="mx-1.5 flex h-6.5 w-[calc(100%-12px)] items-center gap-1.5 rounded-[5px] px-2 text-ink-2 hover:bg-hover focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]"
+        className="mx-1.5 flex h-6.5 w-[calc(100%-12px)] items-center gap-1.5 rounded-[5px] px-2 text-ink-2 hover:bg-hover focus-visible:-outline-offset-2"
       >
         {open ? (
           <ChevronDown className="icon-xs text-ink-3" aria-hidden />
@@ -198,7 +198,7 @@ function Row({ tab, icon, title, end, menu, onOpen }: RowProps) {
         title={title}
         onClick={onOpen ?? (() => tab && now().open(tab))}
         className={cx(
-          'mx-1.5 flex h-6.5 w-[calc(100%-12px)] items-center gap-1.5 rounded-[5px] pr-2 pl-5.5 text-left focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]',
+          'mx-1.5 flex h-6.5 w-[calc(100%-12px)] items-center gap-1.5 rounded-[5px] pr-2 pl-5.5 text-left focus-visible:-outline-offset-2',
           on ? 'bg-selected font-control text-ink' : 'text-ink-2 hover:bg-hover',
         )}
       >

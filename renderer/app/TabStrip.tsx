@@ -73,7 +73,7 @@ function OneTab({ tab }: { tab: Tab }) {
         type="button"
         aria-current={on ? 'page' : undefined}
         onClick={() => now().open(tab)}
-        className="flex h-full min-w-0 items-center gap-1.5 py-0 pr-1 pl-3 focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]"
+        className="flex h-full min-w-0 items-center gap-1.5 py-0 pr-1 pl-3 focus-visible:-outline-offset-2"
       >
         <Icon className="icon-s" aria-hidden />
         <span className="truncate">{title}</span>

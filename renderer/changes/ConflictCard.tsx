@@ -60,7 +60,7 @@ export function ConflictCard({ record }: { record: ConflictEntry }) {
       onKeyDown={onKeyDown}
       onFocus={() => !isChosen && now().openConflict(record.id)}
       className={cx(
-        'relative flex flex-col gap-2 border-b border-line px-4 py-3.5 focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]',
+        'relative flex flex-col gap-2 border-b border-line px-4 py-3.5 focus-visible:-outline-offset-2',
         isChosen && 'bg-hover before:absolute before:inset-y-0 before:left-0 before:w-0.5 before:bg-accent',
       )}
     >

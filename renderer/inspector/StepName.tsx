@@ -32,7 +32,7 @@ export function StepName({ stepId, className }: { stepId: string; className?: st
         }
       }}
       className={cx(
-        '-mx-1 block w-full truncate rounded-chip bg-transparent px-1 text-body font-heading outline-none hover:bg-hover focus:bg-panel',
+        '-mx-1 block w-full truncate rounded-chip bg-transparent px-1 text-body font-heading hover:bg-hover focus:bg-panel focus-visible:-outline-offset-2',
         className,
       )}
     />

@@ -56,7 +56,7 @@ export function StepView({ stepId }: { stepId: string }) {
     <main
       ref={main}
       tabIndex={-1}
-      className="flex min-w-0 flex-1 flex-col bg-panel outline-none focus-visible:shadow-none"
+      className="flex min-w-0 flex-1 flex-col bg-panel outline-none"
       aria-label={`Step ${step.name}`}
     >
       <header className="flex min-h-13 flex-none flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-1.5">

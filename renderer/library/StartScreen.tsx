@@ -96,7 +96,7 @@ export function StartScreen() {
                           .openProject(project.id)
                           .catch((thrown: unknown) => now().fail(thrown, `${project.name} could not be opened`))
                       }
-                      className="flex min-w-0 flex-1 items-center gap-3 px-4 py-2.5 text-left focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]"
+                      className="flex min-w-0 flex-1 items-center gap-3 px-4 py-2.5 text-left focus-visible:-outline-offset-2"
                     >
                       <span className="min-w-0 flex-1">
                         <span className="block truncate font-name">{project.name}</span>

@@ -65,7 +65,9 @@ export function Dialog({
           )}
         >
           <header className="flex min-h-14 flex-none items-center gap-2 border-b border-line py-2 pr-3 pl-5">
-            <Radix.Title className="text-lead font-heading tracking-[-.01em] whitespace-nowrap">{title}</Radix.Title>
+            <Radix.Title className="min-w-0 text-lead font-heading tracking-[-.01em] [overflow-wrap:anywhere]">
+              {title}
+            </Radix.Title>
             {head}
             <Radix.Close asChild>
               <Button look="ghost" className="ml-auto" aria-label="Close" icon={<X className="icon" />} />
@@ -78,8 +80,10 @@ export function Dialog({
             {children}
           </div>
           {(actions || consequence) && (
-            <footer className="flex min-h-15 flex-none flex-wrap items-center gap-2 border-t border-line px-5 py-3">
-              <span className="min-w-0 flex-1 text-small text-ink-3">{consequence}</span>
+            <footer className="flex min-h-15 flex-none flex-wrap items-center justify-end gap-2 border-t border-line px-5 py-3">
+              <span className="flex min-w-0 flex-1 text-small text-ink-3 empty:hidden max-sm:basis-full">
+                {consequence}
+              </span>
               {actions}
             </footer>
           )}

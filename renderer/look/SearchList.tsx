@@ -54,7 +54,7 @@ export function SearchList(props: SearchListProps) {
             else return;
             event.preventDefault();
           }}
-          className="min-w-0 flex-1 bg-transparent text-lead outline-none placeholder:text-ink-3 focus-visible:shadow-none"
+          className="min-w-0 flex-1 bg-transparent text-lead outline-none placeholder:text-ink-3"
         />
         <Kbd keys="Esc" />
       </div>

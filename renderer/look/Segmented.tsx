@@ -17,7 +17,7 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
       aria-label={label}
       value={value ?? ''}
       onValueChange={(next) => next && onChange(next as T)}
-      className="inline-flex w-fit flex-none gap-px rounded-[7px] bg-sunken p-0.5 shadow-[inset_0_0_0_1px_var(--line)]"
+      className="inline-flex w-fit max-w-full flex-none flex-wrap gap-px rounded-[7px] bg-sunken p-0.5 shadow-[inset_0_0_0_1px_var(--line)]"
     >
       {options.map((option) => (
         <ToggleGroup.Item

@@ -51,7 +51,7 @@ export function Splitter({ label, axis, size, min, max, initial, direction = 1, 
         start.current = undefined;
       }}
       className={cx(
-        'absolute z-10 touch-none transition-colors hover:bg-accent-line focus-visible:bg-accent focus-visible:shadow-none',
+        'absolute z-10 touch-none transition-colors hover:bg-accent-line focus-visible:bg-accent focus-visible:outline-none',
         axis === 'x' ? 'inset-y-0 w-1 cursor-col-resize' : 'inset-x-0 h-1 cursor-row-resize',
         className,
       )}

@@ -78,20 +78,26 @@ export function DeploymentsScreen() {
           </p>
         </div>
       ) : (
-        <div className="flex min-h-0 flex-1">
-          <div className="min-w-0 flex-1 overflow-auto bg-panel">
+        <div className="flex min-h-0 flex-1 max-lg:flex-col">
+          <div className="min-h-30 min-w-0 flex-1 overflow-auto bg-panel">
             <table className="w-full border-separate border-spacing-0 text-list">
               <thead>
                 <tr className="text-left text-micro font-control text-ink-3">
-                  {['Version', 'Environment', 'State', 'By', 'When', ''].map((head) => (
+                  {['Version', 'Environment', 'State', 'By', 'When'].map((head) => (
                     <th
                       key={head}
                       scope="col"
-                      className="sticky top-0 h-7.5 border-b border-line bg-panel px-3 first:pl-6"
+                      className={cx(
+                        'sticky top-0 h-7.5 border-b border-line bg-panel px-3 first:pl-6 max-sm:first:pl-4',
+                        (head === 'By' || head === 'When') && 'max-sm:hidden',
+                      )}
                     >
                       {head}
                     </th>
                   ))}
+                  <th scope="col" className="sticky top-0 h-7.5 border-b border-line bg-panel">
+                    <span className="visually-hidden">What can be done</span>
+                  </th>
                 </tr>
               </thead>
               <tbody>
@@ -101,24 +107,33 @@ export function DeploymentsScreen() {
                     onClick={() => setSelected(one.id)}
                     className={cx(one.id === open?.id ? 'bg-selected' : 'hover:bg-hover')}
                   >
-                    <td className="h-9 border-b border-line px-3 pl-6">
+                    <td className="h-9 border-b border-line px-3 py-1 pl-6 max-sm:pl-4">
                       <button type="button" onClick={() => setSelected(one.id)} className="font-name tabular-nums">
                         v{one.versionNumber}
                       </button>
-                      <span className="ml-2 text-small text-ink-3">{noteOf(one)}</span>
+                      <span className="ml-2 text-small text-ink-3 max-sm:ml-0 max-sm:block">{noteOf(one)}</span>
+                      <span className="block text-small text-ink-3 sm:hidden">{formatAgo(one.createdAt, time)}</span>
                     </td>
                     <td className="h-9 border-b border-line px-3">{one.environment}</td>
                     <td className="h-9 border-b border-line px-3">
                       <StateBadge {...BADGES[one.status]} />
                     </td>
-                    <td className="h-9 border-b border-line px-3 text-ink-2">{one.requestedByName}</td>
-                    <td className="h-9 border-b border-line px-3 whitespace-nowrap text-ink-3" title={one.createdAt}>
+                    <td className="h-9 border-b border-line px-3 text-ink-2 max-sm:hidden">{one.requestedByName}</td>
+                    <td
+                      className="h-9 border-b border-line px-3 whitespace-nowrap text-ink-3 max-sm:hidden"
+                      title={one.createdAt}
+                    >
                       {formatAgo(one.createdAt, time)}
                     </td>
                     <td className="h-9 border-b border-line px-3 text-right">
                       {(one.status === 'superseded' || one.status === 'stopped') && (
-                        <Button size="sm" icon={<RotateCcw className="icon-s" />} onClick={() => setBack(one)}>
-                          Roll back to v{one.versionNumber}
+                        <Button
+                          size="sm"
+                          aria-label={`Roll back to v${one.versionNumber}`}
+                          icon={<RotateCcw className="icon-s" />}
+                          onClick={() => setBack(one)}
+                        >
+                          Roll back<span className="max-sm:hidden"> to v{one.versionNumber}</span>
                         </Button>
                       )}
                     </td>
@@ -130,9 +145,9 @@ export function DeploymentsScreen() {
           {open && (
             <aside
               aria-label="Deployment"
-              className="flex w-100 flex-none flex-col gap-4 overflow-auto border-l border-line bg-panel p-5 max-lg:hidden"
+              className="flex w-100 flex-none flex-col gap-4 overflow-auto border-l border-line bg-panel p-5 max-lg:max-h-1/2 max-lg:w-full max-lg:border-t max-lg:border-l-0 max-sm:p-4"
             >
-              <h2 className="flex items-center gap-2 text-lead font-heading">
+              <h2 className="flex flex-wrap items-center gap-2 text-lead font-heading">
                 v{open.versionNumber} in {open.environment} <StateBadge {...BADGES[open.status]} />
               </h2>
               {open.error && (

@@ -8,14 +8,17 @@ import { now, useEditor } from '../state/store.ts';
 import { DataPanel } from './DataPanel.tsx';
 import { RunLog } from './RunLog.tsx';
 
+const PANEL = 'bottom-panel';
+const TITLES = { data: 'Data', log: 'Run log', problems: 'Problems' };
+
 export function BottomPanel() {
   const { tab, full } = useEditor((state) => state.bottom);
   const lines = useEditor((state) => shownRunOf(state)?.logs.length ?? 0);
   const problems = useEditor((state) => state.doc?.problems.length ?? 0);
   const tabs = [
-    { value: 'data', label: 'Data' },
-    { value: 'log', label: 'Run log', count: lines },
-    { value: 'problems', label: 'Problems', count: problems },
+    { value: 'data', label: TITLES.data },
+    { value: 'log', label: TITLES.log, count: lines },
+    { value: 'problems', label: TITLES.problems, count: problems },
   ] as const;
   return (
     <div className="flex min-h-0 flex-1 flex-col bg-panel">
@@ -23,6 +26,7 @@ export function BottomPanel() {
       <div onDoubleClick={() => now().setBottom({ full: !full })}>
         <TabRow
           label="Panel"
+          panel={PANEL}
           value={tab}
           tabs={tabs}
           onChange={(next) => now().setBottom({ tab: next })}
@@ -46,9 +50,11 @@ export function BottomPanel() {
           }
         />
       </div>
-      {tab === 'data' && <DataPanel />}
-      {tab === 'log' && <RunLog />}
-      {tab === 'problems' && <Problems />}
+      <div id={PANEL} role="tabpanel" aria-label={TITLES[tab]} className="flex min-h-0 flex-1 flex-col">
+        {tab === 'data' && <DataPanel />}
+        {tab === 'log' && <RunLog />}
+        {tab === 'problems' && <Problems />}
+      </div>
     </div>
   );
 }
@@ -71,7 +77,7 @@ function Problems() {
           <button
             type="button"
             onClick={() => openProblem(problem)}
-            className="flex w-full items-start gap-2 px-3 py-1.5 text-left text-small hover:bg-hover focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]"
+            className="flex w-full items-start gap-2 px-3 py-1.5 text-left text-small hover:bg-hover focus-visible:-outline-offset-2"
           >
             <CircleAlert
               className={cx('icon-s mt-px', problem.severity === 'error' ? 'text-bad-ink' : 'text-wait-ink')}

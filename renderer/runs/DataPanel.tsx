@@ -51,7 +51,7 @@ export function DataPanel() {
                 aria-pressed={stepId === shown}
                 onClick={() => now().select([stepId])}
                 className={cx(
-                  'mx-1.5 flex h-6.5 w-[calc(100%-12px)] items-center gap-1.5 rounded-[5px] pr-2 focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]',
+                  'mx-1.5 flex h-6.5 w-[calc(100%-12px)] items-center gap-1.5 rounded-[5px] pr-2 focus-visible:-outline-offset-2',
                   stepId === shown ? 'bg-selected font-control' : 'text-ink-2 hover:bg-hover',
                 )}
                 style={{ paddingLeft: 8 + Math.min(level, 4) * 12 }}

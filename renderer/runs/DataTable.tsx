@@ -111,7 +111,7 @@ export function DataTable({ rows, selected, onSelect, dragRoot }: DataTableProps
                   onSelect(next.index);
                   virtual.scrollToIndex(position.index + (step ?? 0));
                 }}
-                className={cx('focus-visible:shadow-none', on ? 'bg-selected' : 'hover:bg-hover')}
+                className={cx('focus-visible:-outline-offset-2', on ? 'bg-selected' : 'hover:bg-hover')}
               >
                 <td
                   className={cx(

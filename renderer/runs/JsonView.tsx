@@ -40,7 +40,7 @@ export function JsonView({ value, className }: { value: Json; className?: string
       role="group"
       aria-label="JSON"
       className={cx(
-        'min-h-0 overflow-auto px-3 py-2 font-mono text-[12px]/[19px] focus-visible:shadow-none',
+        'min-h-0 overflow-auto px-3 py-2 font-mono text-[12px]/[19px] focus-visible:-outline-offset-2',
         className,
       )}
     >

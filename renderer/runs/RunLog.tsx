@@ -38,7 +38,7 @@ export function RunLog() {
         const { scrollTop, clientHeight, scrollHeight } = event.currentTarget;
         follows.current = scrollHeight - scrollTop - clientHeight < 30;
       }}
-      className="min-h-0 flex-1 overflow-auto font-mono text-[11.5px] focus-visible:shadow-none"
+      className="min-h-0 flex-1 overflow-auto font-mono text-[11.5px] focus-visible:-outline-offset-2"
     >
       <div className="relative" style={{ height: rows.getTotalSize() }}>
         {rows.getVirtualItems().map((row) => {

@@ -72,7 +72,7 @@ export function RunTable({ runs, open, picked, onPick, onOpen, onShow, onRetry }
     <table className="w-full border-separate border-spacing-0 text-list">
       <thead>
         <tr className="text-left text-micro font-control text-ink-3">
-          <th scope="col" className="sticky top-0 z-1 h-7.5 w-9.5 border-b border-line bg-panel pl-6">
+          <th scope="col" className="sticky top-0 z-1 h-7.5 w-9.5 border-b border-line bg-panel pl-6 max-sm:pl-4">
             <Checkbox
               aria-label="Pick all of these runs"
               checked={all}
@@ -82,10 +82,14 @@ export function RunTable({ runs, open, picked, onPick, onOpen, onShow, onRetry }
           </th>
           <Head>Workflow</Head>
           <Head>State</Head>
-          <Head hide>Environment</Head>
-          <Head hide>Started by</Head>
-          <Head right>Started</Head>
-          <Head right>Took</Head>
+          <Head hide="lg">Environment</Head>
+          <Head hide="lg">Started by</Head>
+          <Head right hide="sm">
+            Started
+          </Head>
+          <Head right hide="sm">
+            Took
+          </Head>
         </tr>
       </thead>
       <tbody ref={body} onKeyDown={onKeyDown}>
@@ -107,14 +111,17 @@ export function RunTable({ runs, open, picked, onPick, onOpen, onShow, onRetry }
   );
 }
 
-function Head({ children, right, hide }: { children: string; right?: boolean; hide?: boolean }) {
+/** Below which width a column gives way. */
+const HIDE = { sm: 'max-sm:hidden', lg: 'max-lg:hidden' };
+
+function Head({ children, right, hide }: { children: string; right?: boolean; hide?: 'sm' | 'lg' }) {
   return (
     <th
       scope="col"
       className={cx(
         'sticky top-0 z-1 h-7.5 border-b border-line bg-panel px-3 last:pr-6',
         right && 'text-right',
-        hide && 'max-lg:hidden',
+        hide && HIDE[hide],
       )}
     >
       {children}
@@ -151,12 +158,9 @@ function RunRow({ run, open, picked, tabStop, onFocus, onPick, onClick, onShow }
       onClick={onClick}
       onDoubleClick={onShow}
       onFocus={onFocus}
-      className={cx(
-        'select-none focus-visible:shadow-none focus-visible:outline-2 focus-visible:-outline-offset-2 focus-visible:outline-accent',
-        open || picked ? 'bg-selected' : 'hover:bg-hover',
-      )}
+      className={cx('select-none focus-visible:-outline-offset-2', open || picked ? 'bg-selected' : 'hover:bg-hover')}
     >
-      <td className={cx(cell, 'pr-0! pl-6!', open && 'shadow-[inset_2px_0_0_var(--accent)]')}>
+      <td className={cx(cell, 'pr-0! pl-6! max-sm:pl-4!', open && 'shadow-[inset_2px_0_0_var(--accent)]')}>
         {/* biome-ignore lint/a11y/noStaticElementInteractions: a click on the box is not one on the row. */}
         {/* biome-ignore lint/a11y/useKeyWithClickEvents: the box itself takes the keys. */}
         <span className="flex" onClick={(event) => event.stopPropagation()}>
@@ -168,12 +172,16 @@ function RunRow({ run, open, picked, tabStop, onFocus, onPick, onClick, onShow }
           />
         </span>
       </td>
-      <td className={cx(cell, 'max-w-60 truncate font-name')}>
+      <td className={cx(cell, 'max-w-60 truncate font-name max-sm:h-12 max-sm:w-1/2 max-sm:max-w-0')}>
         {run.workflowName}
         {run.versionNumber !== undefined && <span className="ml-1.5 font-normal text-ink-3">v{run.versionNumber}</span>}
         {run.retryOf && (
           <RotateCcw className="ml-1.5 mb-px inline icon-xs text-ink-3" aria-label="A retry of an earlier run" />
         )}
+        <span className="block text-small font-normal tabular-nums text-ink-3 sm:hidden">
+          {started}
+          {took !== undefined && `, ${formatDuration(took)}`}
+        </span>
       </td>
       <td className={cx(cell, 'w-[45%] max-w-0')}>
         <span className="flex items-center gap-2">
@@ -183,10 +191,12 @@ function RunRow({ run, open, picked, tabStop, onFocus, onPick, onClick, onShow }
       </td>
       <td className={cx(cell, 'max-lg:hidden')}>{run.environment}</td>
       <td className={cx(cell, 'max-lg:hidden')}>{TRIGGERS[run.trigger]}</td>
-      <td className={cx(cell, 'text-right tabular-nums')} title={run.queuedAt}>
+      <td className={cx(cell, 'text-right tabular-nums', HIDE.sm)} title={run.queuedAt}>
         {started}
       </td>
-      <td className={cx(cell, 'pr-6 text-right tabular-nums')}>{took === undefined ? '' : formatDuration(took)}</td>
+      <td className={cx(cell, 'pr-6 text-right tabular-nums', HIDE.sm)}>
+        {took === undefined ? '' : formatDuration(took)}
+      </td>
     </tr>
   );
 }

@@ -18,6 +18,8 @@ import { type Retried, RetryResults, retriedWords } from './RetryResults.tsx';
 import { RunDetail, TRIGGERS, type Where } from './RunDetail.tsx';
 import { RunTable } from './RunTable.tsx';
 
+const LIST = 'runs-list';
+
 type Filter = 'all' | 'running' | 'waiting' | 'failed' | 'succeeded';
 const groupOf = (run: RunSummary): Filter =>
   run.status === 'failed' || run.status === 'timed_out'
@@ -181,7 +183,7 @@ export function RunsScreen() {
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the button that closes does the same. */}
       <div className="relative flex min-h-0 flex-1 bg-panel" onKeyDown={onKeyDown}>
         <div ref={box} className="flex min-w-0 flex-1 flex-col">
-          <div className="flex h-13 flex-none items-center gap-2 px-6">
+          <div className="flex h-13 flex-none items-center gap-2 px-6 max-sm:px-4">
             {pickedShown.length > 0 ? (
               <>
                 <span className="mr-1 text-body font-name tabular-nums">{formatCount(pickedShown.length)} picked</span>
@@ -205,6 +207,7 @@ export function RunsScreen() {
           {retried && <RetryResults results={retried} where={where} onClose={() => setRetried(undefined)} />}
           <TabRow<Filter>
             label="State"
+            panel={LIST}
             value={filter}
             onChange={setFilter}
             tabs={[
@@ -215,7 +218,7 @@ export function RunsScreen() {
               { value: 'succeeded', label: 'Succeeded', count: count('succeeded') },
             ]}
           />
-          <div className="min-h-0 flex-1 overflow-auto">
+          <div id={LIST} role="tabpanel" aria-label="Runs" className="min-h-0 flex-1 overflow-auto">
             <RunTable
               runs={shown}
               open={open?.id}

@@ -89,7 +89,11 @@ export function NotificationsScreen() {
           </div>
         </Panel>
       ))}
-      {data?.list.length === 0 && data.invited.length === 0 && <Empty title="Nothing to tell you yet" />}
+      {data?.list.length === 0 && data.invited.length === 0 && (
+        <Empty title="Nothing to tell you yet">
+          A run that fails or waits for you, an allowance that ends, a new sign-in: it stands here.
+        </Empty>
+      )}
       {data && data.list.length > 0 && (
         <Panel>
           <ul aria-label="Notifications">

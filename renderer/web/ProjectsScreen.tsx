@@ -52,7 +52,7 @@ export function ProjectsScreen() {
             <li key={project.id} className="border-b border-line last:border-b-0">
               <Link
                 to={pathOfProject(project.id)}
-                className="flex min-h-13 items-center gap-3 px-4 py-2 text-ink no-underline hover:bg-hover focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]"
+                className="flex min-h-13 items-center gap-3 px-4 py-2 text-ink no-underline hover:bg-hover focus-visible:-outline-offset-2"
               >
                 <span className="min-w-0 flex-1">
                   <span className="block truncate font-name">{project.name}</span>

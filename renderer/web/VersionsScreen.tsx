@@ -81,7 +81,7 @@ function VersionsOf({ projectId }: { projectId: string }) {
                 aria-pressed={version.id === shown?.id}
                 onClick={() => setSelected(version.id)}
                 className={cx(
-                  'flex min-h-13 w-full items-center gap-2.5 px-4 py-2 text-left focus-visible:shadow-[inset_0_0_0_2px_var(--accent)]',
+                  'flex min-h-13 w-full items-center gap-2.5 px-4 py-2 text-left focus-visible:-outline-offset-2',
                   version.id === shown?.id ? 'bg-selected shadow-[inset_2px_0_0_var(--accent)]' : 'hover:bg-hover',
                 )}
               >

@@ -186,7 +186,10 @@ function DeletePart({ workspace }: { workspace: WorkspaceDetail }) {
             </>
           }
         >
-          <p>Its runs end, its addresses answer no more, and nobody can open it. Type {workspace.slug} to go on.</p>
+          <p>
+            Its runs end, its addresses answer no more, and nobody can open it. Type{' '}
+            <strong className="font-heading">{workspace.slug}</strong> to go on.
+          </p>
           <Input aria-label="Short name" value={typed} onChange={(event) => setTyped(event.target.value)} />
           {error && (
             <Note kind="bad" title={error.message}>

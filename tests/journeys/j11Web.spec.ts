@@ -4,6 +4,7 @@ import { expectAccessible } from './axe.ts';
 import { card, edgeCount, expectState } from './canvas.ts';
 import { test as base, expect, signUp } from './cloudDesk.ts';
 import { listenForComplaints } from './desk.ts';
+import { expectFits } from './places.ts';
 
 /** A browser alone: no desktop runs anywhere. */
 const test = base.extend<{ page: Page }>({
@@ -19,6 +20,7 @@ test.setTimeout(240_000);
 const person = { name: 'Journey', email: 'journey@example.com', password: `journey ${randomBytes(9).toString('hex')}` };
 
 test('J11: in a browser alone somebody signs up, builds, publishes, watches a run, and looks after the workspace (needs Chromium)', async ({
+  browser,
   context,
   cloud,
   page,
@@ -98,18 +100,26 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
     await expect(page.getByRole('row', { name: /tracker.*api\.tracker\.example/ })).toBeVisible();
   });
 
-  await test.step('every place is clear to axe and fits its screen, on a table in light or on a telephone in dark', async () => {
-    for (const [index, { path, heading }] of PLACES.entries()) {
-      const { width, theme } = LOOKS[index % 2] ?? LOOKS[0];
-      await page.emulateMedia({ colorScheme: theme });
-      await page.setViewportSize({ width, height: 780 });
+  await test.step('every place is clear to axe, fits a table and a telephone, in light and in dark, and is walked by Tab', async () => {
+    for (const [turn, { path, heading }] of PLACES.entries()) {
       await page.goto(new URL(path, cloud.url).href);
       await expect(page.getByRole('heading', { name: heading, level: 1 })).toBeVisible();
-      await expect(page.locator('[data-asking]')).toHaveCount(0);
-      await expect(page.locator('html')).toHaveAttribute('data-theme', theme);
-      await expectAccessible(page);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBe(0);
+      await expectFits(page, turn);
     }
+    await page.goto(new URL('/app', cloud.url).href);
+    await page.getByRole('link', { name: /^Hello/ }).click();
+    for (const [turn, { button, shown }] of IN_PROJECT.entries()) {
+      await page.getByRole('button', { name: button }).first().click();
+      await expect(page.getByRole('main').getByText(shown).first()).toBeVisible();
+      await expectFits(page, turn, { tabs: false });
+    }
+    const stranger = await (await browser.newContext()).newPage();
+    for (const [turn, { path, heading }] of BEFORE_SIGN_IN.entries()) {
+      await stranger.goto(new URL(path, cloud.url).href);
+      await expect(stranger.getByRole('heading', { name: heading })).toBeVisible();
+      await expectFits(stranger, turn);
+    }
+    await stranger.context().close();
   });
 
   await test.step('a key is made for a program, and shown this once', async () => {
@@ -152,11 +162,6 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
   });
 });
 
-const LOOKS = [
-  { width: 1440, theme: 'light' },
-  { width: 360, theme: 'dark' },
-] as const;
-
 const PLACES = [
   { path: '/app', heading: 'Projects' },
   { path: '/app/runs', heading: 'Runs' },
@@ -168,6 +173,26 @@ const PLACES = [
   { path: '/app/workspace', heading: 'Settings' },
   { path: '/app/notifications', heading: 'Notifications' },
   { path: '/app/sessions', heading: 'Sign-ins' },
+  { path: '/signed-in', heading: /^Hello/ },
+  { path: '/second-factor', heading: 'Second factor' },
+  { path: '/connected-accounts', heading: 'Connected accounts' },
+  { path: '/sessions', heading: 'Devices and sign-ins' },
+  { path: '/api-keys', heading: 'API keys' },
+];
+
+const BEFORE_SIGN_IN = [
+  { path: '/sign-in', heading: 'Sign in to Sluice' },
+  { path: '/sign-up', heading: 'Create an account' },
+  { path: '/forgot', heading: 'Set a new password' },
+];
+
+/** What a project shows beside its drawing, and something that stands there. */
+const IN_PROJECT = [
+  { button: /^Runs/, shown: 'Succeeded' },
+  { button: /^Deployments/, shown: 'production' },
+  { button: /^Connections/, shown: 'New connection' },
+  { button: /^Settings/, shown: 'High contrast' },
+  { button: /^Changes/, shown: 'History' },
 ];
 
 async function signIn(page: Page): Promise<void> {
