@@ -75,12 +75,12 @@ function leafHash(value: unknown): Hash {
 }
 
 function hashOfFields(value: JsonObject): Hash {
-  let fields = '';
+  const fields: string[] = [];
   for (const key of Object.keys(value).sort()) {
     const child = value[key];
-    if (child !== undefined) fields += `${fields && ','}${JSON.stringify(key)}:${merkleHash(child)}`;
+    if (child !== undefined) fields.push(`${JSON.stringify(key)}:${merkleHash(child)}`);
   }
-  return fields === '' ? EMPTY : sha256Hex(`{${fields}}`);
+  return fields.length === 0 ? EMPTY : sha256Hex(`{${fields.join(',')}}`);
 }
 
 /** Covers everything in the tree. Two equal hashes are one version. */
