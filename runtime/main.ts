@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { RuntimeLimits } from '#shared/contract/agentApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { parse } from '#shared/parse.ts';
 import { stderrLogger } from './log.ts';
@@ -88,10 +89,12 @@ async function runAgent(): Promise<void> {
   const { connectOverHttp } = await import('./agent/httpTransport.ts');
   const { createRunPorts, remoteBlobs } = await import('./agent/runPorts.ts');
   const { client, useToken } = connectOverHttp(env.SLUICE_AGENT_URL);
+  let limits: RuntimeLimits | undefined;
   const ports = createRunPorts({
     dataDir: env.SLUICE_DATA_DIR,
     blobs: remoteBlobs(client),
     sandbox: await openSandbox(),
+    storageBytes: () => limits?.storageBytes,
   });
   const agent = startAgent({
     client,
@@ -100,6 +103,9 @@ async function runAgent(): Promise<void> {
     runtimeHash: runtimeHash(),
     runsAtOnce: 1,
     log,
+    onLimits(allowed) {
+      limits = allowed;
+    },
     onToken: useToken,
   });
   onStop(() => agent.stop(10_000));

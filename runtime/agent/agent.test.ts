@@ -65,7 +65,12 @@ function setUp({
 } = {}) {
   const work: Assignment[][] = [];
   const waiting: (() => void)[] = [];
-  const seen = { hellos: 0, asked: [] as { free: number; have: string[] }[], tokens: [] as string[] };
+  const seen = {
+    hellos: 0,
+    asked: [] as { free: number; have: string[] }[],
+    tokens: [] as string[],
+    order: [] as string[],
+  };
   const journal: RunEvent[] = [];
   const reports: { runId: string; fence: number; done?: boolean; events: RunEvent[] }[] = [];
   let draining = false;
@@ -102,19 +107,23 @@ function setUp({
   const store = openProjectStore(':memory:');
   const agent = startAgent({
     client,
-    portsFor: () => ({
-      clock: systemClock,
-      blobs: memoryBlobs(),
-      http: { send: (_request, { signal }) => http(signal) },
-      store,
-      sandbox: { run: () => Promise.reject(new Error('no sandbox here')), close: async () => {} },
-      files: noFiles(),
-      hashing: nodeHashing,
-    }),
+    portsFor: () => {
+      seen.order.push('ports');
+      return {
+        clock: systemClock,
+        blobs: memoryBlobs(),
+        http: { send: (_request, { signal }) => http(signal) },
+        store,
+        sandbox: { run: () => Promise.reject(new Error('no sandbox here')), close: async () => {} },
+        files: noFiles(),
+        hashing: nodeHashing,
+      };
+    },
     bootSecret: 'secret',
     runtimeHash: 'a'.repeat(64),
     runsAtOnce: 1,
     log: quietLogger(),
+    onLimits: ({ storageBytes }) => seen.order.push(`limit ${storageBytes}`),
     onToken: (token) => seen.tokens.push(token),
   });
   running.push(agent);
@@ -173,6 +182,13 @@ test('says hello, executes what it is given, and names the versions it keeps', a
     'run.ended',
   ]);
   expect(reports.filter((report) => report.done)).toHaveLength(1);
+});
+
+test('what the plan allows is known before anything of a run is opened', async () => {
+  const { give, seen, ended } = setUp();
+  give(assignment(posting));
+  await until(ended);
+  expect(seen.order).toEqual(['limit 1', 'ports']);
 });
 
 test('a keyed effect is announced and kept before it is sent', async () => {

@@ -32,6 +32,8 @@ export type AgentDeps = {
   log: Logger;
   /** Events of one report at most, where not the usual number. */
   batch?: number;
+  /** Told what the plan allows, before the first run is handed out. */
+  onLimits?(limits: RuntimeLimits): void;
   /** Tells the transport its new token. */
   onToken?(token: string): void;
 };
@@ -69,6 +71,7 @@ export function startAgent(deps: AgentDeps): Agent {
       node: process.version,
     });
     limits = answer.limits;
+    deps.onLimits?.(limits);
     deps.onToken?.(answer.token);
   }
 

@@ -12,7 +12,8 @@ const place = (name: string) => ({
   projectId: '0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a55',
   environment: { name, vars: {} },
 });
-const open = (storageBytes?: number) => createRunPorts({ dataDir, blobs: memoryBlobs(), sandbox, storageBytes });
+const open = (storageBytes?: number) =>
+  createRunPorts({ dataDir, blobs: memoryBlobs(), sandbox, storageBytes: () => storageBytes });
 const { signal } = new AbortController();
 const bytes = (text: string) => new TextEncoder().encode(text);
 

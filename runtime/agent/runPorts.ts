@@ -57,7 +57,8 @@ export function createRunPorts(deps: {
   dataDir: string;
   blobs: Blobs;
   sandbox: Sandbox;
-  storageBytes?: number;
+  /** What the files of a project, and its store, may take each; asked as each is opened. Without it, as much as the disk has. */
+  storageBytes?(): number | undefined;
   egress?: HttpBrokerDeps['egress'];
 }) {
   const stores = new Map<string, ProjectStore>();
@@ -72,7 +73,7 @@ export function createRunPorts(deps: {
   function filesFor(dir: string): ProjectFiles {
     const open = folders.get(dir);
     if (open) return open;
-    const files = openProjectFiles(dir, { maxBytes: deps.storageBytes });
+    const files = openProjectFiles(dir, { maxBytes: deps.storageBytes?.() });
     folders.set(dir, files);
     return files;
   }
@@ -81,7 +82,7 @@ export function createRunPorts(deps: {
     const open = stores.get(dir);
     if (open) return open;
     mkdirSync(dir, { recursive: true });
-    const store = openProjectStore(join(dir, 'store.db'), { maxBytes: deps.storageBytes });
+    const store = openProjectStore(join(dir, 'store.db'), { maxBytes: deps.storageBytes?.() });
     stores.set(dir, store);
     return store;
   }

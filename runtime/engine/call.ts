@@ -159,7 +159,7 @@ class StepCall implements Call {
     this.#site = site;
   }
 
-  get configFor(): Call['configFor'] {
+  get configFor(): (item: Item) => JsonObject {
     const site = this.#site;
     return (item) => site.configFor(item);
   }
