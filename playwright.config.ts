@@ -14,7 +14,8 @@ export default defineConfig({
   testDir: 'tests/journeys',
   testMatch: process.env.SLUICE_SCREENS === '1' ? 'screens.ts' : '*.spec.ts',
   outputDir: 'test-results',
-  workers: 1,
+  // Each journey has programs, a browser and folders of its own, and waits for most of its time.
+  workers: 2,
   retries: 0,
   forbidOnly: true,
   timeout: 120_000,
