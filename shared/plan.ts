@@ -1,5 +1,5 @@
 /** A limit that a plan does not have. */
-export const UNLIMITED = Number.POSITIVE_INFINITY;
+const UNLIMITED = Number.POSITIVE_INFINITY;
 
 export const PLAN_SLUGS = ['free', 'starter', 'pro', 'business', 'enterprise'] as const;
 export type PlanSlug = (typeof PLAN_SLUGS)[number];
@@ -188,5 +188,5 @@ const enterprise: Plan = {
 export const PLANS: Record<PlanSlug, Plan> = { free, starter, pro, business, enterprise };
 
 /** What is counted (domain.md 6). */
-export const METERS = ['workflow.runs', 'workflow.steps', 'traffic.out_bytes'] as const;
+const METERS = ['workflow.runs', 'workflow.steps', 'traffic.out_bytes'] as const;
 export type Meter = (typeof METERS)[number];

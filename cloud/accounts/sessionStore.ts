@@ -2,8 +2,6 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Database, Tx } from '../platform/database.ts';
 import type { SignedIn } from '../server/actor.ts';
 
-export type SessionRow = Awaited<ReturnType<typeof findByRefresh>>;
-
 /** The person behind an access token that holds at `now`. */
 export function findSessionByAccess(
   db: Database,

@@ -6,8 +6,6 @@ const MOST_AT_ONCE = 300;
 /** Bytes of bodies that are being read at once, as they were announced. */
 const MOST_BYTES = 268_435_456;
 
-export type Door = ReturnType<typeof createDoor>;
-
 /** Lets in only so many at once and only so much, and nobody while the server is about to stop. */
 export function createDoor(isDraining: () => boolean) {
   let inside = 0;

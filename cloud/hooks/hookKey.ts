@@ -16,7 +16,7 @@ export function hookKeyHash(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
-export function hookUrl(publicUrl: string, workspaceId: string, workflowId: string, key: string): string {
+function hookUrl(publicUrl: string, workspaceId: string, workflowId: string, key: string): string {
   return `${publicUrl.replace(/\/+$/, '')}/v1/hooks/${workspaceId}/${workflowId}/${key}`;
 }
 

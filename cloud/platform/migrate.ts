@@ -141,7 +141,7 @@ export async function schemaDiff(connection: ConnectionInfo, after: string, befo
 }
 
 /** The roles that log in, with what each may do in `prisma/migrations`. */
-export const LOGIN_ROLES = ['sluice_app', 'sluice_dispatcher', 'sluice_queue', 'sluice_readonly'] as const;
+const LOGIN_ROLES = ['sluice_app', 'sluice_dispatcher', 'sluice_queue', 'sluice_readonly'] as const;
 export type LoginRole = (typeof LOGIN_ROLES)[number];
 
 /** Gives each role its password, unless it has it already. @param passwordOf derived from the master key */

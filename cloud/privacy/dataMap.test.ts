@@ -3,7 +3,7 @@ import { contentHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { type Control, createControlBench, eventsOf, step, treeOf } from '../../tests/fixtures/control.ts';
 import { makePurgeable, markDeleted, purgeRows } from '../workspaces/lifecycleStore.ts';
-import { DATA_MAP, mapRow } from './dataMap.ts';
+import { DATA_MAP, type MapRow } from './dataMap.ts';
 import { type ExportedRow, workspaceRows } from './exportStore.ts';
 
 let control: Control;
@@ -14,6 +14,12 @@ beforeAll(async () => {
   [mill, farm] = [await richTenant(), await richTenant()];
 });
 afterAll(() => control.close());
+
+function mapRow(table: string): MapRow {
+  const row = DATA_MAP.find((one) => one.table === table);
+  if (!row) throw new Error(`The data map has no table ${table}.`);
+  return row;
+}
 
 const CANARY = 'canary-4f1d-secret-of-a-connection';
 

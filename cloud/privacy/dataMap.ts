@@ -369,9 +369,3 @@ export const DATA_MAP: MapRow[] = [
   },
   { table: 'invoice', of: 'workspace', holds: 'its invoices; the payment provider keeps them by law', kept: WORKSPACE },
 ];
-
-export function mapRow(table: string): MapRow {
-  const row = DATA_MAP.find((one) => one.table === table);
-  if (!row) throw new Error(`The data map has no table ${table}.`);
-  return row;
-}

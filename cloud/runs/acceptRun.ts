@@ -6,7 +6,7 @@ import { insertPassings } from './runGateStore.ts';
 import { insertRun, type NewRun } from './runStore.ts';
 
 /** How many runs of a workspace may wait for their turn. */
-export const QUEUE_LIMIT = 1_000;
+const QUEUE_LIMIT = 1_000;
 
 export type AcceptedRun = {
   /** Of the run that was accepted, or of the earlier one that stands for it. */

@@ -202,7 +202,7 @@ export const registerPublish: Register = (program, context, action) => {
     );
 };
 
-export function readLimit(text: string): number {
+function readLimit(text: string): number {
   const limit = Number(text);
   if (Number.isInteger(limit) && limit >= 1 && limit <= 100) return limit;
   throw usageError(`"${text}" is not a number of entries.`, 'Give a number from 1 to 100.');

@@ -27,7 +27,7 @@ const MAX_MESSAGE_BYTES = 32 * 1_048_576;
 const MAY_START = '"Runtime.runIfWaitingForDebugger"';
 
 /** Listens on loopback, on a port that is free, for a debugger that knows the token. */
-export async function openInspectDoor(): Promise<InspectDoor> {
+async function openInspectDoor(): Promise<InspectDoor> {
   const token = randomBytes(24).toString('base64url');
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
   const { promise: ready, resolve: isReady } = Promise.withResolvers<void>();

@@ -8,7 +8,7 @@ import { type Client, createClient } from '#shared/contract/contract.ts';
 import { type HostApi, type HostEvent, hostApi } from '#shared/contract/hostApi.ts';
 import { memorySecrets } from './localSecrets.ts';
 import type { Shell } from './preferences.ts';
-import { signedOut } from './signedOut.ts';
+import { signedOut } from './signedOut.fixture.ts';
 import { startHost } from './startHost.ts';
 import { createFromTemplate } from './templates.ts';
 

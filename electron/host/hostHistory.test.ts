@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { type Client, createClient } from '#shared/contract/contract.ts';
 import { type HostApi, type HostEvent, hostApi } from '#shared/contract/hostApi.ts';
 import { memorySecrets } from './localSecrets.ts';
-import { signedOut } from './signedOut.ts';
+import { signedOut } from './signedOut.fixture.ts';
 import { startHost } from './startHost.ts';
 
 async function openedProject() {

@@ -6,7 +6,7 @@ export type LocalSecrets = {
   set(projectId: string, name: string, connection: BoundConnection): Promise<void>;
 };
 
-/** Kept as long as this process lives: what a computer without a keychain gets, unless its owner chooses otherwise. */
+/** Kept as long as this process lives, without a vault. */
 export function memorySecrets(): LocalSecrets {
   const kept = new Map<string, BoundConnection>();
   return {

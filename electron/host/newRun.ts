@@ -84,7 +84,7 @@ export async function newRun(tree: Tree, wish: RunWish, deps: NewRunDeps): Promi
 }
 
 /** The manual trigger, else the only one. @throws SluiceError request.invalid where there are several */
-export function defaultTrigger(workflow: Workflow): string {
+function defaultTrigger(workflow: Workflow): string {
   const triggers = Object.entries(workflow.steps).filter(
     ([, step]) => step.uses.startsWith('trigger.') && !step.disabled,
   );

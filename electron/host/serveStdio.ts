@@ -7,7 +7,7 @@ import type { Host } from './host.ts';
 import { type Reply, wrap } from './wrap.ts';
 
 /** What a shell with windows lends to its host. */
-export const SHELL_CALLS = ['chooseFolder', 'openExternal', 'encrypt', 'decrypt'] as const;
+const SHELL_CALLS = ['chooseFolder', 'openExternal', 'encrypt', 'decrypt'] as const;
 export type ShellCall = (typeof SHELL_CALLS)[number];
 
 /** One line from the shell. `hello` is the first. */

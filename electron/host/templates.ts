@@ -14,7 +14,7 @@ import { diskFailure, writeFileAtomic } from '../store/atomicFile.ts';
 import { readProjectFolder } from '../store/projectFolder.ts';
 
 /** Beside this file, as a checkout and as a bundle have it. */
-export const TEMPLATES_DIR = join(import.meta.dirname, 'templates');
+const TEMPLATES_DIR = join(import.meta.dirname, 'templates');
 
 const About = z.strictObject({ title: z.string(), description: z.string(), order: z.int() });
 

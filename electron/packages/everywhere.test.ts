@@ -7,7 +7,7 @@ import { createClient } from '#shared/contract/contract.ts';
 import { hostApi } from '#shared/contract/hostApi.ts';
 import { SLUICE } from '../../tests/fixtures/sluice.ts';
 import { memorySecrets } from '../host/localSecrets.ts';
-import { signedOut } from '../host/signedOut.ts';
+import { signedOut } from '../host/signedOut.fixture.ts';
 import { startHost } from '../host/startHost.ts';
 import { install, makeProject, scoreProject } from './project.fixture.ts';
 

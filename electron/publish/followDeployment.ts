@@ -10,7 +10,7 @@ const LONGEST_LOOK_WITH_FEED_MS = 10_000;
 const PATIENCE_MS = 15 * 60_000;
 
 /** Whether a deployment goes no further by itself. */
-export function isSettled({ status }: Deployment): boolean {
+function isSettled({ status }: Deployment): boolean {
   return status === 'active' || status === 'failed' || status === 'stopped' || status === 'superseded';
 }
 

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { SluiceError } from '#shared/error.ts';
 
 /** Who writes a project. A pid alone is not enough: the system gives it to somebody else in time. */
-export const LockHolder = z.object({
+const LockHolder = z.object({
   pid: z.int(),
   /** When the process started, as the system tells it; any text, only compared. */
   started: z.string(),
@@ -15,7 +15,7 @@ export const LockHolder = z.object({
   program: z.string(),
   since: z.string(),
 });
-export type LockHolder = z.infer<typeof LockHolder>;
+type LockHolder = z.infer<typeof LockHolder>;
 
 /** What the lock asks of the system. */
 export type LockSystem = {
@@ -26,7 +26,7 @@ export type LockSystem = {
   now(): number;
 };
 
-export const realSystem: LockSystem = { pid: process.pid, computer: hostname(), startOf: processStart, now: Date.now };
+const realSystem: LockSystem = { pid: process.pid, computer: hostname(), startOf: processStart, now: Date.now };
 
 /**
  * Makes this process the only writer of a project, in one transaction of the project's own database, so that of two that

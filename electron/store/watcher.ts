@@ -7,7 +7,7 @@ const SETTLE_MS = 150;
 /** Git is at work as long as its lock is there; one that a crash left behind must not stop us for ever. */
 export const GIT_LOCK_MS = 10_000;
 /** As it is told that something else is checked out. */
-export const CHECKED_OUT = '.git/HEAD';
+const CHECKED_OUT = '.git/HEAD';
 
 /**
  * Tells, once things have settled, which files of a project may have changed. Whether they did, and whether by us, the

@@ -28,7 +28,7 @@ export async function serveLanguage(language: string | undefined, root = ''): Pr
  * The script worker: answers requests from `input` on `output`, one after the other, until `input` ends. It says
  * `{ ready: true }` first. What it cannot explain ends the process; whoever started it starts another.
  */
-export function serveScripts(input: Readable, output: Writable, host: ScriptHost): Promise<void> {
+function serveScripts(input: Readable, output: Writable, host: ScriptHost): Promise<void> {
   let last = Promise.resolve();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const read = frameReader(({ head, body }) => {

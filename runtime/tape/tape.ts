@@ -110,7 +110,7 @@ export function readTape(bytes: Uint8Array): Tape {
 }
 
 /** Every blob that a run's events name: spilled items, bodies of answers, files of items. */
-export function blobsOf(events: readonly RunEvent[]): string[] {
+function blobsOf(events: readonly RunEvent[]): string[] {
   const found = new Set<string>();
   // Whatever the field is called, a blob is a hash under `blob`.
   const walk = (value: unknown): void => {

@@ -17,7 +17,7 @@ export const BoundConnection = z.strictObject({
 });
 export type BoundConnection = z.infer<typeof BoundConnection>;
 
-export const EnvironmentInput = z.strictObject({
+const EnvironmentInput = z.strictObject({
   name: Slug,
   vars: z.record(z.string(), Json),
   revision: z.int().optional(),

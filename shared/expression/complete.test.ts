@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { complete } from './complete.ts';
-import { testScope } from './evaluateForTest.ts';
+import { testScope } from './evaluate.fixture.ts';
 
 const scope = {
   ...testScope(),

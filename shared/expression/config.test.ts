@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { compileConfig } from './config.ts';
-import { testScope } from './evaluateForTest.ts';
+import { testScope } from './evaluate.fixture.ts';
 
 test('text values at any depth are evaluated, keys never', () => {
   const config = compileConfig({

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '../error.ts';
-import { evaluate, testScope } from './evaluateForTest.ts';
+import { evaluate, testScope } from './evaluate.fixture.ts';
 import { compileExpression, isExpression } from './expression.ts';
 
 /** The error of compiling or evaluating. */

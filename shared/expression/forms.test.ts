@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { evaluate } from './evaluateForTest.ts';
+import { evaluate } from './evaluate.fixture.ts';
 import { TEXT_FORMS } from './textForms.ts';
 
 test.each<[string, unknown]>([

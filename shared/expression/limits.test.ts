@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '../error.ts';
-import { evaluate, testScope } from './evaluateForTest.ts';
+import { evaluate, testScope } from './evaluate.fixture.ts';
 import { compileExpression } from './expression.ts';
 
 function outcome(source: string): { code: string; limit?: unknown; message: string } {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CONSTANTS, DOLLAR_FUNCTIONS, FUNCTIONS, GROUPS, METHODS, PROPERTIES, VARIABLES } from './complete.ts';
-import { evaluate } from './evaluateForTest.ts';
+import { evaluate } from './evaluate.fixture.ts';
 
 describe('functions', () => {
   test.each<[string, unknown]>([

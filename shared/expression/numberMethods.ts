@@ -6,7 +6,7 @@ import { type MethodEntry, method, type Table, table } from './tables.ts';
 type Entry = MethodEntry<number>;
 
 /** Rounds half away from zero at a decimal place, by the number's own shortest decimal digits. */
-export function roundTo(value: number, decimals: number): number {
+function roundTo(value: number, decimals: number): number {
   if (!Number.isFinite(value)) return value;
   const [digits = '0', power = '0'] = String(Math.abs(value)).split('e');
   const rounded = Math.round(Number(`${digits}e${Number(power) + decimals}`));

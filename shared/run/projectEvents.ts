@@ -91,7 +91,7 @@ export function projectEvents(state: RunState, events: readonly RunEvent[]): Run
 }
 
 /** Of a usage row: one per step run, whatever its attempts. */
-export function stepSourceId(event: { runId: string; path?: string[]; stepId: string; iteration: number }): string {
+function stepSourceId(event: { runId: string; path?: string[]; stepId: string; iteration: number }): string {
   return `step:${event.runId}:${[...(event.path ?? []), event.stepId].join('/')}:${event.iteration}`;
 }
 

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { applyOps } from '../merge/ops.ts';
-import { applyEdit, Edit, editPatch } from './edit.ts';
+import { applyOps, diffTrees } from '../merge/ops.ts';
+import { applyEdit, Edit } from './edit.ts';
 import { EXAMPLE_CATALOG, EXAMPLE_FILES, TRIAGE } from './example.fixture.ts';
-import { copySteps, pasteEdit } from './paste.ts';
 import { readProject } from './readProject.ts';
 import { Tree, type Workflow } from './tree.ts';
 
@@ -16,8 +15,8 @@ function applied(...edits: Edit[]): Tree {
   const next = edits.reduce((one, edit) => applyEdit(one, Edit.parse(JSON.parse(JSON.stringify(edit)))), tree);
   expect(Tree.safeParse(next).error).toBeUndefined();
   expect(JSON.stringify(tree)).toBe(before);
-  expect(applyOps(tree, editPatch(tree, next))).toEqual(next);
-  expect(applyOps(next, editPatch(next, tree))).toEqual(tree);
+  expect(applyOps(tree, diffTrees(tree, next).ops)).toEqual(next);
+  expect(applyOps(next, diffTrees(next, tree).ops)).toEqual(tree);
   return next;
 }
 const workflow = (one: Tree): Workflow => one.workflows[TRIAGE] as Workflow;
@@ -148,27 +147,18 @@ describe('steps', () => {
     refused({ type: 'moveSteps', workflowId, positions: { gone: [0, 0] } }, /gone/);
   });
 
-  it('are copied and pasted with ids of their own, and refer to one another', () => {
-    const clip = copySteps(workflow(tree), ['score_m4t8', 'seen_p1z3', 'fresh_2c7x']);
-    expect(Object.keys(clip.edges)).toEqual(['fresh_2c7x.true->score_m4t8.main', 'score_m4t8.main->seen_p1z3.main']);
-    (clip.steps.seen_p1z3 as { config: object }).config = {
-      row: "=$('score_m4t8').first().json.x + $('hook_k3f9').first().json.y",
-    };
-    let n = 0;
-    const edit = pasteEdit(TRIAGE, workflow(tree), clip, [20, 20], () => (n++ % 97) / 97);
+  it('are pasted under ids that are free, with their edges and places', () => {
+    const { score_m4t8: score, fresh_2c7x: fresh } = workflow(tree).steps;
+    const edit = {
+      ...{ type: 'paste', workflowId, steps: { score_k3f9: score, fresh_q8w2: fresh } },
+      ...{ edges: ['fresh_q8w2.true->score_k3f9.main'], layout: { fresh_q8w2: [260, 20] } },
+    } as Edit;
     const next = workflow(applied(edit));
-    const ids = Object.keys(edit.steps);
-    expect(ids).toHaveLength(3);
-    const [fresh, score, seen] = ['new_issue_', 'score_', 'seen_'].map(
-      (start) => ids.find((id) => id.startsWith(start)) as string,
-    );
-    expect(next.steps[seen as string]?.config.row).toBe(
-      `=$('${score}').first().json.x + $('hook_k3f9').first().json.y`,
-    );
-    expect(next.steps[fresh as string]?.name).toBe('New issue? 2');
-    expect(next.edges).toHaveProperty([`${fresh}.true->${score}.main`]);
-    expect(next.layout[fresh as string]).toEqual([260, 20]);
-    refused({ ...edit, steps: { hook_k3f9: workflow(tree).steps.hook_k3f9 } }, /taken/);
+    expect(next.steps.score_k3f9).toEqual(score);
+    expect(Object.keys(next.steps)).toHaveLength(Object.keys(workflow(tree).steps).length + 2);
+    expect(next.edges).toHaveProperty(['fresh_q8w2.true->score_k3f9.main']);
+    expect(next.layout.fresh_q8w2).toEqual([260, 20]);
+    refused({ ...edit, steps: { score_k3f9: score, hook_k3f9: workflow(tree).steps.hook_k3f9 } }, /taken/);
   });
 });
 

@@ -3,7 +3,6 @@ import { SluiceError } from '../error.ts';
 import { PortName, ScriptPath, Slug, StepId, slugOf, Uuid, VarName } from '../ids.ts';
 import { issueWords } from '../issueWords.ts';
 import { Json, JsonObject } from '../json.ts';
-import { diffTrees, type Op } from '../merge/ops.ts';
 import { dataFault, getIn, setIn } from './plainData.ts';
 import {
   Case,
@@ -340,9 +339,4 @@ function freeSlug(tree: Tree, slug: string, workflowId: string): string {
   let free = slug;
   for (let n = 2; taken.has(free); n++) free = `${slug.slice(0, 58)}-${n}`;
   return free;
-}
-
-/** What an edit changed, as ops. Undo is `editPatch(after, before)`: it takes back this edit and nothing else. */
-export function editPatch(before: Tree, after: Tree): Op[] {
-  return diffTrees(before, after).ops;
 }

@@ -30,14 +30,14 @@ export type MachineTransition = z.infer<typeof MachineTransition>;
 /** One way on, or several of which the first that may be taken is. */
 const Ways = z.union([MachineTransition, z.array(MachineTransition).min(1).max(20)]);
 
-export const MachineState = z.strictObject({
+const MachineState = z.strictObject({
   on: z.record(Name, Ways).optional(),
   /** What follows when an instance has been in the state for so long. */
   after: z.strictObject({ ms: z.int().min(1).max(31_622_400_000), ...MachineTransition.shape }).optional(),
   /** Nothing follows. */
   final: z.literal(true).optional(),
 });
-export type MachineState = z.infer<typeof MachineState>;
+type MachineState = z.infer<typeof MachineState>;
 
 /**
  * A state machine of a project, `machines/<name>.yaml`: what may follow what. Its instances are told apart by a key and are

@@ -32,7 +32,7 @@ export function singleQuoted(text: string): string {
   return UNSAFE.test(text) ? quoted(text) : `'${text.replaceAll("'", "''")}'`;
 }
 
-export function scalarText(value: null | boolean | number | string, inFlow: boolean): string {
+function scalarText(value: null | boolean | number | string, inFlow: boolean): string {
   if (typeof value !== 'string') return JSON.stringify(value);
   return isPlain(value, inFlow) ? value : quoted(value);
 }
@@ -112,7 +112,7 @@ function isBlock(value: Json, block: BlockRule, path: readonly (string | number)
 }
 
 /** A map or list as lines of its own. */
-export function blockLines(value: Json, block: BlockRule, path: readonly (string | number)[], room: number): string[] {
+function blockLines(value: Json, block: BlockRule, path: readonly (string | number)[], room: number): string[] {
   if (Array.isArray(value)) return value.flatMap((one, i) => itemLines(one, block, [...path, i], room));
   if (!isJsonObject(value)) return [flowText(value, false)];
   return Object.keys(value).flatMap((key) => pairLines(keyText(key), value[key] as Json, block, [...path, key], room));

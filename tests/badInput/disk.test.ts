@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type Client, createClient } from '#shared/contract/contract.ts';
 import { type HostApi, hostApi } from '#shared/contract/hostApi.ts';
 import { memorySecrets } from '../../electron/host/localSecrets.ts';
-import { signedOut } from '../../electron/host/signedOut.ts';
+import { signedOut } from '../../electron/host/signedOut.fixture.ts';
 import { startHost } from '../../electron/host/startHost.ts';
 import { folder, terminal } from './sluice.ts';
 

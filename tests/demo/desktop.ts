@@ -34,8 +34,6 @@ export function createCommandLine(env: Record<string, string>) {
   };
 }
 
-export type CommandLine = ReturnType<typeof createCommandLine>;
-
 /** The desktop in browser mode, driven over its socket as the editor drives it. */
 export type Desktop = {
   call<T>(name: string, input: unknown): Promise<T>;

@@ -15,7 +15,7 @@ import { readTape, writeTape } from '#runtime/tape/tape.ts';
 import { caseOfTape } from '#runtime/tape/tapeCase.ts';
 import { SluiceError } from '#shared/error.ts';
 import { complete } from '#shared/expression/complete.ts';
-import { testScope } from '#shared/expression/evaluateForTest.ts';
+import { testScope } from '#shared/expression/evaluate.fixture.ts';
 import { compileExpression } from '#shared/expression/expression.ts';
 import { references, rewriteReferences } from '#shared/expression/references.ts';
 import { isJsonObject, type Json } from '#shared/json.ts';

@@ -54,7 +54,7 @@ export const STANDIN_PRICES: Price[] = PAID_PLANS.flatMap((plan) =>
   })),
 );
 
-export function emptyState(): StandinState {
+function emptyState(): StandinState {
   return {
     customers: {},
     sessions: {},

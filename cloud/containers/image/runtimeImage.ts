@@ -9,7 +9,7 @@ import { type TarEntry, tarStream } from './tar.ts';
 
 /** The user inside our images. It owns `/data` and nothing else. */
 export const IMAGE_UID = 10001;
-export const IMAGE_NODE = '/usr/bin/node';
+const IMAGE_NODE = '/usr/bin/node';
 
 /** An image that can be built here and now, from files of this machine and no registry. */
 export type LocalImage = { tag: string; context: () => Readable };

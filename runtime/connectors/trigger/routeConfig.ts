@@ -17,7 +17,7 @@ const schema = (title: string, help: string, order: number) =>
   });
 
 /** A file that a multipart request may bring. */
-export const RouteFile = z.strictObject({
+const RouteFile = z.strictObject({
   name: z
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/, 'must be a name such as photo')
@@ -30,7 +30,6 @@ export const RouteFile = z.strictObject({
     .meta({ title: 'Types', help: 'As the sender says it: it is not looked into.' }),
   maxBytes: z.int().min(1).max(MOST_FILES).default(5_242_880).meta({ title: 'Largest size, in bytes' }),
 });
-export type RouteFile = z.infer<typeof RouteFile>;
 
 /** What a route listens to, whom it lets in and what a request must look like. Literal: it is read before there is a run. */
 export const RouteConfig = z

@@ -17,7 +17,7 @@ export type HookDelivery = {
 };
 
 /** How far a signed time may lie from ours, either way. */
-export const TOLERANCE_MS = 300_000;
+const TOLERANCE_MS = 300_000;
 
 const BUILT_IN: Partial<Record<VerifyScheme, HmacScheme>> = {
   github: {

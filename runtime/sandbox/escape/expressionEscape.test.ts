@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SluiceError } from '#shared/error.ts';
-import { testScope } from '#shared/expression/evaluateForTest.ts';
+import { testScope } from '#shared/expression/evaluate.fixture.ts';
 import { compileExpression } from '#shared/expression/expression.ts';
 import { plantCanaries } from './canaries.fixture.ts';
 import { fuzzExpressions } from './expressionGrammar.fixture.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { SluiceError } from '#shared/error.ts';
-import { testScope } from '#shared/expression/evaluateForTest.ts';
+import { testScope } from '#shared/expression/evaluate.fixture.ts';
 import { compileExpression } from '#shared/expression/expression.ts';
 import { allNames } from '#shared/expression/variables.ts';
 

@@ -13,7 +13,7 @@ export const Change = z.strictObject({
 });
 export type Change = z.infer<typeof Change>;
 
-export const RevisionName = z.string().trim().min(1).max(120);
+const RevisionName = z.string().trim().min(1).max(120);
 
 /** One revision of a project, without its tree. */
 export const HistoryEntry = z.strictObject({
