@@ -1,5 +1,5 @@
 import { Search } from 'lucide-react';
-import { TemplateCard, useCreateProject } from '../library/TemplateCard.tsx';
+import { NotCreated, TemplateCards, useCreateProject } from '../library/newProject.tsx';
 import { plural } from '../look/format.ts';
 import { Kbd } from '../look/Kbd.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
@@ -18,7 +18,7 @@ const LIKELY = [
 export function EmptyCanvas() {
   const types = useEditor((state) => state.stepTypes);
   const templates = useEditor((state) => state.templates);
-  const { create, creating } = useCreateProject();
+  const { create, creating, error } = useCreateProject(useEditor((state) => state.doc?.info.sync.workspaceId));
   const computer = useEditor(hasComputer);
   const likely = LIKELY.filter(({ type }) => types[type]);
   return (
@@ -32,7 +32,7 @@ export function EmptyCanvas() {
               : 'Pick a trigger, then add what it should do. It runs once you publish it.'}
           </p>
         </div>
-        <div className="grid grid-cols-[repeat(auto-fit,minmax(140px,1fr))] gap-2">
+        <div className="grid grid-cols-[repeat(auto-fit,minmax(min(140px,100%),1fr))] gap-2">
           {likely.map(({ type, title, text }) => (
             <button
               key={type}
@@ -58,16 +58,12 @@ export function EmptyCanvas() {
         {templates.length > 0 && (
           <section>
             <h2 className="mb-2.5 text-body font-heading">Or start from a working one</h2>
-            <div className="grid grid-cols-[repeat(auto-fit,minmax(190px,1fr))] gap-2">
-              {templates.slice(0, 3).map((template) => (
-                <TemplateCard
-                  key={template.name}
-                  template={template}
-                  busy={creating === template.name}
-                  onChoose={() => void create(template.title, template.name)}
-                />
-              ))}
-            </div>
+            <TemplateCards
+              templates={templates.slice(0, 3)}
+              creating={creating}
+              onChoose={({ title, name }) => void create(title, name)}
+            />
+            <NotCreated error={error} />
           </section>
         )}
       </div>

@@ -1,13 +1,14 @@
 import { RefreshCw } from 'lucide-react';
 import { useState } from 'react';
 import { cloudClient } from '../host/webLink.ts';
+import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { formatTime } from '../look/format.ts';
 import { Select } from '../look/Select.tsx';
 import { Table } from '../look/Table.tsx';
 import { now } from '../state/store.ts';
-import { AskFailed, Empty, Page, Panel, Skeleton } from './Page.tsx';
+import { Empty, Page, Panel } from './Page.tsx';
 import { useAsk } from './useAsk.ts';
 import { useWorkspace } from './workspace.ts';
 

@@ -1,8 +1,9 @@
 import { Plus } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { Button } from '../look/Button.tsx';
 import { Table, type TableProps } from '../look/Table.tsx';
-import { AskFailed, Empty, Page, Panel, Skeleton } from './Page.tsx';
+import { Empty, Page, Panel } from './Page.tsx';
 import type { Asked } from './useAsk.ts';
 
 type ListPageProps<T> = Omit<TableProps<T>, 'label' | 'rows'> & {

@@ -5,6 +5,7 @@ import type { Client } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Role } from '#shared/permission.ts';
 import { cloudClient } from '../host/webLink.ts';
+import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { Button } from '../look/Button.tsx';
 import { Dialog } from '../look/Dialog.tsx';
 import { formatAgo, plural } from '../look/format.ts';
@@ -14,7 +15,7 @@ import { Select } from '../look/Select.tsx';
 import { Table } from '../look/Table.tsx';
 import { useNow } from '../look/useNow.ts';
 import { now } from '../state/store.ts';
-import { AskFailed, Page, Panel, Skeleton } from './Page.tsx';
+import { Page, Panel } from './Page.tsx';
 import { useAsk } from './useAsk.ts';
 import { useWorkspace } from './workspace.ts';
 

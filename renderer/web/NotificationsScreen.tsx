@@ -4,13 +4,14 @@ import { NOTICE_CHANNELS, type NoticePreference, type Notification } from '#shar
 import type { CloudApi } from '#shared/contract/cloudApi.ts';
 import type { Client } from '#shared/contract/contract.ts';
 import { cloudClient } from '../host/webLink.ts';
+import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { Button } from '../look/Button.tsx';
 import { cx } from '../look/cx.ts';
 import { formatAgo } from '../look/format.ts';
 import { Checkbox } from '../look/Switch.tsx';
 import { useNow } from '../look/useNow.ts';
 import { editor, now } from '../state/store.ts';
-import { AskFailed, Empty, Page, Panel, Skeleton } from './Page.tsx';
+import { Empty, Page, Panel } from './Page.tsx';
 import { useAsk } from './useAsk.ts';
 import { useRefresh } from './useRefresh.ts';
 import { chooseWorkspace } from './workspace.ts';

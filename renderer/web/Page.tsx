@@ -1,7 +1,4 @@
 import type { ReactNode } from 'react';
-import type { SluiceError } from '#shared/error.ts';
-import { Button } from '../look/Button.tsx';
-import { Note } from '../look/Note.tsx';
 
 /** A screen of the web: its title and actions in a bar, its content below in one column. */
 export function Page({
@@ -43,38 +40,6 @@ export function Panel({ title, extra, children }: { title?: ReactNode; extra?: R
       )}
       {children}
     </section>
-  );
-}
-
-/** Why there is nothing to show, in the place where it would be. */
-export function AskFailed({ error, onAgain }: { error: SluiceError; onAgain: () => void }) {
-  return (
-    <Note
-      kind={error.code === 'access.denied' ? 'info' : 'bad'}
-      title={error.message}
-      actions={
-        error.code !== 'access.denied' && (
-          <Button size="sm" onClick={onAgain}>
-            Try again
-          </Button>
-        )
-      }
-    >
-      {error.advice}
-    </Note>
-  );
-}
-
-export function Skeleton({ rows = 4 }: { rows?: number }) {
-  return (
-    <div aria-hidden data-asking className="flex flex-col rounded-panel bg-panel shadow-card">
-      {Array.from({ length: rows }, (_, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: rows that stand for rows have nothing else to be told apart by.
-        <span key={index} className="flex h-11 items-center border-b border-line px-4 last:border-b-0">
-          <span className="h-2.5 rounded-chip bg-press" style={{ width: `${30 + ((index * 17) % 40)}%` }} />
-        </span>
-      ))}
-    </div>
   );
 }
 

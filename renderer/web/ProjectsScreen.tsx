@@ -1,14 +1,13 @@
 import { ChevronRight, FolderPlus } from 'lucide-react';
 import { useState } from 'react';
-import { SluiceError } from '#shared/error.ts';
-import { TemplateCard } from '../library/TemplateCard.tsx';
+import { NewProjectForm, NotCreated, TemplateCards, useCreateProject } from '../library/newProject.tsx';
 import { Button } from '../look/Button.tsx';
 import { Dialog } from '../look/Dialog.tsx';
 import { formatAgo } from '../look/format.ts';
 import { Field, Input } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
 import { useNow } from '../look/useNow.ts';
-import { editor, now, useEditor } from '../state/store.ts';
+import { useEditor } from '../state/store.ts';
 import { Link } from './Link.tsx';
 import { Page } from './Page.tsx';
 import { pathOfProject } from './route.ts';
@@ -72,91 +71,32 @@ export function ProjectsScreen() {
   );
 }
 
-function useCreate() {
-  const { id: workspaceId } = useWorkspace();
-  const [making, setMaking] = useState<string>();
-  const [error, setError] = useState<SluiceError>();
-  async function create(name: string, template?: string) {
-    if (making !== undefined) return;
-    setMaking(template ?? '');
-    setError(undefined);
-    try {
-      const { id } = await editor().client.projects.create({ name, template, workspaceId });
-      await now().loadProjects();
-      await now().openProject(id);
-    } catch (thrown) {
-      setError(SluiceError.from(thrown));
-    } finally {
-      setMaking(undefined);
-    }
-  }
-  return { create, making, error };
-}
-
 /** Nothing is here yet: working examples first. */
 function Start({ mayWrite }: { mayWrite: boolean }) {
   const templates = useEditor((state) => state.templates);
-  const { create, making, error } = useCreate();
+  const { create, creating, error } = useCreateProject(useWorkspace().id);
   if (!mayWrite) return <p className="py-12 text-center text-ink-2">The workspace has no project yet.</p>;
   return (
     <section className="mx-auto w-full max-w-200 py-6">
       <h2 className="text-page font-heading tracking-[-.018em]">What do you want to build?</h2>
       <p className="mb-5 text-ink-2">Begin with one that works, change it, and publish it when you like it.</p>
-      <div className="grid grid-cols-[repeat(auto-fill,minmax(min(220px,100%),1fr))] gap-2">
-        {templates.map((template) => (
-          <TemplateCard
-            key={template.name}
-            template={template}
-            busy={making === template.name}
-            onChoose={() => void create(template.title, template.name)}
-          />
-        ))}
-      </div>
-      <h3 className="mt-6 mb-2 font-heading">Or from nothing</h3>
-      <NameForm making={making === ''} onCreate={(name) => void create(name)} />
-      {error && (
-        <Note kind="bad" title={error.message} className="mt-3">
-          {error.advice}
-        </Note>
-      )}
-    </section>
-  );
-}
-
-function NameForm({ making, onCreate }: { making: boolean; onCreate: (name: string) => void }) {
-  const [name, setName] = useState('');
-  return (
-    <form
-      className="flex flex-wrap gap-2"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (name.trim()) onCreate(name.trim());
-      }}
-    >
-      <Input
-        className="min-w-40 flex-1"
-        aria-label="Name of the project"
-        placeholder="Name of the project"
-        value={name}
-        maxLength={120}
-        onChange={(event) => setName(event.target.value)}
+      <TemplateCards
+        templates={templates}
+        creating={creating}
+        onChoose={({ title, name }) => void create(title, name)}
       />
-      <Button
-        type="submit"
-        look="primary"
-        icon={<FolderPlus className="icon-s" />}
-        busy={making && 'Creating'}
-        blocked={name.trim() === '' && 'Give it a name first.'}
-      >
-        Create project
-      </Button>
-    </form>
+      <h3 className="mt-6 mb-2 font-heading">Or from nothing</h3>
+      <NewProjectForm creating={creating === ''} onCreate={(name) => void create(name)} />
+      <div className="mt-3">
+        <NotCreated error={error} />
+      </div>
+    </section>
   );
 }
 
 function NewProject({ onClose }: { onClose: () => void }) {
   const templates = useEditor((state) => state.templates);
-  const { create, making, error } = useCreate();
+  const { create, creating, error } = useCreateProject(useWorkspace().id);
   const [name, setName] = useState('');
   return (
     <Dialog
@@ -170,7 +110,7 @@ function NewProject({ onClose }: { onClose: () => void }) {
           <Button onClick={onClose}>Cancel</Button>
           <Button
             look="primary"
-            busy={making === '' && 'Creating'}
+            busy={creating === '' && 'Creating'}
             blocked={name.trim() === '' && 'Give it a name, or choose one below.'}
             onClick={() => void create(name.trim())}
           >
@@ -184,22 +124,13 @@ function NewProject({ onClose }: { onClose: () => void }) {
       </Field>
       <div>
         <h3 className="mb-2 text-small font-control text-ink-2">Or begin with one that works</h3>
-        <div className="grid grid-cols-[repeat(auto-fill,minmax(min(180px,100%),1fr))] gap-2">
-          {templates.map((template) => (
-            <TemplateCard
-              key={template.name}
-              template={template}
-              busy={making === template.name}
-              onChoose={() => void create(name.trim() || template.title, template.name)}
-            />
-          ))}
-        </div>
+        <TemplateCards
+          templates={templates}
+          creating={creating}
+          onChoose={(template) => void create(name.trim() || template.title, template.name)}
+        />
       </div>
-      {error && (
-        <Note kind="bad" title={error.message}>
-          {error.advice}
-        </Note>
-      )}
+      <NotCreated error={error} />
     </Dialog>
   );
 }

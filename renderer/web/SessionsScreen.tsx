@@ -2,12 +2,13 @@ import { Laptop, MonitorSmartphone } from 'lucide-react';
 import { useState } from 'react';
 import { SluiceError } from '#shared/error.ts';
 import { cloudClient } from '../host/webLink.ts';
+import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { Button } from '../look/Button.tsx';
 import { formatAgo } from '../look/format.ts';
 import { Table } from '../look/Table.tsx';
 import { useNow } from '../look/useNow.ts';
 import { now } from '../state/store.ts';
-import { AskFailed, Page, Panel, Skeleton } from './Page.tsx';
+import { Page, Panel } from './Page.tsx';
 import { useAsk } from './useAsk.ts';
 
 /** Where one is signed in, and how to end that. */

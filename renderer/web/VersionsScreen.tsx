@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { Version } from '#shared/contract/cloud/common.ts';
 import { listChanges } from '#shared/workflow/listChanges.ts';
+import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { cx } from '../look/cx.ts';
@@ -9,7 +10,7 @@ import { Select } from '../look/Select.tsx';
 import { useNow } from '../look/useNow.ts';
 import { ChangeCounts, Changes } from '../publish/Changes.tsx';
 import { now, useEditor } from '../state/store.ts';
-import { AskFailed, Empty, Page, Panel, Skeleton } from './Page.tsx';
+import { Empty, Page, Panel } from './Page.tsx';
 import { useAsk } from './useAsk.ts';
 import { useWorkspace } from './workspace.ts';
 

@@ -4,13 +4,14 @@ import { SluiceError } from '#shared/error.ts';
 import { PLANS } from '#shared/plan.ts';
 import { UpgradeButton } from '../account/UpgradeButton.tsx';
 import { cloudClient } from '../host/webLink.ts';
+import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { Button } from '../look/Button.tsx';
 import { Dialog } from '../look/Dialog.tsx';
 import { Field, Input } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
 import { Usage } from '../publish/Usage.tsx';
 import { editor, now } from '../state/store.ts';
-import { AskFailed, Page, Panel, Skeleton } from './Page.tsx';
+import { Page, Panel } from './Page.tsx';
 import { useAsk } from './useAsk.ts';
 import { useWorkspace } from './workspace.ts';
 

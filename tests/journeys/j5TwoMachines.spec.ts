@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { parse } from 'yaml';
-import { expectAccessible } from './axe.ts';
 import { card, chooseType } from './canvas.ts';
-import { signInToPublish, signUp } from './cloudDesk.ts';
-import { carryFolder, expect, type Machine, test } from './twoDesks.ts';
+import { connectDevice, signInToPublish, signUp } from './cloudDesk.ts';
+import { expectFits } from './places.ts';
+import { expect, type Machine, test } from './twoDesks.ts';
 
 test.skip(({ launchOptions }) => !launchOptions.executablePath, 'needs Chromium');
 test.setTimeout(300_000);
@@ -69,14 +69,17 @@ test('J5: two machines without a network edit one workflow; nothing is lost, and
     await expect(syncWord(first)).toHaveText(/^Synced r\d+$/);
   });
 
-  await test.step('the other opens a copy of the folder and meets it there', async () => {
-    const copy = carryFolder(one, two, 'triage');
+  await test.step('the other signs in, finds it in the workspace and opens it there', async () => {
     await second.getByRole('button', { name: 'All projects' }).click();
-    await second.getByRole('textbox', { name: 'Path of the folder' }).fill(copy);
-    await second.getByRole('button', { name: 'Open', exact: true }).click();
+    const inWorkspaces = second.getByRole('region', { name: 'In your workspaces' });
+    await inWorkspaces.getByRole('button', { name: 'Sign in' }).click();
+    const waiting = second.getByRole('dialog', { name: 'Sign in' });
+    const address = await waiting.getByRole('textbox', { name: 'No page opened? Copy its address.' }).inputValue();
+    await connectDevice(second.context(), address, person);
+    await expect(waiting).toBeHidden();
+    await inWorkspaces.getByRole('button', { name: /^Triage.*Open here$/ }).click();
     await expect(card(second, 'Post')).toBeVisible();
     await second.getByRole('button', { name: 'Trust this folder' }).click();
-    await sendToWorkspace(second);
     await expect(syncWord(second)).toHaveText(/^Synced r\d+$/);
   });
 
@@ -134,7 +137,7 @@ test('J5: two machines without a network edit one workflow; nothing is lost, and
       await expect(post).toContainText('triage-eu');
       await expect(post).toContainText('Deleted');
     }
-    await expectAccessible(second);
+    await expectFitsAnywhere(second, 0);
   });
 
   await test.step('publishing waits for the answers', async () => {
@@ -192,10 +195,10 @@ test('J5: two machines without a network edit one workflow; nothing is lost, and
     await details.getByRole('radio', { name: 'Since then' }).click();
     await expect(details).toContainText('Filter');
     await expect(card(second, 'Filter')).toHaveAccessibleName(/added$/);
-    await expectAccessible(second);
+    await expectFitsAnywhere(second, 1);
     await second.getByRole('radio', { name: 'YAML' }).click();
     await expect(second.getByRole('table', { name: /^Lines of/ })).toContainText('flow.filter');
-    await expectAccessible(second);
+    await expectFitsAnywhere(second, 0);
     await second.getByRole('radio', { name: 'Canvas' }).click();
     await details.getByRole('button', { name: /^Restore r/ }).click();
     await second
@@ -205,7 +208,33 @@ test('J5: two machines without a network edit one workflow; nothing is lost, and
     for (const page of [first, second]) await expect(card(page, 'Filter')).toHaveCount(0, { timeout: 60_000 });
     await expect(revisions.getByRole('button').first()).toContainText('Restored revision 1');
   });
+
+  await test.step('a duplicate, made by key, is a project of its own in no workspace', async () => {
+    await second.getByRole('button', { name: 'All projects' }).click();
+    await expect(second.getByText(/^This computer has all 1 project of /)).toBeVisible();
+    await expectFitsAnywhere(second, 1);
+    await second
+      .getByRole('list', { name: 'Your projects' })
+      .getByRole('button', { name: /^Triage/ })
+      .press('Shift+F10');
+    await second.getByRole('menuitem', { name: 'Duplicate' }).press('Enter');
+    const name = second.getByRole('dialog', { name: 'Duplicate Triage' }).getByRole('textbox', { name: 'Name' });
+    await expect(name).toHaveValue('Triage copy');
+    await name.press('Enter');
+    await expect(second.getByRole('banner')).toContainText('Triage copy');
+    await expect(card(second, 'Post')).toBeVisible();
+    await expect(syncWord(second)).toHaveText('Saved here');
+  });
 });
+
+const DESK = { width: 1280, height: 720 };
+
+/** What stands beside the canvas on a desk takes its place in a narrow window. */
+async function expectFitsAnywhere(page: Page, turn: number): Promise<void> {
+  await expectFits(page, turn, { tabs: false });
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize(DESK);
+}
 
 const fileOf = (machine: Machine) => join(machine.projectsDir, 'triage', 'workflows', 'main.yaml');
 const textOf = (machine: Machine) => readFileSync(fileOf(machine), 'utf8');
