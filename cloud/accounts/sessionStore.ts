@@ -1,34 +1,42 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { Role } from '#shared/permission.ts';
 import type { Database, Tx } from '../platform/database.ts';
 import type { SignedIn } from '../server/actor.ts';
 
-/** The person behind an access token that holds at `now`. */
+/** The person behind an access token that holds at `now`. Every request asks, so it is plain SQL. */
 export function findSessionByAccess(
   db: Database,
   accessHash: string,
   kind: 'device' | 'browser',
   now: Date,
 ): Promise<SignedIn | undefined> {
-  return db.withoutTenant(async (tx) => {
-    const session = await tx.session.findUnique({ where: { accessHash }, include: { user: true } });
-    if (!session || session.kind !== kind || session.revokedAt || session.accessExpiresAt <= now) return undefined;
-    const { user } = session;
-    if (user.deletedAt) return undefined;
-    return {
-      sessionId: session.id,
-      family: session.family,
-      userId: user.id,
-      email: user.email,
-      name: user.name,
-      emailVerified: user.emailVerifiedAt !== null,
-    };
+  return db.withoutTenantSql(async (sql) => {
+    const { rows } = await sql.query<SignedIn>(
+      `select s.id as "sessionId", s.family, u.id as "userId", u.email, u.name,
+              u.email_verified_at is not null as "emailVerified"
+         from session s join user_account u on u.id = s.user_id and u.deleted_at is null
+        where s.access_hash = $1 and s.kind = $2::session_kind and s.revoked_at is null and s.access_expires_at > $3`,
+      [accessHash, kind, now],
+    );
+    return rows[0];
   });
 }
 
-export function findMembership(db: Database, userId: string, workspaceId: string) {
-  return db.withWorkspace({ workspaceId }, (tx) =>
-    tx.membership.findFirst({ where: { workspaceId, userId, deletedAt: null, workspace: { deletedAt: null } } }),
-  );
+/** What somebody is in a workspace that is there. Every request asks, and the feed does for each of its connections. */
+export function findMembership(
+  db: Database,
+  userId: string,
+  workspaceId: string,
+): Promise<{ role: Role; permissions: unknown } | undefined> {
+  return db.withWorkspaceSql({ workspaceId }, async (sql) => {
+    const { rows } = await sql.query<{ role: Role; permissions: unknown }>(
+      `select m.role, m.permissions
+         from membership m join workspace w on w.id = m.workspace_id and w.deleted_at is null
+        where m.workspace_id = $1 and m.user_id = $2 and m.deleted_at is null`,
+      [workspaceId, userId],
+    );
+    return rows[0];
+  });
 }
 
 export type NewSession = {

@@ -32,6 +32,8 @@ export type Database = {
   withUser<T>(userId: string, fn: (tx: Tx) => Promise<T>): Promise<T>;
   /** One transaction that sees no tenant's rows: accounts, sessions, provider events. */
   withoutTenant<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** The same with plain SQL. */
+  withoutTenantSql<T>(fn: (sql: Sql) => Promise<T>): Promise<T>;
   /** One transaction of the dispatcher, which sees the claims of every workspace and nothing else at all. */
   withClaims<T>(fn: (sql: Sql) => Promise<T>): Promise<T>;
   /** Whether the database answers. */
@@ -96,6 +98,7 @@ export function openDatabase({ connection, passwordOf, poolSize = 20, onError }:
 
     withUser: (userId, fn) => withSetting('app.user_id', userId, fn),
     withoutTenant: (fn) => prisma.$transaction(fn, LIMITS),
+    withoutTenantSql: (fn) => inTransaction(app, fn),
     withClaims: (fn) => inTransaction(dispatcher, fn),
 
     async ping() {
