@@ -22,7 +22,7 @@ export function cloudText(cloud: Cloud | { skipped: string }, { columns, number 
         ...[String(CLASSES[is].target), String(CLASSES[is].p95)],
       ]),
     ),
-    `${control.requests} requests, ${number(control.errors.share * 100)} % failed; heap ${number(control.heapMiB.before)} → ` +
+    `${control.requests} requests, ${number(control.errors.share * 100)} % failed; ${number(control.cpuMs)} ms of CPU each; heap ${number(control.heapMiB.before)} → ` +
       `${number(control.heapMiB.after)} MiB (${number(control.heapMiBPerMinute)} a minute); handles at rest ` +
       `${control.handles.atRest}, connected ${control.handles.before} → ${control.handles.after}, gone ${control.handles.gone}; ` +
       `asked ${number(control.lateMs)} ms late (p99)`,

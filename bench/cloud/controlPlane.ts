@@ -16,6 +16,8 @@ export type ControlPlane = {
   database: TestDatabase;
   /** What keeps the rate limits and rings the queue. */
   limitsIn: 'Redis' | 'memory';
+  /** The last lines of its log. */
+  log(): readonly string[];
   /** How long it says that requests of a route took since the last call, in milliseconds. */
   durations(route: string): number[];
   /** What its process holds. */
@@ -81,6 +83,7 @@ export async function startControlPlane(scratch: string, env: Record<string, str
       pid: child.pid as number,
       database,
       limitsIn: redis ? 'Redis' : 'memory',
+      log: () => lines,
       durations(route) {
         const said = lines.filter((line) => line.includes(`"${route}"`));
         lines = [];

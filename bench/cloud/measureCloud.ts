@@ -14,12 +14,12 @@ export type Cloud = {
   sync: Sync;
 };
 
-/** A person asks once in ten seconds, and each has a desktop. */
+/** Each of the connections is a desktop whose person asks once in twenty seconds. */
 export const CONTROL_PACE: ControlPace = {
   connections: 1_000,
-  perSecond: 100,
+  perSecond: 50,
   seconds: 30,
-  warmSeconds: 10,
+  warmSeconds: 8,
   seed: 'bench',
 };
 const WORKSPACES = 100;

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createDice } from '../../tests/fuzz/dice.ts';
 import { percentile } from '../measure.ts';
+import { cpuMs } from '../processTree.ts';
 import { type Answers, askAtPace } from './askAtPace.ts';
 import { ASKED } from './asks.ts';
 import { createCaller, openFeeds } from './connections.ts';
@@ -28,6 +29,8 @@ export type Control = {
   errors: { share: number; what: Record<string, number> };
   /** How late the asking side was, milliseconds (p99). */
   lateMs: number;
+  /** Of its process for one request, with what it does besides, milliseconds; without Postgres. */
+  cpuMs?: number;
   /** MiB a minute between the start of the load and its end, rubbish collected. */
   heapMiBPerMinute: number;
   heapMiB: { before: number; after: number };
@@ -67,9 +70,11 @@ export async function measureControl(
     await askAtPace(caller, tenants, dice, { perSecond, seconds: warmSeconds });
     await pause(IDLE_MS);
     const before = await plane.held();
+    const cpuBefore = cpuMs(plane.pid);
     say(`${perSecond} requests a second for ${seconds} s`);
     const answers = await askAtPace(caller, tenants, dice, { perSecond, seconds });
     const stillOpen = feeds.open();
+    const cpuAfter = cpuMs(plane.pid);
     await pause(IDLE_MS);
     const after = await plane.held();
     caller.close();
@@ -81,6 +86,7 @@ export async function measureControl(
       ...{ workspaces: tenants.length, wanted: connections, connections: stillOpen, perSecond, seconds, seed },
       ...summed(answers),
       ...{ asked: ASKED.length, of: calls.length },
+      cpuMs: cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / answers.asked,
       heapMiBPerMinute: ((after.heapBytes - before.heapBytes) / MIB / seconds) * 60,
       heapMiB: { before: before.heapBytes / MIB, after: after.heapBytes / MIB },
       handles: { atRest: atRest.handles, before: before.handles, after: after.handles, gone: gone.handles },

@@ -36,7 +36,7 @@ export type Sync = {
 };
 
 export type SyncPace = { writers: number; commits: number; edits: number; merges: number; clones: number };
-export const SYNC_PACE: SyncPace = { writers: 4, commits: 100, edits: 150, merges: 60, clones: 5 };
+export const SYNC_PACE: SyncPace = { writers: 4, commits: 100, edits: 120, merges: 40, clones: 5 };
 
 const desk = fileURLToPath(new URL('./desk.ts', import.meta.url));
 const DEVICE = '0199f2c0-0000-7000-8000-0000000000be';

@@ -1,6 +1,12 @@
 import { connect, type Socket } from 'node:net';
-import type { Person, TestCloud } from '../fixtures/cloud.ts';
 import { createDice, type Dice } from '../fuzz/dice.ts';
+
+/** Somebody who is signed in, and asks. */
+type Person = {
+  accessToken: string;
+  workspaceId: string;
+  call(method: string, path: string): Promise<{ status: number }>;
+};
 
 /** Ways in which a client disappoints a server. Each leaves its socket as it is, or ends it in the middle of something. */
 const WAYS: ((socket: Socket, dice: Dice, person: Person) => void)[] = [
@@ -50,7 +56,12 @@ const AT_ONCE = 200;
  *
  * @returns the statuses of those who asked properly
  */
-export async function disappoint(cloud: TestCloud, person: Person, count: number, seed: string): Promise<number[]> {
+export async function disappoint(
+  cloud: { url: string },
+  person: Person,
+  count: number,
+  seed: string,
+): Promise<number[]> {
   const dice = createDice(`clients ${seed}`);
   const { hostname, port } = new URL(cloud.url);
   const open: Socket[] = [];
