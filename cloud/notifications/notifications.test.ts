@@ -3,6 +3,7 @@ import { WebSocket } from 'ws';
 import type { NoticePreference, Notification } from '#shared/contract/cloud/notifications.ts';
 import { startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { RUNTIME_HASH } from '../../tests/fixtures/control.ts';
+import { noContainers } from '../../tests/fixtures/noContainers.ts';
 import { createPeople } from '../../tests/fixtures/people.ts';
 import { createPlatformAllowances } from '../billing/billing.ts';
 import { identityCapabilities } from '../server/capabilities.ts';
@@ -16,13 +17,7 @@ beforeAll(async () => {
     await createControl(platform, {
       allowances: createPlatformAllowances(platform),
       runtimeHash: RUNTIME_HASH,
-      containers: {
-        ensureRunning: async () => undefined,
-        touch: async () => undefined,
-        seen: () => undefined,
-        onGone: () => () => undefined,
-        verifyBoot: async () => Promise.reject(new Error('no container')),
-      },
+      containers: noContainers(),
     }),
   ]);
   people = createPeople(cloud);

@@ -8,6 +8,7 @@ import { commitOf } from '#shared/merge/ops.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { type Person, send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { eventsOf, RUNTIME_HASH, step, treeOf, workflowIdOf } from '../../tests/fixtures/control.ts';
+import { noContainers } from '../../tests/fixtures/noContainers.ts';
 import { createPlatformAllowances } from '../billing/billing.ts';
 import { identityCapabilities } from './capabilities.ts';
 import { createControl } from './control.ts';
@@ -24,17 +25,11 @@ beforeAll(async () => {
     await createControl(platform, {
       allowances: createPlatformAllowances(platform),
       runtimeHash: RUNTIME_HASH,
-      containers: {
-        ensureRunning: async () => undefined,
-        touch: async () => undefined,
-        seen: () => undefined,
-        onGone: () => () => undefined,
-        verifyBoot: async ({ bootSecret }) => {
-          const boot = boots.get(bootSecret);
-          if (!boot) throw new Error('no such boot');
-          return boot;
-        },
-      },
+      containers: noContainers(async ({ bootSecret }) => {
+        const boot = boots.get(bootSecret);
+        if (!boot) throw new Error('no such boot');
+        return boot;
+      }),
     }),
   ]);
   robin = await cloud.newPerson();

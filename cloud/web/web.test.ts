@@ -7,6 +7,7 @@ import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { type Person, send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { RUNTIME_HASH } from '../../tests/fixtures/control.ts';
+import { noContainers } from '../../tests/fixtures/noContainers.ts';
 import { openWindow, signInOnPages, tryWindow, type WebWindow } from '../../tests/fixtures/webWindow.ts';
 import { createBilling, createPlatformAllowances } from '../billing/billing.ts';
 import { identityCapabilities } from '../server/capabilities.ts';
@@ -25,15 +26,7 @@ beforeAll(async () => {
     await createControl(platform, {
       allowances: createPlatformAllowances(platform),
       runtimeHash: RUNTIME_HASH,
-      containers: {
-        ensureRunning: async () => undefined,
-        touch: async () => undefined,
-        seen: () => undefined,
-        onGone: () => () => undefined,
-        verifyBoot: async () => {
-          throw new Error('no such boot');
-        },
-      },
+      containers: noContainers(),
     }),
   ]);
   robin = await cloud.newPerson('Robin');

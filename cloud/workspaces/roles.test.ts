@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PERMISSIONS, type Permission, ROLES, type Role } from '#shared/permission.ts';
 import { startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { RUNTIME_HASH } from '../../tests/fixtures/control.ts';
+import { noContainers } from '../../tests/fixtures/noContainers.ts';
 import { createPeople, type QuickPerson } from '../../tests/fixtures/people.ts';
 import { createPlatformAllowances } from '../billing/billing.ts';
 import { identityCapabilities } from '../server/capabilities.ts';
@@ -35,13 +36,7 @@ beforeAll(async () => {
     await createControl(platform, {
       allowances: createPlatformAllowances(platform),
       runtimeHash: RUNTIME_HASH,
-      containers: {
-        ensureRunning: async () => undefined,
-        touch: async () => undefined,
-        seen: () => undefined,
-        onGone: () => () => undefined,
-        verifyBoot: async () => Promise.reject(new Error('no container')),
-      },
+      containers: noContainers(),
     }),
     // By then every route is there.
     {

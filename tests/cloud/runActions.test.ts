@@ -15,6 +15,7 @@ import { createControl } from '../../cloud/server/control.ts';
 import { quietLogger } from '../fixtures/agent.ts';
 import { type Person, startTestCloud, type TestCloud } from '../fixtures/cloud.ts';
 import { RUNTIME_HASH } from '../fixtures/control.ts';
+import { noContainers } from '../fixtures/noContainers.ts';
 import { SLUICE } from '../fixtures/sluice.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-run-actions-'));
@@ -33,13 +34,7 @@ beforeAll(async () => {
     await createControl(platform, {
       allowances: createPlatformAllowances(platform),
       runtimeHash: RUNTIME_HASH,
-      containers: {
-        ensureRunning: async () => undefined,
-        touch: async () => undefined,
-        seen: () => undefined,
-        onGone: () => () => undefined,
-        verifyBoot: async () => boot,
-      },
+      containers: noContainers(async () => boot),
     }),
   ]);
   person = await cloud.newPerson('Robin');
