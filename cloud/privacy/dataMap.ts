@@ -254,7 +254,7 @@ export const DATA_MAP: MapRow[] = [
     table: 'commit',
     of: 'workspace',
     holds: 'every change of a project, and who made it',
-    kept: WORKSPACE,
+    kept: 'as many days as the plan keeps: 7 to 365; longer what has a name, a version or an open conflict, and the newest 100',
     about: 't.author_id = who.id',
   },
   {
@@ -264,7 +264,7 @@ export const DATA_MAP: MapRow[] = [
     kept: WORKSPACE,
     about: 't.named_by_id = who.id',
   },
-  { table: 'tree_snapshot', of: 'workspace', holds: 'whole trees of earlier revisions', kept: WORKSPACE },
+  { table: 'tree_snapshot', of: 'workspace', holds: 'whole trees of earlier revisions', kept: 'as long as the changes' },
   {
     table: 'conflict',
     of: 'workspace',

@@ -66,7 +66,11 @@ export async function insertProject(
   },
 ): Promise<void> {
   await sql.query(
-    `insert into project (workspace_id, id, name, slug, created_by_id, updated_at) values ($1, $2, $3, $4, $5, now())`,
+    // From tomorrow on somebody looks whether its commits grow old.
+    `with looked_after as (
+       insert into upkeep_claim (workspace_id, kind, due_at) values ($1, 'history', now() + interval '1 day')
+       on conflict do nothing)
+     insert into project (workspace_id, id, name, slug, created_by_id, updated_at) values ($1, $2, $3, $4, $5, now())`,
     [project.workspaceId, project.id, project.name, project.slug, project.createdById],
   );
   const treeText = JSON.stringify(project.tree);

@@ -29,6 +29,8 @@ export async function readRevision(
     if (head.revision === revision) return { revision, hash: head.hash, tree: head.tree };
   }
   const known = await findRevision(sql, place, revision);
+  // One that was pruned: the tree before it is another revision's. The first of all has no commit.
+  if (!known && revision > 0) return undefined;
   const cached = known && trees.get(place, known);
   if (known && cached) return { revision, hash: known.hash, tree: cached };
   const snapshot = await findSnapshot(sql, place, revision);
@@ -39,6 +41,7 @@ export async function readRevision(
     hash = commit.hash;
   }
   const found = merkleHash(tree);
-  if (found !== hash) throw new Error(`Revision ${revision} of ${place.projectId} gives ${found} and not ${hash}.`);
+  if (found !== hash || (known && found !== known.hash))
+    throw new Error(`Revision ${revision} of ${place.projectId} gives ${found} and not ${hash}.`);
   return { revision, hash, tree };
 }

@@ -1,7 +1,7 @@
 import type { Sql, WorkspaceScope } from '../platform/database.ts';
 
-/** `purge`: its time is over. `audit`: its log has a new end to seal. */
-export type UpkeepKind = 'purge' | 'audit';
+/** `purge`: its time is over. `audit`: its log has a new end to seal. `history`: it has projects whose commits grow old. */
+export type UpkeepKind = 'purge' | 'audit' | 'history';
 export type Upkeep = WorkspaceScope & { kind: UpkeepKind };
 
 const LEASE_S = 900;

@@ -3,6 +3,7 @@ import { createSessionService } from '../accounts/sessionService.ts';
 import { sealAudit } from '../audit/sealAudit.ts';
 import { createAllowances } from '../billing/allowances.ts';
 import { createNotices } from '../notifications/notices.ts';
+import { pruneHistory } from '../projects/pruneHistory.ts';
 import type { Capability } from '../server/capabilities.ts';
 import { mount } from '../server/mount.ts';
 import type { Platform } from '../server/platform.ts';
@@ -36,6 +37,10 @@ export function createWorkspaces(
   const handlers = {
     audit: async (workspaceId: string) => {
       await db.withWorkspaceSql({ workspaceId }, (sql) => sealAudit(sql, workspaceId, { master, logger }));
+      return DAY_MS;
+    },
+    history: async (workspaceId: string) => {
+      await pruneHistory({ db, logger }, workspaceId);
       return DAY_MS;
     },
     purge: async (workspaceId: string) => {

@@ -106,7 +106,7 @@ test('what is allowed to whom in the database is what is written down here', asy
     `select proname as name from pg_proc where prosecdef and pronamespace = 'public'::regnamespace order by 1`,
   );
   // Each of these checks the workspace itself, in its first lines.
-  const known = ['clear_audit_person', 'erase_account_events', 'purge_workspace', 'trim_audit'];
+  const known = ['clear_audit_person', 'erase_account_events', 'prune_commits', 'purge_workspace', 'trim_audit'];
   expect(definers.map(({ name }) => name).filter((name) => !known.includes(name))).toEqual([]);
   const open = await cloud.database.ownerSql(
     `select c.relname, a.privilege_type from pg_class c, aclexplode(c.relacl) a
