@@ -5,7 +5,7 @@ import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { Button } from '../look/Button.tsx';
-import { formatAgo, plural } from '../look/format.ts';
+import { formatAgo } from '../look/format.ts';
 import { Note } from '../look/Note.tsx';
 import { Select } from '../look/Select.tsx';
 import { useNow } from '../look/useNow.ts';
@@ -136,7 +136,7 @@ function ProjectsOf({ workspaceId, name }: { workspaceId: string; name: string }
         <p className="rounded-panel bg-panel px-4 py-3 text-ink-2 shadow-card">
           {page.data.length === 0
             ? `${name} has no project yet. Publishing one of yours sends it there.`
-            : `This computer has ${page.nextCursor ? 'these' : 'all'} ${plural(page.data.length, 'project')} of ${name}.`}
+            : `${page.nextCursor ? 'These' : 'All'} projects of ${name} are on this computer.`}
         </p>
       )}
       {missing.length > 0 && (

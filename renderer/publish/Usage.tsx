@@ -1,13 +1,7 @@
 import type { MeterUsage } from '#shared/contract/cloud/common.ts';
 import { formatBytes, formatNumber, formatTime } from '../look/format.ts';
 import { Meter } from '../look/Meter.tsx';
-import { metersToShow } from './metersToShow.ts';
-
-const NAMES: Record<string, string> = {
-  'workflow.runs': 'Hosted runs',
-  'workflow.steps': 'Steps',
-  'traffic.out_bytes': 'Traffic out',
-};
+import { METER_NAMES, metersToShow } from './metersToShow.ts';
 
 /** Used of included, for what matters before a publish. */
 export function Usage({ meters }: { meters: MeterUsage[] }) {
@@ -16,7 +10,7 @@ export function Usage({ meters }: { meters: MeterUsage[] }) {
       {metersToShow(meters).map((meter) => (
         <Meter
           key={`${meter.meter} ${meter.period}`}
-          label={`${NAMES[meter.meter] ?? meter.meter} ${meter.period === 'day' ? 'today' : 'this month'}`}
+          label={`${METER_NAMES[meter.meter] ?? meter.meter} ${meter.period === 'day' ? 'today' : 'this month'}`}
           used={meter.used}
           reserved={meter.reserved}
           included={meter.included}

@@ -3,7 +3,15 @@ import type { MeterUsage } from '#shared/contract/cloud/common.ts';
 const RUNS = 'workflow.runs';
 const MOST_OTHERS = 4;
 
-const shareOf = ({ used, reserved, included }: MeterUsage) =>
+/** What counts is called so. */
+export const METER_NAMES: Record<string, string> = {
+  'workflow.runs': 'Hosted runs',
+  'workflow.steps': 'Steps',
+  'traffic.out_bytes': 'Traffic out',
+};
+
+/** How much of what is included is used: 1 is all of it. */
+export const shareOf = ({ used, reserved, included }: MeterUsage) =>
   included === undefined ? 0 : included === 0 ? 1 : (used + reserved) / included;
 
 /** What counts before a publish: hosted runs first, then the few others that are limited or in use, fullest first. */

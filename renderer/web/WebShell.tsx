@@ -5,6 +5,7 @@ import {
   FolderOpen,
   GitCompareArrows,
   History,
+  House,
   KeyRound,
   LogOut,
   Menu as MenuGlyph,
@@ -32,6 +33,7 @@ import { chooseWorkspace, useWorkspace } from './workspace.ts';
 
 type Place = { label: string; icon: typeof Bell; group: 'work' | 'workspace' | 'person' };
 const PLACES: Record<ScreenName, Place> = {
+  overview: { label: 'Overview', icon: House, group: 'work' },
   projects: { label: 'Projects', icon: FolderOpen, group: 'work' },
   runs: { label: 'Runs', icon: History, group: 'work' },
   versions: { label: 'Versions', icon: GitCompareArrows, group: 'work' },

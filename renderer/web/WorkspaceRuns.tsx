@@ -12,6 +12,7 @@ import { useNow } from '../look/useNow.ts';
 import { TRIGGERS } from '../runs/RunDetail.tsx';
 import { now, useEditor } from '../state/store.ts';
 import { HOLDS, WAITS } from '../state/waitWords.ts';
+import { openRun } from './openRun.ts';
 import { Empty, Page, Panel } from './Page.tsx';
 import { useAsk } from './useAsk.ts';
 import { useRefresh } from './useRefresh.ts';
@@ -133,15 +134,6 @@ export function WorkspaceRuns() {
 }
 
 const filterOf = (state: State) => (state === 'all' ? {} : { status: state });
-
-async function openRun(run: RunSummary): Promise<void> {
-  try {
-    await now().openProject(run.projectId);
-    await now().lookAt(run.id, 'hosted');
-  } catch (thrown) {
-    now().fail(thrown, 'The run could not be opened');
-  }
-}
 
 /** The state, and for one that waits or is held back why. */
 function RunState({ run }: { run: RunSummary }) {

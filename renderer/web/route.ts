@@ -3,6 +3,7 @@ import { projectOfPath } from '../host/webLink.ts';
 
 /** The screens that only the web has, each at an address of its own below `/app`. */
 export const SCREENS = [
+  'overview',
   'projects',
   'runs',
   'versions',

@@ -3,6 +3,7 @@ import type { ScreenName } from './route.ts';
 
 /** Each screen comes when it is first looked at. */
 export const SCREEN_PARTS: Record<ScreenName, ComponentType> = {
+  overview: lazy(() => import('./OverviewScreen.tsx').then((file) => ({ default: file.OverviewScreen }))),
   projects: lazy(() => import('./ProjectsScreen.tsx').then((file) => ({ default: file.ProjectsScreen }))),
   runs: lazy(() => import('./WorkspaceRuns.tsx').then((file) => ({ default: file.WorkspaceRuns }))),
   versions: lazy(() => import('./VersionsScreen.tsx').then((file) => ({ default: file.VersionsScreen }))),

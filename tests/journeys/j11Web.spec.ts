@@ -164,6 +164,7 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
 
 const PLACES = [
   { path: '/app', heading: 'Projects' },
+  { path: '/app/overview', heading: 'Overview' },
   { path: '/app/runs', heading: 'Runs' },
   { path: '/app/versions', heading: 'Versions' },
   { path: '/app/connections', heading: 'Connections' },
