@@ -8,8 +8,8 @@ type Shown = { columns: (head: string[], rows: string[][]) => string; number: (v
 export function cloudText(cloud: Cloud | { skipped: string }, { columns, number }: Shown): string {
   if ('skipped' in cloud) return `The control plane under load: not measured. ${cloud.skipped}`;
   const { control, sync, load } = cloud;
-  const times = (what: string, { count, p50, p95, most }: Times, bar: string) => [
-    ...[what, String(count), number(p50), number(p95), number(most), bar],
+  const times = (what: string, { count, p50, p95, most }: Times, bar: string, cpu?: number) => [
+    ...[what, String(count), number(p50), number(p95), number(most), number(cpu), bar],
   ];
   return [
     `${control.workspaces} workspaces, ${control.connections} WebSockets on the feed, ${control.perSecond} requests a second ` +
@@ -32,13 +32,13 @@ export function cloudText(cloud: Cloud | { skipped: string }, { columns, number 
       .map(({ name, p95 }) => `${name} ${number(p95)} ms`)
       .join(', ')}`,
     columns(
-      [`sync; load average ${load.sync}`, 'count', 'p50 ms', 'p95 ms', 'most ms', 'bar'],
+      [`sync; load average ${load.sync}`, 'count', 'p50 ms', 'p95 ms', 'most ms', 'CPU ms', 'bar'],
       [
-        times('one field of 500 steps saved on a desktop that syncs', sync.saved, 'p95 20'),
-        times('commit of four writers, as the server says', sync.pushed, 'p95 100'),
+        times('one field of 500 steps saved on a desktop that syncs', sync.saved, 'p95 20', sync.cpuMs.saved),
+        times('commit of four writers, as the server says', sync.pushed, 'p95 100', sync.cpuMs.pushed),
         times('merge of 500 steps, 20 changes on each side', sync.merged, 'p95 50'),
         times('the same, nothing shared', sync.mergedApart, '–'),
-        times('first clone of 1,000 steps, a fresh desktop each', sync.cloned, 'p50 1000'),
+        times('first clone of 1,000 steps, a fresh desktop each', sync.cloned, 'p50 1000', sync.cpuMs.cloned),
       ],
     ),
   ].join('\n');

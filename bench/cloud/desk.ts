@@ -22,7 +22,12 @@ export type DeskTask = {
   refreshToken: string;
   edits: number;
 };
-export type DeskTold = { cloneMs: number; savedMs: number[] };
+export type DeskTold = {
+  cloneMs: number;
+  savedMs: number[];
+  /** Of this process: for the clone, and for each edit with all that followed from it. */
+  cpuMs: { clone: number; edit: number };
+};
 
 const SIGNED_IN_MS = 20_000;
 
@@ -47,13 +52,22 @@ async function run(task: DeskTask): Promise<DeskTold> {
     }
     // What starts beside it is over by then.
     await pause(500);
+    const clock = process.cpuUsage();
     const began = performance.now();
     await client.sync.clone({ workspaceId, projectId });
     const cloneMs = performance.now() - began;
-    return { cloneMs, savedMs: task.edits > 0 ? await edit(client, task) : [] };
+    const clone = cpuSince(clock);
+    const editing = process.cpuUsage();
+    const savedMs = task.edits > 0 ? await edit(client, task) : [];
+    return { cloneMs, savedMs, cpuMs: { clone, edit: cpuSince(editing) / Math.max(1, task.edits) } };
   } finally {
     await host.close();
   }
+}
+
+function cpuSince(clock: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(clock);
+  return (user + system) / 1_000;
 }
 
 /** From when a person changed something to when it is safe in the project's database, whatever else goes on. */

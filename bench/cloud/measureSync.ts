@@ -12,6 +12,7 @@ import { largeTree, writeAtOnce } from '../../tests/cloud/histories/fourWriters.
 import type { QuickPerson } from '../../tests/fixtures/people.ts';
 import { percentile } from '../measure.ts';
 import { check } from '../parts/part.ts';
+import { cpuMs } from '../processTree.ts';
 import type { ControlPlane } from './controlPlane.ts';
 import type { DeskTask, DeskTold } from './desk.ts';
 import type { Tenant } from './tenants.ts';
@@ -33,6 +34,8 @@ export type Sync = {
   mergedApart: Times;
   /** A project of 1,000 steps into a folder, each by a desktop that has just started. */
   cloned: Times;
+  /** CPU milliseconds, which a busy machine changes less: of the desktop for an edit and a clone, of the server for a commit. */
+  cpuMs: { saved: number; pushed?: number; cloned: number };
 };
 
 export type SyncPace = { writers: number; commits: number; edits: number; merges: number; clones: number };
@@ -56,10 +59,14 @@ export async function measureSync(
   const large = newId();
   await addProject(person, largeTree(large));
   plane.durations('projects.push');
+  const cpuBefore = cpuMs(plane.pid);
   const written = await writeAtOnce(person.call, large, pace);
   check(written.head.revision === 1 + pace.writers * pace.commits, 'every commit was taken');
   check(written.head.hash === merkleHash(written.head.tree), 'the head is what its hash says');
   const pushed = timesOf(plane.durations('projects.push'));
+  const cpuAfter = cpuMs(plane.pid);
+  const perCommit =
+    cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / written.commits;
 
   say(`${pace.edits} edits on a desktop`);
   const edited = await runDesk(plane, tenant, { scratch, projectId: large, edits: pace.edits });
@@ -67,14 +74,18 @@ export async function measureSync(
 
   const thousand = newId();
   await addProject(person, projectOf(thousand, 'Thousand', { [newId()]: ['Thousand', 1_000] }));
-  const clones: number[] = [];
+  const clones: DeskTold[] = [];
   for (let n = 0; n < pace.clones; n++) {
     say(`First clone of 1,000 steps: ${n + 1} of ${pace.clones}`);
-    clones.push((await runDesk(plane, tenant, { scratch, projectId: thousand, edits: 0 })).cloneMs);
+    clones.push(await runDesk(plane, tenant, { scratch, projectId: thousand, edits: 0 }));
   }
   return {
     ...{ saved: timesOf(edited.savedMs), pushed, pushedSeen: { p50: written.p50, p95: written.p95 } },
-    ...{ refused: written.refused, merged, mergedApart, cloned: timesOf(clones) },
+    ...{ refused: written.refused, merged, mergedApart, cloned: timesOf(clones.map(({ cloneMs }) => cloneMs)) },
+    cpuMs: {
+      ...{ saved: edited.cpuMs.edit, pushed: perCommit },
+      cloned: timesOf(clones.map((told) => told.cpuMs.clone)).p50,
+    },
   };
 }
 
