@@ -8,6 +8,8 @@ const common = {
   maxWorkers: availableParallelism(),
   testTimeout: 30_000,
   hookTimeout: 60_000,
+  // Left alone, a poll gives up after a second, which a busy machine may need for one answer.
+  expect: { poll: { timeout: 20_000 } },
 } as const;
 const LONG = '**/*.long.test.ts';
 const exclude = ['**/node_modules/**', '**/build/out/**', '**/build/types/**', 'tests/journeys/**'];

@@ -77,7 +77,7 @@ test('the editor packs before a run, into the project itself; from then on nothi
   expect(await run()).toMatchObject({ status: 'succeeded', text: expect.stringContaining('tiny says 4') });
   const file = join(dir, 'scripts/packages/npm.js');
   const packed = (await client.projects.open({ projectId })).tree.scripts['packages/npm.js'];
-  await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toBe(packed));
+  await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toBe(packed), { timeout: 20_000 });
 
   rmSync(join(dir, 'scripts/node_modules'), { recursive: true });
   expect(await run()).toMatchObject({ status: 'succeeded', text: expect.stringContaining('tiny says 4') });

@@ -188,15 +188,20 @@ inChromium(
   'the page stays where it is: no navigation, no window, no frame, nothing from elsewhere (needs Chromium)',
   async () => {
     await evaluate(`location.href = 'https://elsewhere.example/'`);
-    await vi.waitFor(async () => {
-      const log = await ask<{ what: string; prevented?: boolean }[]>('log');
-      expect(log.filter(({ what }) => what === 'navigation')).toMatchObject([
-        { url: 'https://elsewhere.example/', prevented: true },
-      ]);
-    });
+    await vi.waitFor(
+      async () => {
+        const log = await ask<{ what: string; prevented?: boolean }[]>('log');
+        expect(log.filter(({ what }) => what === 'navigation')).toMatchObject([
+          { url: 'https://elsewhere.example/', prevented: true },
+        ]);
+      },
+      { timeout: 20_000 },
+    );
     expect(await ask('url')).toBe('app://sluice/');
     await evaluate(`void window.open('https://elsewhere.example/')`);
-    await vi.waitFor(async () => expect(await ask('log')).toContainEqual({ what: 'window.open', action: 'deny' }));
+    await vi.waitFor(async () => expect(await ask('log')).toContainEqual({ what: 'window.open', action: 'deny' }), {
+      timeout: 20_000,
+    });
     const tried = await evaluate(`(async () => {
     const failed = (work) => work.then(() => false, () => true);
     const inline = document.createElement('script');
