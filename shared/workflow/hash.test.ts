@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EXAMPLE_CATALOG, EXAMPLE_FILES, TRIAGE } from './example.fixture.ts';
-import { canonicalText, contentHash, derivedId, execHash, flatHash, merkleHash, sha256Hex } from './hash.ts';
+import {
+  canonicalText,
+  contentHash,
+  derivedId,
+  execHash,
+  flatHash,
+  merkleHash,
+  sha256Anywhere,
+  sha256Hex,
+} from './hash.ts';
 import { setIn } from './plainData.ts';
 import { readProject } from './readProject.ts';
 import type { Tree } from './tree.ts';
@@ -15,6 +24,17 @@ describe('hashes', () => {
     expect(sha256Hex('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
     expect(canonicalText({ b: 1, a: [1e21, 'é', null], c: undefined })).toBe('{"a":[1e+21,"é",null],"b":1}');
     expect(flatHash({ b: 1, a: 2 })).toBe(sha256Hex('{"a":2,"b":1}'));
+  });
+
+  it('are the same in Node and in a browser', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 300 });
+    fc.assert(
+      fc.property(fc.oneof(text, fc.uint8Array({ maxLength: 300 })), (data) => {
+        expect(sha256Hex(data)).toBe(sha256Anywhere(data));
+      }),
+    );
+    for (const data of ['', 'half \ud83d', '\ude00 half', 'é漢😀'.repeat(1_000), new Uint8Array(9_000)])
+      expect(sha256Hex(data)).toBe(sha256Anywhere(data));
   });
 
   it('of objects are made of the hashes of their fields; lists are one value', () => {

@@ -8,8 +8,19 @@ import { isJsonObject, type Json, type JsonObject } from '../json.ts';
 import { settingExpressions } from './settingExpressions.ts';
 import type { Step, Tree, Workflow } from './tree.ts';
 
+type NodeCrypto = { hash?(algorithm: 'sha256', data: Uint8Array | string, encoding: 'hex'): string };
+type Surroundings = { process?: { getBuiltinModule?(name: 'node:crypto'): NodeCrypto | undefined } };
+
+/** Node's own where there is one: many times as fast, and a large project is thousands of hashes. */
+const nodeCrypto = (globalThis as Surroundings).process?.getBuiltinModule?.('node:crypto');
+
 /** SHA-256 of bytes, or of a text's UTF-8, as 64 lower-case hex digits. */
 export function sha256Hex(data: Uint8Array | string): Hash {
+  return nodeCrypto?.hash ? nodeCrypto.hash('sha256', data, 'hex') : sha256Anywhere(data);
+}
+
+/** The same where there is no Node: in the editor. */
+export function sha256Anywhere(data: Uint8Array | string): Hash {
   return bytesToHex(sha256(typeof data === 'string' ? utf8ToBytes(data) : data));
 }
 
