@@ -27,7 +27,8 @@ describe('hashes', () => {
   });
 
   it('are the same in Node and in a browser', () => {
-    const text = fc.string({ unit: 'binary', maxLength: 300 });
+    const units = fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 300 });
+    const text = units.map((codes) => String.fromCharCode(...codes));
     fc.assert(
       fc.property(fc.oneof(text, fc.uint8Array({ maxLength: 300 })), (data) => {
         expect(sha256Hex(data)).toBe(sha256Anywhere(data));
