@@ -20,6 +20,7 @@ import { stepTypeInfo } from '#shared/workflow/catalog.ts';
 import { edgeKey, parseEdge, type Workflow } from '#shared/workflow/tree.ts';
 import { AddStep } from '../library/AddStep.tsx';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { edgesFrom, edgesTo } from '../state/edges.ts';
 import { isReadOnly } from '../state/historySlice.ts';
 import { cardState } from '../state/stepFacts.ts';
 import { GRID, placeOf, snap } from '../state/steps.ts';
@@ -133,9 +134,7 @@ function Drawing() {
   /** A step that hangs on nothing and is dragged over an edge may be dropped into it. */
   function onDrag(event: MouseEvent | TouchEvent | React.MouseEvent, node: Node, moved: Node[]) {
     if (!workflow || moved.length > 1 || !('clientX' in event)) return;
-    const hangs = Object.keys(workflow.edges).some(
-      (key) => parseEdge(key).from === node.id || parseEdge(key).to === node.id,
-    );
+    const hangs = edgesFrom(workflow, node.id).length > 0 || edgesTo(workflow, node.id).length > 0;
     const under = hangs
       ? undefined
       : document
@@ -164,10 +163,7 @@ function Drawing() {
       return false;
     const info = stepTypeInfo(now().stepTypes, workflow.steps[target]?.uses ?? '');
     const single = info?.singleInputs?.includes(targetHandle);
-    return (
-      !single ||
-      !Object.keys(workflow.edges).some((key) => parseEdge(key).to === target && parseEdge(key).inPort === targetHandle)
-    );
+    return !single || !edgesTo(workflow, target).some(({ inPort }) => inPort === targetHandle);
   }
 
   /** Names never fall under 11 px on screen: the words grow as the drawing shrinks. */

@@ -1,8 +1,9 @@
 import { useMemo } from 'react';
-import { parseEdge, type Workflow } from '#shared/workflow/tree.ts';
+import type { Workflow } from '#shared/workflow/tree.ts';
 import { STATES } from '../look/Badge.tsx';
 import { plural } from '../look/format.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { edgesFrom } from '../state/edges.ts';
 import { shownRunOf } from '../state/runSlice.ts';
 import { countItems, stateOfStep } from '../state/runView.ts';
 import { readingOrder } from '../state/steps.ts';
@@ -49,9 +50,8 @@ export function Outline() {
 }
 
 function portWords(workflow: Workflow, stepId: string): string {
-  const leads = Object.keys(workflow.edges)
-    .map(parseEdge)
-    .filter((edge) => edge.from === stepId)
-    .map((edge) => `${edge.outPort} leads to ${workflow.steps[edge.to]?.name ?? edge.to}`);
+  const leads = edgesFrom(workflow, stepId).map(
+    (edge) => `${edge.outPort} leads to ${workflow.steps[edge.to]?.name ?? edge.to}`,
+  );
   return leads.length > 0 ? leads.join(', ') : 'leads nowhere';
 }

@@ -1,6 +1,6 @@
 import { type NodeProps, useUpdateNodeInternals } from '@xyflow/react';
 import { Pin, Play, Power, Trash2 } from 'lucide-react';
-import { memo, useEffect } from 'react';
+import { memo, useEffect, useRef } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { STATES } from '../look/Badge.tsx';
 import { cx } from '../look/cx.ts';
@@ -37,8 +37,13 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
   );
   const [inputText = '', outputText = ''] = ports;
   const updateInternals = useUpdateNodeInternals();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the ports are the reason to measure again, though the effect does not read them.
-  useEffect(() => updateInternals(id), [id, inputText, outputText, updateInternals]);
+  const measured = useRef(`${inputText}>${outputText}`);
+  useEffect(() => {
+    // A card that comes onto the canvas is measured there anyway; hundreds that ask for it again hold the page up.
+    if (measured.current === `${inputText}>${outputText}`) return;
+    measured.current = `${inputText}>${outputText}`;
+    updateInternals(id);
+  }, [id, inputText, outputText, updateInternals]);
   if (!step) return null;
 
   const inputs = inputText.split(' ').filter(Boolean);

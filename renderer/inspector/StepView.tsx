@@ -1,6 +1,6 @@
 import { ArrowLeft, ChevronLeft, ChevronRight, Pin, Play } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
-import { parseEdge, type Workflow } from '#shared/workflow/tree.ts';
+import type { Workflow } from '#shared/workflow/tree.ts';
 import { ONE_AT_A_TIME_BELOW, useWidth } from '../app/useWidth.ts';
 import { runOne, togglePin } from '../canvas/commands.ts';
 import { StateBadge } from '../look/Badge.tsx';
@@ -10,6 +10,7 @@ import { Kbd } from '../look/Kbd.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
 import { openWorkflow, stepById } from '../state/documentSlice.ts';
+import { edgesFrom, edgesTo } from '../state/edges.ts';
 import { isReadOnly } from '../state/historySlice.ts';
 import { hasComputer } from '../state/hostFacts.ts';
 import { stepRunOf } from '../state/stepData.ts';
@@ -134,11 +135,7 @@ export function StepView({ stepId }: { stepId: string }) {
 }
 
 function neighbours(workflow: Workflow, stepId: string): [string | undefined, string | undefined] {
-  const edges = Object.keys(workflow.edges).map(parseEdge);
-  return [
-    edges.find((edge) => edge.to === stepId)?.from,
-    edges.find((edge) => edge.from === stepId && edge.outPort !== 'error')?.to,
-  ];
+  return [edgesTo(workflow, stepId)[0]?.from, edgesFrom(workflow, stepId).find((edge) => edge.outPort !== 'error')?.to];
 }
 
 function Neighbour({

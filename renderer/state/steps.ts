@@ -8,6 +8,7 @@ import {
 } from '#shared/workflow/catalog.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import { parseEdge, type Workflow } from '#shared/workflow/tree.ts';
+import { edgesFrom, edgesTo } from './edges.ts';
 import type { AddAt } from './viewSlice.ts';
 
 /** Distances between cards that stand beside and below each other, from corner to corner. */
@@ -21,9 +22,8 @@ export type Ports = { inputs: string[]; outputs: string[]; trigger: boolean };
 export function portsOf(catalog: StepCatalog, workflow: Workflow, stepId: string): Ports {
   const step = workflow.steps[stepId];
   const info = step && stepTypeInfo(catalog, step.uses);
-  const edges = Object.keys(workflow.edges).map(parseEdge);
-  const used = edges.flatMap((edge) => (edge.from === stepId ? [edge.outPort] : []));
-  const usedIn = edges.flatMap((edge) => (edge.to === stepId ? [edge.inPort] : []));
+  const used = edgesFrom(workflow, stepId).map((edge) => edge.outPort);
+  const usedIn = edgesTo(workflow, stepId).map((edge) => edge.inPort);
   if (!step || !info)
     return { inputs: unique(['main', ...usedIn]), outputs: unique(['main', ...used]), trigger: false };
   const outputs = outputPorts(info, step.config);
@@ -118,10 +118,7 @@ function shiftRight(workflow: Workflow, first: string, by: number): Record<strin
     const [x, y] = placeOf(workflow, stepId);
     if (moved[stepId] || x < startX) continue;
     moved[stepId] = [x + by, y];
-    for (const key of Object.keys(workflow.edges)) {
-      const edge = parseEdge(key);
-      if (edge.from === stepId) queue.push(edge.to);
-    }
+    for (const { to } of edgesFrom(workflow, stepId)) queue.push(to);
   }
   return moved;
 }
@@ -135,22 +132,19 @@ export function freeName(workflow: Workflow, title: string): string {
 
 /** All steps from which a step can be reached, nearest first, without itself. */
 export function stepsBefore(workflow: Workflow, stepId: string): string[] {
-  const edges = Object.keys(workflow.edges).map(parseEdge);
-  const found: string[] = [];
+  const found = new Set<string>();
   let front = [stepId];
   while (front.length > 0) {
-    const next = edges.filter((edge) => front.includes(edge.to)).map((edge) => edge.from);
-    front = [...new Set(next)].filter((id) => id !== stepId && !found.includes(id));
-    found.push(...front);
+    const next = front.flatMap((id) => edgesTo(workflow, id).map((edge) => edge.from));
+    front = [...new Set(next)].filter((id) => id !== stepId && !found.has(id));
+    for (const id of front) found.add(id);
   }
-  return found.filter((id) => workflow.steps[id]);
+  return [...found].filter((id) => workflow.steps[id]);
 }
 
 /** Steps in reading order: each trigger with what follows it, depth first, then what hangs on nothing. */
 export function readingOrder(workflow: Workflow): { stepId: string; level: number }[] {
-  const edges = Object.keys(workflow.edges).map(parseEdge);
   const ids = Object.keys(workflow.steps);
-  const hasInput = new Set(edges.map((edge) => edge.to));
   const byPlace = (a: string, b: string) =>
     placeOf(workflow, a)[1] - placeOf(workflow, b)[1] || placeOf(workflow, a)[0] - placeOf(workflow, b)[0];
   const order: { stepId: string; level: number }[] = [];
@@ -159,10 +153,10 @@ export function readingOrder(workflow: Workflow): { stepId: string; level: numbe
     if (seen.has(stepId) || !workflow.steps[stepId]) return;
     seen.add(stepId);
     order.push({ stepId, level });
-    const next = [...new Set(edges.filter((edge) => edge.from === stepId).map((edge) => edge.to))].sort(byPlace);
+    const next = [...new Set(edgesFrom(workflow, stepId).map((edge) => edge.to))].sort(byPlace);
     for (const to of next) visit(to, next.length > 1 ? level + 1 : level);
   }
-  for (const id of ids.filter((one) => !hasInput.has(one)).sort(byPlace)) visit(id, 0);
+  for (const id of ids.filter((one) => edgesTo(workflow, one).length === 0).sort(byPlace)) visit(id, 0);
   for (const id of ids.sort(byPlace)) visit(id, 0);
   return order;
 }
@@ -173,7 +167,6 @@ export function neighbour(
   stepId: string,
   direction: 'left' | 'right' | 'up' | 'down',
 ): string | undefined {
-  const edges = Object.keys(workflow.edges).map(parseEdge);
   const [x, y] = placeOf(workflow, stepId);
   const distance = (id: string) => {
     const [toX, toY] = placeOf(workflow, id);
@@ -181,8 +174,8 @@ export function neighbour(
   };
   const nearestOf = (ids: string[]) =>
     ids.filter((id) => id !== stepId && workflow.steps[id]).sort((a, b) => distance(a) - distance(b))[0];
-  if (direction === 'right') return nearestOf(edges.filter((edge) => edge.from === stepId).map((edge) => edge.to));
-  if (direction === 'left') return nearestOf(edges.filter((edge) => edge.to === stepId).map((edge) => edge.from));
+  if (direction === 'right') return nearestOf(edgesFrom(workflow, stepId).map((edge) => edge.to));
+  if (direction === 'left') return nearestOf(edgesTo(workflow, stepId).map((edge) => edge.from));
   return nearestOf(
     Object.keys(workflow.steps).filter((id) => {
       const dy = placeOf(workflow, id)[1] - y;
@@ -194,11 +187,7 @@ export function neighbour(
 /** The first output port of a step that nothing hangs on, for adding the next step by key. */
 export function openPort(catalog: StepCatalog, workflow: Workflow, stepId: string): string | undefined {
   const { outputs } = portsOf(catalog, workflow, stepId);
-  const used = new Set(
-    Object.keys(workflow.edges)
-      .map(parseEdge)
-      .flatMap((edge) => (edge.from === stepId ? [edge.outPort] : [])),
-  );
+  const used = new Set(edgesFrom(workflow, stepId).map((edge) => edge.outPort));
   const main = outputs.filter((port) => port !== 'error');
   return main.find((port) => !used.has(port)) ?? main[0];
 }
