@@ -121,6 +121,11 @@ export function openDatabase({ connection, passwordOf, poolSize = 20, onError }:
 async function inTransaction<T>(pool: pg.Pool, fn: (sql: Sql) => Promise<T>, begin = 'begin'): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
+  // While it is out of the pool nobody else listens, and an error that nobody hears ends the process.
+  const breaks = (error: Error) => {
+    broken = error;
+  };
+  client.on('error', breaks);
   try {
     await client.query(begin);
     const answer = await fn({
@@ -133,11 +138,11 @@ async function inTransaction<T>(pool: pg.Pool, fn: (sql: Sql) => Promise<T>, beg
     return answer;
   } catch (thrown) {
     // A connection that cannot even roll back is thrown away, and with it whatever it had set.
-    await client.query('rollback').catch((error: Error) => {
-      broken = error;
-    });
+    await client.query('rollback').catch(breaks);
     throw thrown;
   } finally {
+    // One that is thrown away may still say so.
+    if (!broken) client.off('error', breaks);
     client.release(broken);
   }
 }

@@ -31,6 +31,11 @@ async function as<T>(
   }
 }
 
+const KNOWN_OPEN = [
+  ...['_prisma_migrations', 'authorization_code', 'device', 'device_authorization', 'linked_account'],
+  ...['provider_sign_in', 'session', 'stripe_event', 'user_account', 'verification_token'],
+];
+
 const tenantTables = () =>
   database.ownerSql<{ name: string; forced: boolean; policies: number }>(
     `select c.relname as name, c.relrowsecurity and c.relforcerowsecurity as forced,
@@ -44,6 +49,15 @@ test('every table that carries a workspace has forced row-level security for rea
   const tables = await tenantTables();
   expect(tables.length).toBeGreaterThan(25);
   expect(tables.filter((table) => !table.forced || table.policies !== 1)).toEqual([]);
+});
+
+test('a table without row-level security is one of those that are known to need none', async () => {
+  const open = await database.ownerSql<{ name: string }>(
+    `select relname as name from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace
+       and not (relrowsecurity and relforcerowsecurity) order by 1`,
+  );
+  // Of accounts, before it is known whose they are: each is found by a hash of what only its owner has, or by an address.
+  expect(open.map(({ name }) => name)).toEqual(KNOWN_OPEN);
 });
 
 test('every tenant table keys its rows by workspace, and its foreign keys to tenant tables carry it too', async () => {
@@ -84,11 +98,22 @@ test('no role that logs in may bypass row-level security, own a table, truncate 
 
 test('without a workspace set, no tenant table shows a row', async () => {
   const tables = [...(await tenantTables()).map((table) => table.name), 'workspace'];
+  for (const role of ['sluice_app', 'sluice_readonly'] as const) {
+    await as(role, async (client) => {
+      let refused = 0;
+      for (const table of tables) {
+        // What a role may not read at all shows nothing either.
+        const n = await client.query(`select count(*)::int as n from "${table}"`).then(
+          ({ rows }) => rows[0].n as number,
+          (error: { code: string }) => (error.code === '42501' ? undefined : Promise.reject(error)),
+        );
+        if (n === undefined) refused++;
+        expect({ role, table, n: n ?? 0 }).toEqual({ role, table, n: 0 });
+      }
+      expect(refused).toBeLessThan(role === 'sluice_app' ? 1 : tables.length / 2);
+    });
+  }
   await as('sluice_app', async (client) => {
-    for (const table of tables) {
-      const { rows } = await client.query(`select count(*)::int as n from "${table}"`);
-      expect({ table, n: rows[0].n }).toEqual({ table, n: 0 });
-    }
     // After a committed transaction the setting is empty, not absent.
     await client.query('begin');
     await client.query("select set_config('app.workspace_id', $1, true)", [ours.workspaceId]);

@@ -7,8 +7,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createBlobs } from '../../cloud/platform/blobs.ts';
 import { createLogger } from '../../cloud/platform/logger.ts';
 import { allCapabilities } from '../../cloud/server/capabilities.ts';
+import { isForContainers } from '../../cloud/server/openApi.ts';
+import type { Routes } from '../../cloud/server/routes.ts';
 import { send, startTestCloud, type TestCloud } from '../fixtures/cloud.ts';
 import { createDice } from '../fuzz/dice.ts';
+import { addressOf, exampleOf } from './examples.ts';
+import { rawRequest } from './rawRequest.ts';
 import { makeWorld, type World } from './world.ts';
 
 const seed = process.env.SLUICE_SEED ?? String(Date.now());
@@ -32,6 +36,7 @@ const settings = {
 let cloud: TestCloud;
 /** Where it listens; its own address is the public one. */
 let base: string;
+let routes: Routes;
 let ours: World;
 let theirs: World;
 
@@ -39,6 +44,7 @@ beforeAll(async () => {
   let listening = '';
   cloud = await startTestCloud({ ...settings, PUBLIC_URL: '' }, async (platform) => {
     listening = platform.publicUrl;
+    routes = platform.routes;
     return allCapabilities({ ...platform, publicUrl: settings.PUBLIC_URL });
   });
   base = listening;
@@ -128,25 +134,44 @@ test('what is allowed to whom in the database is what is written down here', asy
   expect(loose).toEqual([]);
 });
 
+/** Ways in which a transaction ends badly: given up, refused, timed out while it waits, and with its connection cut. */
+const FAILURES = [
+  'thrown',
+  'select 1 / 0',
+  'select no_such_column from project',
+  "set local statement_timeout = '5ms'; select pg_sleep(5)",
+  'select pg_terminate_backend(pg_backend_pid())',
+] as const;
+
 test('transactions that fail, hang over and overlap never leave their workspace to the next one', async () => {
   const dice = createDice(`pool ${seed}`);
   const { db } = cloud.database;
   const failure = new Error('Given up on purpose.');
+  let failed = 0;
   const turn = async () => {
     const world = dice.chance(0.5) ? ours : theirs;
-    const fails = dice.chance(0.3);
+    const how = dice.chance(0.6) ? undefined : dice.oneOf(FAILURES);
     const seen = await db
       .withWorkspaceSql(world, async (sql) => {
         const { rows } = await sql.query<{ workspace_id: string }>('select workspace_id from project');
-        if (fails) throw failure;
+        if (how === 'thrown') throw failure;
+        if (how !== undefined) await sql.query(how);
         return rows.map((row) => row.workspace_id);
       })
-      .catch((error: unknown) => (error === failure ? undefined : Promise.reject(error)));
+      .catch((error: unknown) => (how === undefined ? Promise.reject(error) : undefined));
+    failed += how === undefined ? 0 : 1;
     if (seen) expect(new Set(seen)).toEqual(new Set([world.workspaceId]));
     const nobody = await db.withoutTenant((tx) => tx.project.count());
     expect(nobody).toBe(0);
   };
   await Promise.all(Array.from({ length: 300 }, turn));
+  expect(failed).toBeGreaterThan(60);
+  // What is set for longer than a transaction is what this would find.
+  await asApp(async (client) => {
+    await client.query("select set_config('app.workspace_id', $1, false)", [ours.workspaceId]);
+    expect((await client.query('select 1 from project')).rowCount).toBeGreaterThan(0);
+  });
+  console.log(`Pool: 300 transactions that overlapped, ${failed} of them failed, 0 left their workspace behind.`);
 });
 
 test('a blob of one workspace is not there for another, whatever its name', async () => {
@@ -290,6 +315,164 @@ test('no cache may keep what is somebody’s, whatever the address looks like', 
   const { text } = await withHost('/v1/auth/whoami', { host: 'x', ...who });
   expect(text).toContain(ours.owner.email);
   expect(cases).toBe(paths.length * tails.length);
+});
+
+test('nothing that two of a header, another form of the address or another’s mark say leads into another workspace', {
+  timeout: 120_000,
+}, async () => {
+  const evil = 'evil.example.net';
+  const host = 'Host: sluice.example.com';
+  const [own, other] = [ours, theirs];
+  const token = (world: World) => `Authorization: Bearer ${world.owner.accessToken}`;
+  const at = ({ workspaceId }: World) => `Sluice-Workspace: ${workspaceId}`;
+  const paths = ['/v1/projects', '/v1/connections', `/v1/projects/${other.ids.projectId}/head`, '/v1/members'];
+  const crossed: string[] = [];
+  let cases = 0;
+  const look = async (lines: string[], body?: string) => {
+    const answer = await rawRequest(base, lines, body);
+    cases++;
+    const text = `${answer.head}\n${answer.body}`;
+    if (answer.status >= 500 || answer.status === 0) crossed.push(`${lines.join(' | ')}: ${answer.status}`);
+    if (text.includes(evil)) crossed.push(`${lines.join(' | ')}: leads to ${evil}`);
+    return { ...answer, text };
+  };
+  /** As somebody of one workspace. What is seen of the other is told. */
+  const asOwn = async (lines: string[], body?: string) => {
+    const answer = await look(lines, body);
+    if ([other.mark, other.ids.projectId ?? ''].some((word) => answer.text.includes(word)))
+      crossed.push(`${lines.join(' | ')}: shows ${other.mark}`);
+    return answer;
+  };
+  for (const path of paths) {
+    const get = `GET ${path} HTTP/1.1`;
+    // Two workspaces, in either order, in one line or two; a workspace in other letters; one after a break.
+    for (const pair of [
+      [at(own), at(other)],
+      [at(other), at(own)],
+      [`${at(own)}, ${other.workspaceId}`],
+      [`${at(own)};${other.workspaceId}`],
+      [`${at(own)}\t${other.workspaceId}`],
+      [at(own), `sluice_workspace: ${other.workspaceId}`],
+      [at(own), `X-Sluice-Workspace: ${other.workspaceId}`],
+      [at(other).toUpperCase()],
+    ]) {
+      await asOwn([get, host, token(own), ...pair]);
+    }
+    // Somebody else's token beside one's own, where it is not known.
+    await asOwn([get, host, token(own), 'Authorization: Bearer sla_guessed', at(own)]);
+    await asOwn([get, host, token(own), `X-Authorization: ${other.owner.userId}`, at(own)]);
+    for (const name of ['X-User-Id', 'X-Workspace-Id', 'X-Tenant', 'X-Forwarded-User', 'Remote-User', 'X-Real-IP']) {
+      await asOwn([get, host, token(own), at(own), `${name}: ${other.workspaceId}`]);
+    }
+    // The whole address in the first line, as proxies are asked.
+    for (const origin of [`http://${evil}`, `https://${evil}:443`, `http://sluice.example.com@${evil}`]) {
+      await asOwn([`GET ${origin}${path} HTTP/1.1`, host, token(own), at(own)]);
+    }
+    // Two hosts, one with a break, none.
+    await asOwn([get, host, `Host: ${evil}`, token(own), at(own)]);
+    await asOwn([get, `Host: sluice.example.com, ${evil}`, token(own), at(own)]);
+    await asOwn([get, `Host:  ${evil}`, token(own), at(own)]);
+    await asOwn([get, token(own), at(own)]);
+    // Where one request ends and another begins.
+    const smuggled = `GET ${path} HTTP/1.1\r\n${host}\r\n${at(other)}\r\n\r\n`;
+    await asOwn(
+      [`POST ${path} HTTP/1.1`, host, token(own), at(own), 'Content-Length: 4', 'Transfer-Encoding: chunked'],
+      `0\r\n\r\n${smuggled}`,
+    );
+    await asOwn(
+      [`POST ${path} HTTP/1.1`, host, token(own), at(own), 'Content-Length: 0', 'Content-Length: 99'],
+      smuggled,
+    );
+    // What another was given as the mark of its answer.
+    for (const etag of ['"1"', '"0"', '*']) {
+      await asOwn([get, host, token(own), at(own), `If-None-Match: ${etag}`]);
+      await asOwn([
+        get,
+        host,
+        token(own),
+        at(own),
+        `If-Modified-Since: Sat, 01 Jan 2050 00:00:00 GMT`,
+        `If-None-Match: ${etag}`,
+      ]);
+    }
+  }
+  // Pages: a form is taken from our own origin alone, whatever host it says it was sent to; a redirect stays here.
+  const form = 'email=a%40example.com&password=four+random+words';
+  for (const [origin, sentTo] of [
+    [`https://${evil}`, evil],
+    [`http://${evil}`, evil],
+    ['https://sluice.example.com.evil.example.net', 'sluice.example.com.evil.example.net'],
+    [base, new URL(base).host],
+    ['null', 'sluice.example.com'],
+  ] as const) {
+    for (const path of ['/sign-in', '/sign-up', '/forgot', '/sessions', '/device']) {
+      const { status, head } = await rawRequest(
+        base,
+        [
+          `POST ${path} HTTP/1.1`,
+          `Host: ${sentTo}`,
+          `Origin: ${origin}`,
+          'Content-Type: application/x-www-form-urlencoded',
+          `Content-Length: ${form.length}`,
+        ],
+        form,
+      );
+      cases++;
+      if (status !== 403 || /set-cookie/i.test(head)) crossed.push(`a form of ${origin} to ${path}: ${status}`);
+    }
+  }
+  for (const path of ['/sessions', '/api-keys', '/second-factor', '/connected-accounts']) {
+    for (const target of [path, `http://${evil}${path}`, `//${evil}${path}`, `/\\${evil}${path}`]) {
+      const { head } = await rawRequest(base, [`GET ${target} HTTP/1.1`, host]);
+      cases++;
+      const to = /^location: (.*)$/im.exec(head)?.[1] ?? '/';
+      if (!/^\/(?![/\\])/.test(to) || /next=(?!\/[^/\\])/.test(decodeURIComponent(to)))
+        crossed.push(`${target} leads to ${to}`);
+    }
+  }
+  expect(crossed).toEqual([]);
+  expect(cases).toBeGreaterThanOrEqual(160);
+  console.log(`Hosts and headers: ${cases} cases, 0 crossings.`);
+
+  // The control: the same requests without what is odd about them are answered, to each with its own.
+  for (const world of [own, other]) {
+    const { status, body } = await rawRequest(base, ['GET /v1/connections HTTP/1.1', host, token(world), at(world)]);
+    expect([status, body.includes(world.mark)]).toEqual([200, true]);
+  }
+});
+
+test('of all that a person may read, no answer may be kept by a cache, and no cookie is for other hosts', {
+  timeout: 120_000,
+}, async () => {
+  const who = { authorization: `Bearer ${ours.owner.accessToken}`, 'sluice-workspace': ours.workspaceId };
+  let cases = 0;
+  const loose: string[] = [];
+  for (const route of routes.list()) {
+    const isTheirs = route.method === 'GET' && route.access !== 'public' && route.access !== 'token';
+    if (!isTheirs || isForContainers(route)) continue;
+    const { status, text, head } = await withHost(addressOf(exampleOf(route, ours.ids)), { host: 'x', ...who });
+    cases++;
+    const kept = !/"cache-control":"[^"]*(no-store|private)/.test(head);
+    if (kept && (status === 200 || text.includes(ours.mark))) loose.push(`${route.name}: ${status} ${head}`);
+  }
+  expect(loose).toEqual([]);
+  expect(cases).toBeGreaterThan(25);
+  const page = await fetch(`${base}/sign-in`, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { origin: settings.PUBLIC_URL },
+    body: new URLSearchParams({ email: ours.owner.email, password: ours.owner.password }),
+  });
+  const cookies = page.headers.getSetCookie();
+  expect(cookies.length).toBeGreaterThan(0);
+  for (const cookie of cookies) {
+    expect(cookie).toMatch(/^__Host-[^;]+;.*Path=\/;.*HttpOnly;.*Secure/);
+    expect(cookie).not.toMatch(/domain=/i);
+  }
+  const name = cookies[0]?.split(';')[0] ?? '';
+  const sessions = await withHost('/sessions', { host: 'x', cookie: name });
+  expect([sessions.status, /"cache-control":"[^"]*no-store/.test(sessions.head)]).toEqual([200, true]);
+  console.log(`Caches: ${cases + 1} answers of signed-in people, 0 may be kept.`);
 });
 
 /** How a secret could stand in a log: as it is, or as somebody encoded it on the way. */

@@ -34,7 +34,7 @@ export function createPages(router: Router, deps: PageDeps): Pages {
     signedIn,
     async mustBeSignedIn(req, res) {
       const session = await signedIn(req);
-      const here = req.method === 'GET' ? req.originalUrl : req.path;
+      const here = req.method === 'GET' ? placeOf(req.originalUrl, deps.publicUrl) : req.path;
       // A header that carried any address back would grow past what clients read.
       if (!session) res.redirect(303, here.length > 2_000 ? '/sign-in' : `/sign-in?next=${encodeURIComponent(here)}`);
       return session;
@@ -42,6 +42,13 @@ export function createPages(router: Router, deps: PageDeps): Pages {
     add: (method, path, name, rate, handler) =>
       addPage(router, deps, { method, path, name: `pages.${name}`, rate }, handler),
   };
+}
+
+/** Path and query alone: who asks may name another host in front of them. */
+function placeOf(address: string, publicUrl: string): string {
+  if (!URL.canParse(address, publicUrl)) return '/';
+  const { pathname, search } = new URL(address, publicUrl);
+  return `${pathname}${search}`;
 }
 
 type PageRoute = { method: 'GET' | 'POST'; path: string; name: string; rate: RateClass };
