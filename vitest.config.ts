@@ -6,8 +6,9 @@ const common = {
   pool: 'forks',
   // As many files at once as there are processors; by itself it leaves one idle, which of two is half.
   maxWorkers: availableParallelism(),
-  testTimeout: 30_000,
-  hookTimeout: 60_000,
+  // Of a machine that does much else at the same time.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
   // Left alone, a poll gives up after a second, which a busy machine may need for one answer.
   expect: { poll: { timeout: 20_000 } },
 } as const;
