@@ -45,7 +45,13 @@ export function projectOfPath(path: string): string | undefined {
   return /^\/app\/p\/([0-9a-f-]{36})(?:\/|$)/.exec(path)?.[1];
 }
 
+let ended = false;
+
+/** Whether the page is on its way to the sign-in; nothing of its person stays behind. */
+export const hasEnded = (): boolean => ended;
+
 function goToSignIn(back = window.location.pathname): void {
+  ended = true;
   window.location.assign(`/sign-in?next=${encodeURIComponent(back)}`);
 }
 

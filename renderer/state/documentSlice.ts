@@ -21,7 +21,7 @@ import { isOver } from './runView.ts';
 import type { EditorDeps, EditorState } from './store.ts';
 
 /** One thing to undo: the tree before and after what this editor did, and nothing that others did meanwhile. */
-type HistoryEntry = { before: Tree; after: Tree; group?: string; at: number };
+export type HistoryEntry = { before: Tree; after: Tree; group?: string; at: number };
 
 export type DocumentSlice = {
   doc: Document | undefined;

@@ -29,7 +29,7 @@ const PAGE = 100;
 const MOST_PAGES = 3;
 const SHOWN = 8;
 const NEARLY = 0.85;
-const REFRESH_MS = 15_000;
+const REFRESH_MS = 60_000;
 
 /** How the workspace is doing: what waits for somebody, what ran, and what of the plan is used. */
 export function OverviewScreen() {

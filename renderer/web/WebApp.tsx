@@ -2,6 +2,7 @@ import { useEffect } from 'react';
 import { Shell } from '../app/Shell.tsx';
 import { editor, now, useEditor } from '../state/store.ts';
 import { navigate, pathOfProject, routeOf, usePath } from './route.ts';
+import { useKeptUndo } from './useKeptUndo.ts';
 import { WebShell } from './WebShell.tsx';
 
 /** The editor as the control plane serves it: a project in the editor everybody knows, and around it what is the workspace's. */
@@ -11,6 +12,7 @@ export function WebApp() {
   const wanted = route.kind === 'project' ? route.projectId : undefined;
   const opened = useEditor((state) => state.doc?.info.id);
   const name = useEditor((state) => state.doc?.tree.project.name);
+  useKeptUndo();
 
   // The address leads: by a link, by going back, by a reload.
   useEffect(() => {

@@ -9,7 +9,7 @@ import { expectFits } from './places.ts';
 import { expect, type Machine, test } from './twoDesks.ts';
 
 test.skip(({ launchOptions }) => !launchOptions.executablePath, 'needs Chromium');
-test.setTimeout(300_000);
+test.setTimeout(420_000);
 
 const person = { name: 'Robin', email: 'robin@example.com', password: `journey ${randomBytes(9).toString('hex')}` };
 
