@@ -11,7 +11,6 @@ import { expect, onTestFinished, test } from 'vitest';
 import { SLUICE } from '../../tests/fixtures/sluice.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'sluice-cli-data-'));
-const SLOW = { timeout: 60_000 };
 
 type Answer = { code: number | null; out: string; err: string };
 
@@ -44,7 +43,7 @@ async function project(template: string, change: Record<string, (text: string) =
   return dir;
 }
 
-test('every command explains itself with an example', SLOW, async () => {
+test('every command explains itself with an example', async () => {
   const { out, code } = await sluice(['--help']);
   expect(code).toBe(0);
   const commands = [...out.matchAll(/^ {2}([a-z-]+) \[options\]/gm)].map((match) => match[1] ?? '');
@@ -66,7 +65,7 @@ test.each([
   expect(answer.err).toMatch(why);
 });
 
-test('a new project is valid, and a folder with something in it is left alone', SLOW, async () => {
+test('a new project is valid, and a folder with something in it is left alone', async () => {
   const dir = await project('issue-triage');
   expect(await sluice(['validate', dir])).toMatchObject({
     code: 0,
@@ -77,7 +76,7 @@ test('a new project is valid, and a folder with something in it is left alone', 
   expect(again).toMatchObject({ code: 1, err: expect.stringContaining('is not empty') });
 });
 
-test('broken files are told with file, line, step and what to do', SLOW, async () => {
+test('broken files are told with file, line, step and what to do', async () => {
   const dir = await project('hello', {
     'workflows/hello.yaml': (text) => text.replace('=$json.name.length', '=$json.name.lenght('),
   });
@@ -114,7 +113,7 @@ test('broken files are told with file, line, step and what to do', SLOW, async (
   });
 });
 
-test('a run gives one JSON document, and is listed with its log', SLOW, async () => {
+test('a run gives one JSON document, and is listed with its log', async () => {
   const dir = await project('hello');
   const { code, out } = await sluice(['run', dir, 'hello', '--json']);
   expect(code).toBe(0);
@@ -137,7 +136,7 @@ test('a run gives one JSON document, and is listed with its log', SLOW, async ()
   expect(await sluice(['logs', dir, '0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a55'])).toMatchObject({ code: 1 });
 });
 
-test('input comes from standard input: one object or a list of them, and nothing else', SLOW, async () => {
+test('input comes from standard input: one object or a list of them, and nothing else', async () => {
   const dir = await project('hello', {
     'workflows/hello.yaml': (text) =>
       text.replace(
@@ -153,7 +152,7 @@ test('input comes from standard input: one object or a list of them, and nothing
   for (const wrong of ['{"who"', '7', '[1]']) expect((await run(wrong)).code).toBe(2);
 });
 
-test('a run that fails is exit code 1 and says at which step', SLOW, async () => {
+test('a run that fails is exit code 1 and says at which step', async () => {
   const dir = await project('hello', {
     'workflows/hello.yaml': (text) => text.replace(/code: \|\n.*\n/, "code: throw new Error('No guests today')\n"),
   });
@@ -164,7 +163,7 @@ test('a run that fails is exit code 1 and says at which step', SLOW, async () =>
   expect(err).toContain('No guests today');
 });
 
-test('what cannot be started says what there is', SLOW, async () => {
+test('what cannot be started says what there is', async () => {
   const dir = await project('issue-triage');
   const unknown = await sluice(['run', dir, 'triagge']);
   expect(unknown).toMatchObject({ code: 1, err: expect.stringContaining('alerts, triage') });
@@ -172,7 +171,7 @@ test('what cannot be started says what there is', SLOW, async () => {
   expect(unclear).toMatchObject({ code: 2, err: expect.stringContaining('hook_k3f9, weekdays_7q2m') });
 });
 
-test('saved cases run with their own answers; one that does not hold is exit code 1', SLOW, async () => {
+test('saved cases run with their own answers; one that does not hold is exit code 1', async () => {
   const dir = await project('issue-triage');
   expect(await sluice(['test', dir])).toMatchObject({ code: 0, out: expect.stringMatching(/4 passed, 0 failed\n$/) });
   const file = join(dir, 'tests/opened.yaml');
@@ -207,56 +206,52 @@ async function serve(args: string[]) {
   return { child, url, ended, lines, error: () => err };
 }
 
-test(
-  'serve answers signed webhooks, refuses forged ones, tells a second one, and drains when it is stopped',
-  SLOW,
-  async () => {
-    const dir = await project('issue-triage');
-    const connections = join(mkdtempSync(join(tmpdir(), 'sluice-cli-')), 'connections.json');
-    writeFileSync(
-      connections,
-      JSON.stringify({
-        'github-hook': { connector: 'webhook', secret: { secret: 'a long shared secret' }, hosts: [] },
-      }),
-    );
-    const { child, url, ended, lines, error } = await serve([dir, '--port', '0', '--connections', connections]);
-    expect(error()).toBe('');
-    await expect.poll(() => lines.join('\n')).toContain('/hooks/github');
+test('serve answers signed webhooks, refuses forged ones, tells a second one, and drains when it is stopped', async () => {
+  const dir = await project('issue-triage');
+  const connections = join(mkdtempSync(join(tmpdir(), 'sluice-cli-')), 'connections.json');
+  writeFileSync(
+    connections,
+    JSON.stringify({
+      'github-hook': { connector: 'webhook', secret: { secret: 'a long shared secret' }, hosts: [] },
+    }),
+  );
+  const { child, url, ended, lines, error } = await serve([dir, '--port', '0', '--connections', connections]);
+  expect(error()).toBe('');
+  await expect.poll(() => lines.join('\n')).toContain('/hooks/github');
 
-    const body = JSON.stringify({
-      action: 'closed',
-      sender: { type: 'User' },
-      repository: { full_name: 'a/b' },
-      issue: { number: 1, title: 'x', body: null },
+  const body = JSON.stringify({
+    action: 'closed',
+    sender: { type: 'User' },
+    repository: { full_name: 'a/b' },
+    issue: { number: 1, title: 'x', body: null },
+  });
+  const post = (secret: string) =>
+    fetch(`${url}/hooks/github`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'x-github-event': 'issues',
+        'x-github-delivery': '1',
+        'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+      },
+      body,
     });
-    const post = (secret: string) =>
-      fetch(`${url}/hooks/github`, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          'x-github-event': 'issues',
-          'x-github-delivery': '1',
-          'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
-        },
-        body,
-      });
-    const answer = await post('a long shared secret');
-    expect(answer.status).toBe(200);
-    expect(await answer.json()).toEqual({ result: 'ignored', handled: 1 });
-    expect((await post('something else')).status).toBe(401);
-    expect((await post('a long shared secret')).headers.get('sluice-repeated')).toBe('true');
+  const answer = await post('a long shared secret');
+  expect(answer.status).toBe(200);
+  expect(await answer.json()).toEqual({ result: 'ignored', handled: 1 });
+  expect((await post('something else')).status).toBe(401);
+  expect((await post('a long shared secret')).headers.get('sluice-repeated')).toBe('true');
 
-    const second = await sluice(['serve', dir, '--port', '0']);
-    expect(second).toMatchObject({ code: 1, err: expect.stringContaining('sluice serve (process') });
-    const { data } = JSON.parse((await sluice(['runs', dir, '--json'])).out);
-    expect(data).toMatchObject([{ trigger: 'webhook', status: 'succeeded' }]);
+  const second = await sluice(['serve', dir, '--port', '0']);
+  expect(second).toMatchObject({ code: 1, err: expect.stringContaining('sluice serve (process') });
+  const { data } = JSON.parse((await sluice(['runs', dir, '--json'])).out);
+  expect(data).toMatchObject([{ trigger: 'webhook', status: 'succeeded' }]);
 
-    child.kill('SIGTERM');
-    expect(await ended).toBe(0);
-  },
-);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+});
 
-test('a served project ends with the command that serves it, also when that is killed', SLOW, async () => {
+test('a served project ends with the command that serves it, also when that is killed', async () => {
   const { child, url } = await serve([await project('hello'), '--port', '0']);
   const answers = () =>
     fetch(`${url}/livez`).then(
@@ -268,7 +263,7 @@ test('a served project ends with the command that serves it, also when that is k
   await expect.poll(answers, { timeout: 20_000 }).toBe('no');
 });
 
-test('a port that is taken is named with its holder and another is offered', SLOW, async () => {
+test('a port that is taken is named with its holder and another is offered', async () => {
   const dir = await project('hello');
   const holder = createServer().listen(0, '127.0.0.1');
   await once(holder, 'listening');

@@ -10,7 +10,6 @@ import { SLUICE } from '../../tests/fixtures/sluice.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'sluice-replay-'));
 const tape = join(home, 'run.sluicetape');
-const SLOW = { timeout: 60_000 };
 const canUnshare = process.platform === 'linux' && spawnSync('unshare', ['-n', 'true']).status === 0;
 
 const environment = () => ({ PATH: process.env.PATH, SLUICE_DATA: join(home, 'data') });
@@ -80,31 +79,27 @@ beforeAll(async () => {
   server.closeAllConnections();
 }, 60_000);
 
-test(
-  'a run that was kept as a tape replays equal, its code, ids and times among it, and calls nobody',
-  SLOW,
-  async () => {
-    const { code, out } = await sluice(['replay', tape]);
-    expect({ code, out }).toMatchObject({
-      code: 0,
-      out: expect.stringContaining('The replay is equal to the tape: 3 step runs. The run succeeded.'),
-    });
-    expect(calls).toBe(2);
-    const document = JSON.parse((await sluice(['replay', tape, '--json'])).out);
-    expect(document).toMatchObject({
-      result: 'equal',
-      status: 'succeeded',
-      otherRuntime: false,
-      steps: [
-        { stepId: 'call' },
-        { stepId: 'code', outputs: { main: [{ json: { doubled: 2 } }, { json: { doubled: 4 } }] } },
-        {},
-      ],
-    });
-  },
-);
+test('a run that was kept as a tape replays equal, its code, ids and times among it, and calls nobody', async () => {
+  const { code, out } = await sluice(['replay', tape]);
+  expect({ code, out }).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('The replay is equal to the tape: 3 step runs. The run succeeded.'),
+  });
+  expect(calls).toBe(2);
+  const document = JSON.parse((await sluice(['replay', tape, '--json'])).out);
+  expect(document).toMatchObject({
+    result: 'equal',
+    status: 'succeeded',
+    otherRuntime: false,
+    steps: [
+      { stepId: 'call' },
+      { stepId: 'code', outputs: { main: [{ json: { doubled: 2 } }, { json: { doubled: 4 } }] } },
+      {},
+    ],
+  });
+});
 
-test.skipIf(!canUnshare)('a replay needs no network at all (needs root)', SLOW, async () => {
+test.skipIf(!canUnshare)('a replay needs no network at all (needs root)', async () => {
   const cutOff = { wrap: ['unshare', '-n', '--'] };
   expect(await sluice(['replay', tape], cutOff)).toMatchObject({ code: 0, out: expect.stringContaining('equal') });
   // The same network is what a run cannot do without.
@@ -117,7 +112,7 @@ test.skipIf(!canUnshare)('a replay needs no network at all (needs root)', SLOW, 
   expect(run.code).toBe(1);
 });
 
-test('a replay goes to a step, and walks forward and back', SLOW, async () => {
+test('a replay goes to a step, and walks forward and back', async () => {
   const stopped = await sluice(['replay', tape, '--to', 'code']);
   expect(stopped.out).toContain('Equal to the tape as far as you asked: 2 step runs.');
   expect(stopped.out).toContain('"doubled":4');
@@ -131,7 +126,7 @@ test('a replay goes to a step, and walks forward and back', SLOW, async () => {
   expect(await sluice(['replay', tape, '--to', 'No Step'])).toMatchObject({ code: 2 });
 });
 
-test('what is no tape, and one that was altered, is refused with what to do', SLOW, async () => {
+test('what is no tape, and one that was altered, is refused with what to do', async () => {
   const bad = join(home, 'bad.sluicetape');
   expect(await sluice(['replay', join(home, 'none')])).toMatchObject({
     code: 1,
@@ -147,7 +142,7 @@ test('what is no tape, and one that was altered, is refused with what to do', SL
   expect(await sluice(['replay', positive])).toMatchObject({ code: 0 });
 });
 
-test('a tape becomes a saved case, with its answers, ids and variables', SLOW, async () => {
+test('a tape becomes a saved case, with its answers, ids and variables', async () => {
   const dir = join(home, 'project');
   const made = await sluice(['replay', tape, '--case', 'two-calls', '--project', dir]);
   expect(made).toMatchObject({ code: 0, out: expect.stringContaining('tests/two-calls.yaml') });

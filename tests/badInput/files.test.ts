@@ -143,7 +143,7 @@ test('an expression that fails on its data says at which character, and the fiel
   expect(await sluice(['run', dir, 'main'])).toMatchObject({ code: 0, out: expect.stringContaining('"letters":3') });
 });
 
-test('a cycle without an end stops at the limit, and one with an end runs', { timeout: 60_000 }, async () => {
+test('a cycle without an end stops at the limit, and one with an end runs', async () => {
   const { sluice, project } = terminal();
   const body = `steps:
   start_5h2k: { name: Start, uses: trigger.manual }
