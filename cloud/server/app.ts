@@ -4,7 +4,6 @@ import { v7 as uuidv7 } from 'uuid';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
-import { networkOf } from '../platform/network.ts';
 import { allowOrigins } from './cors.ts';
 import { problemHandler, requestIdOf, sendProblem } from './problem.ts';
 import { type RateLimits, rateHeaders } from './rateLimits.ts';
@@ -108,7 +107,7 @@ function meterAddress(limits: RateLimits, { unmetered, logger }: AppDeps): Reque
   return async (req, res, next) => {
     try {
       if (!unmetered.some((prefix) => req.path.startsWith(prefix))) {
-        const state = await limits.take('address', networkOf(req.ip ?? ''));
+        const state = await limits.take('address', req.ip ?? '');
         for (const [name, value] of Object.entries(rateHeaders(state))) res.setHeader(name, value);
       }
     } catch (thrown) {

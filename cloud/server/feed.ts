@@ -8,7 +8,7 @@ import type { Logger } from '#shared/log.ts';
 import { TREE_FORMAT } from '#shared/workflow/tree.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
-import { clientOf, networkOf } from '../platform/network.ts';
+import { clientOf } from '../platform/network.ts';
 import { findHeadMark } from '../projects/projectStore.ts';
 import { readEvents } from '../runs/journalStore.ts';
 import { findRun } from '../runs/runStore.ts';
@@ -195,7 +195,7 @@ export function createFeed(deps: FeedDeps): Feed {
     handle(req, socket, head) {
       const { origin } = req.headers;
       if (origin !== undefined && origin !== new URL(publicUrl).origin) return refuse(socket, '403 Forbidden');
-      limits.take('stream', networkOf(clientOf(req, trustProxy))).then(
+      limits.take('stream', clientOf(req, trustProxy)).then(
         () => server.handleUpgrade(req, socket, head, open),
         () => refuse(socket, '429 Too Many Requests'),
       );

@@ -1,6 +1,5 @@
 import type { Response } from 'express';
 import type { RateClass } from '#shared/contract/contract.ts';
-import { networkOf } from '../platform/network.ts';
 import { tenantKey } from '../platform/tenantKey.ts';
 import type { Actor, Caller } from './actor.ts';
 import { type RateLimits, rateHeaders } from './rateLimits.ts';
@@ -16,6 +15,6 @@ export async function meter(limits: RateLimits, rate: RateClass, asker: Caller |
   const userId = 'userId' in asker ? asker.userId : asker.session?.userId;
   const state = actor?.apiKey
     ? await limits.takeKey(tenantKey(actor.workspaceId, actor.apiKey.id), actor.apiKey.perSecond)
-    : await limits.take(rate, userId ?? networkOf(asker.ip));
+    : await limits.take(rate, userId ?? asker.ip);
   for (const [name, value] of Object.entries(rateHeaders(state))) res.setHeader(name, value);
 }

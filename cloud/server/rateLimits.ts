@@ -1,6 +1,7 @@
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { RateClass } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
+import { networkOf } from '../platform/network.ts';
 import type { RateStore } from './rateStore.ts';
 
 /** So many in so many seconds; above it the key stays closed for `blockSeconds`, or until the window ends. */
@@ -30,8 +31,8 @@ const ALWAYS_HERE: ReadonlySet<string> = new Set(['hook', 'agent', 'monitor', 'p
 export type RateState = { policy: string; limit: number; windowSeconds: number; left: number; resetSeconds: number };
 
 export type RateLimits = {
-  /** @throws SluiceError rate.exceeded with the seconds to wait */
-  take(rate: RateClass | 'address', key: string): Promise<RateState>;
+  /** @param who the id of a person, or an address @throws SluiceError rate.exceeded with the seconds to wait */
+  take(rate: RateClass | 'address', who: string): Promise<RateState>;
   /** One more request of an API key, of so many in a second. @param key its `tenantKey` @throws SluiceError rate.exceeded */
   takeKey(key: string, perSecond: number): Promise<RateState>;
 };
@@ -60,7 +61,9 @@ export function createRateLimits(
   });
 
   return {
-    async take(rate, key) {
+    async take(rate, who) {
+      // Of addresses those are one that one person may choose from.
+      const key = networkOf(who);
       const limiter = limiters.get(rate);
       if (!limiter) throw new Error(`There is no rate class ${rate}.`);
       const { points: limit, seconds: windowSeconds } = limits[rate];

@@ -6,7 +6,7 @@ import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError, type WireError } from '#shared/error.ts';
 import { Uuid } from '#shared/ids.ts';
 import type { Logger } from '#shared/log.ts';
-import { clientOf, networkOf } from '../platform/network.ts';
+import { clientOf } from '../platform/network.ts';
 import type { Signals } from '../runs/signals.ts';
 import type { SignedIn } from '../server/actor.ts';
 import { checkDepth } from '../server/bodyDepth.ts';
@@ -159,7 +159,7 @@ export function createWebSockets(deps: WebSocketDeps): WebSockets {
     handle(req, socket, head) {
       // A browser always names the page that opens a socket; with another page's, the cookie would be used by a stranger.
       if (req.headers.origin !== origin) return refuse(socket, '403 Forbidden');
-      limits.take('stream', networkOf(clientOf(req, trustProxy))).then(
+      limits.take('stream', clientOf(req, trustProxy)).then(
         () => server.handleUpgrade(req, socket, head, (client) => void open(client, req).catch(report)),
         () => refuse(socket, '429 Too Many Requests'),
       );

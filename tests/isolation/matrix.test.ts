@@ -13,12 +13,19 @@ let routes: Routes;
 let ours: World;
 let theirs: World;
 /** Who asks, whose ids stand in the rest of the request, and whose are foreign to them. */
+/** Under which classes requests were counted. */
+const counted: string[] = [];
 let askers: (Asker & { own: World; foreign: World })[];
 
 beforeAll(async () => {
   cloud = await startTestCloud({ RESETS_PER_HOUR: '1000' }, (platform) => {
     routes = platform.routes;
-    return allCapabilities(platform);
+    const { limits } = platform;
+    const take: typeof limits.take = (rate, who) => {
+      counted.push(rate);
+      return limits.take(rate, who);
+    };
+    return allCapabilities({ ...platform, limits: { ...limits, take } });
   });
   [ours, theirs] = [await makeWorld(cloud, 'amber'), await makeWorld(cloud, 'cobalt')];
   const headers = (token: string, workspaceId: string) => ({
@@ -211,6 +218,28 @@ test('an id of another workspace answers exactly as one that is missing, and cha
         .map(({ name }) => name),
     ).size,
   );
+});
+
+test('every route counts who asks under its own class, before anything is read of what they say', async () => {
+  const [owner] = askers;
+  const uncounted: string[] = [];
+  // Those of the server itself, which no capability makes, count in the same way; `manners.test` looks at them.
+  const made = routes.list().filter((route) => public_(route) && !/^(health|docs|openapi)/i.test(route.name));
+  for (const { name, method, path, rate } of made) {
+    counted.splice(0);
+    const address = path.replace(/[:*](\w+)/g, () => uuidv7());
+    const reads = method === 'GET' || method === 'DELETE';
+    const response = await fetch(`${cloud.url}${address}${reads ? '?surely_unknown=1' : ''}`, {
+      method,
+      redirect: 'manual',
+      headers: { ...owner?.headers, ...(reads ? {} : { 'content-type': 'application/json' }) },
+      body: reads ? undefined : '{"surely_unknown":1}',
+    });
+    await response.body?.cancel();
+    if (!counted.includes(rate)) uncounted.push(`${name} (${rate}): ${response.status} ${counted.join()}`);
+  }
+  expect(uncounted).toEqual([]);
+  console.log(`Limits: ${made.length} routes, each counted under its own class.`);
 });
 
 test('a taken id that the caller makes up answers as a missing one too', async () => {
