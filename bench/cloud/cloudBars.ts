@@ -38,7 +38,6 @@ export function cloudBars(cloud: Cloud | { skipped: string }, judged: (bar: Bar)
       { what: 'connections that were lost', unit: '', gate: 0 },
       ({ control }) => control.wanted - control.connections,
     ),
-    bar({ what: 'heap, a minute of load', unit: 'MiB', gate: 1 }, ({ control }) => control.heapMiBPerMinute),
     bar(
       { what: 'handles more after the load', unit: '', gate: SLACK },
       ({ control: { handles } }) => handles.after - handles.before,
