@@ -1,16 +1,22 @@
 import { Popover } from 'radix-ui';
+import { useState } from 'react';
+import { DuplicateProject } from '../library/DuplicateProject.tsx';
 import { Button } from '../look/Button.tsx';
 import { cx } from '../look/cx.ts';
 import { useNow } from '../look/useNow.ts';
+import { hasComputer } from '../state/hostFacts.ts';
 import { now, useEditor } from '../state/store.ts';
 import { type SyncWords, syncWords } from './syncWords.ts';
 
 /** The word on where the project stands with the cloud; it opens into why and what happens next. */
 export function SyncStatus({ look }: { look: 'title' | 'status' }) {
-  const sync = useEditor((state) => state.doc?.info.sync);
+  const info = useEditor((state) => state.doc?.info);
+  const sync = info?.sync;
+  const computer = useEditor(hasComputer);
+  const [duplicating, setDuplicating] = useState(false);
   const reachable = useEditor((state) => state.account?.status !== 'unreachable');
   const time = useNow(5_000, sync?.syncedAt !== undefined);
-  if (!sync) return null;
+  if (!info || !sync) return null;
   const words = syncWords(sync, reachable, time);
   const { icon: Icon, word, full, waits } = words;
   return (
@@ -46,9 +52,19 @@ export function SyncStatus({ look }: { look: 'title' | 'status' }) {
           </p>
           <p className="break-words text-ink-2">{words.why}</p>
           <p className="break-words text-ink-3">{words.next}</p>
-          <Act words={words} />
+          <span className="mt-0.5 flex flex-wrap gap-2">
+            <Act words={words} />
+            {computer && sync.refused && (
+              <Popover.Close asChild>
+                <Button size="sm" onClick={() => setDuplicating(true)}>
+                  Save as a new project
+                </Button>
+              </Popover.Close>
+            )}
+          </span>
         </Popover.Content>
       </Popover.Portal>
+      {duplicating && <DuplicateProject project={info} onClose={() => setDuplicating(false)} />}
     </Popover.Root>
   );
 }
@@ -65,7 +81,7 @@ function Act({ words: { act, waits } }: { words: SyncWords }) {
   if (!act || (act === 'sync' && status !== 'signed_in' && status !== 'unreachable')) return null;
   return (
     <Popover.Close asChild>
-      <Button size="sm" look={look} className="mt-0.5 w-fit" onClick={acts[act].run}>
+      <Button size="sm" look={look} onClick={acts[act].run}>
         {acts[act].label}
       </Button>
     </Popover.Close>

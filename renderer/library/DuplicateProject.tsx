@@ -23,6 +23,7 @@ export function DuplicateProject({ project, onClose }: { project: ProjectInfo; o
     try {
       const { id } = await editor().client.projects.copy({ projectId: project.id, name: name.trim() });
       await now().loadProjects();
+      await now().closeProject();
       await now().openProject(id);
     } catch (thrown) {
       setError(SluiceError.from(thrown));
