@@ -13,14 +13,16 @@ const SLACK = 10;
 /** Each bar of the control plane and of sync, with what this run says to it. */
 export function cloudBars(cloud: Cloud | { skipped: string }, judged: (bar: Bar) => Bar): Bar[] {
   const known = 'skipped' in cloud ? undefined : cloud;
-  const bar = (limit: Limit, value: ((cloud: Cloud) => number) | undefined) =>
-    judged({
+  const bar = (limit: Limit, value: (cloud: Cloud) => number | undefined) => {
+    const found = known && value(known);
+    return judged({
       ...limit,
       what: `${CLOUD}${limit.what}`,
       better: 'lower',
-      figure: known && value ? figureOf([value(known)]) : undefined,
+      figure: found === undefined ? undefined : figureOf([found]),
     });
-  const ms = (what: string, gate: number, value: (cloud: Cloud) => number, stretch?: number) =>
+  };
+  const ms = (what: string, gate: number, value: (cloud: Cloud) => number | undefined, stretch?: number) =>
     bar({ what, unit: 'ms', gate, stretch }, value);
   return [
     ...Object.entries(CLASSES).map(([is, { p95 }]) =>
@@ -50,5 +52,8 @@ export function cloudBars(cloud: Cloud | { skipped: string }, judged: (bar: Bar)
     ms('a commit of four writers, p95 as the server says', 100, ({ sync }) => sync.pushed.p95),
     ms('merge of 500 steps, p95', 50, ({ sync }) => sync.merged.p95),
     ms('first clone of 1,000 steps', 1_000, ({ sync }) => sync.cloned.p50),
+    ms('longest that the page of the editor was held up', 50, ({ sync: { editor } }) =>
+      'skipped' in editor ? undefined : editor.blocked.most,
+    ),
   ];
 }

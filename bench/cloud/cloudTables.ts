@@ -39,6 +39,9 @@ export function cloudText(cloud: Cloud | { skipped: string }, { columns, number 
         times('merge of 500 steps, 20 changes on each side', sync.merged, 'p95 50'),
         times('the same, nothing shared', sync.mergedApart, '–'),
         times('first clone of 1,000 steps, a fresh desktop each', sync.cloned, 'p50 1000', sync.cpuMs.cloned),
+        ...('skipped' in sync.editor
+          ? []
+          : [times('the editor’s page held up, typing while others change 500 steps', sync.editor.blocked, 'most 50')]),
       ],
     ),
   ].join('\n');

@@ -15,6 +15,7 @@ import { check } from '../parts/part.ts';
 import { cpuMs } from '../processTree.ts';
 import type { ControlPlane } from './controlPlane.ts';
 import type { DeskTask, DeskTold } from './desk.ts';
+import { type Editor, measureEditor } from './measureEditor.ts';
 import type { Tenant } from './tenants.ts';
 import { projectOf, withField } from './trees.ts';
 
@@ -34,12 +35,22 @@ export type Sync = {
   mergedApart: Times;
   /** A project of 1,000 steps into a folder, each by a desktop that has just started. */
   cloned: Times;
+  /** Somebody types in the browser's editor, while another changes the project. */
+  editor: Editor | { skipped: string };
   /** CPU milliseconds, which a busy machine changes less: of the desktop for an edit and a clone, of the server for a commit. */
   cpuMs: { saved: number; pushed?: number; cloned: number };
 };
 
-export type SyncPace = { writers: number; commits: number; edits: number; merges: number; clones: number };
-export const SYNC_PACE: SyncPace = { writers: 4, commits: 100, edits: 120, merges: 40, clones: 5 };
+export type SyncPace = {
+  writers: number;
+  commits: number;
+  edits: number;
+  merges: number;
+  clones: number;
+  /** Commits of another while somebody types. */
+  beside: number;
+};
+export const SYNC_PACE: SyncPace = { writers: 4, commits: 100, edits: 120, merges: 40, clones: 5, beside: 60 };
 
 const desk = fileURLToPath(new URL('./desk.ts', import.meta.url));
 const DEVICE = '0199f2c0-0000-7000-8000-0000000000be';
@@ -72,6 +83,10 @@ export async function measureSync(
   const edited = await runDesk(plane, tenant, { scratch, projectId: large, edits: pace.edits });
   check(edited.savedMs.length === pace.edits, 'every edit was saved');
 
+  say(`Typing while another makes ${pace.beside} commits`);
+  const others = async () => (await writeAtOnce(person.call, large, { writers: 1, commits: pace.beside })).commits;
+  const editor = await measureEditor(plane, tenant, { projectId: large, others });
+
   const thousand = newId();
   await addProject(person, projectOf(thousand, 'Thousand', { [newId()]: ['Thousand', 1_000] }));
   const clones: DeskTold[] = [];
@@ -82,6 +97,7 @@ export async function measureSync(
   return {
     ...{ saved: timesOf(edited.savedMs), pushed, pushedSeen: { p50: written.p50, p95: written.p95 } },
     ...{ refused: written.refused, merged, mergedApart, cloned: timesOf(clones.map(({ cloneMs }) => cloneMs)) },
+    editor,
     cpuMs: {
       ...{ saved: edited.cpuMs.edit, pushed: perCommit },
       cloned: timesOf(clones.map((told) => told.cpuMs.clone)).p50,
