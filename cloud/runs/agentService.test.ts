@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as newId } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Assignment } from '#shared/contract/agentApi.ts';
@@ -309,6 +310,25 @@ test('a token of another workspace, an old one and a made-up one are refused', a
   const { createAgentService } = await import('./agentService.ts');
   const elsewhere = createAgentService({ ...control, database: control.db });
   await expect(elsewhere.identify(agent.token)).rejects.toMatchObject({ code: 'token.invalid' });
+});
+
+test('a runtime that is ended while it waits is handed nothing within five seconds, and one that lives is', {
+  timeout: 60_000,
+}, async () => {
+  const { agent, start, workspaceId, statusOf } = await published();
+  const waiting = agent.next(10, 30_000).then(
+    () => 'was handed something',
+    (error: { code: string }) => error.code,
+  );
+  await control.ownerSql('update container_boot set ended_at = now() where workspace_id = $1', [workspaceId]);
+  await control.ownerSql('update agent_token set revoked_at = now() where workspace_id = $1', [workspaceId]);
+  // What was known a moment ago may be two seconds old.
+  await sleep(2_200);
+  const run = await start();
+  expect(await waiting).toBe('token.invalid');
+  expect(await statusOf(run.id)).toBe('queued');
+  const other = await control.newAgent(workspaceId);
+  expect((await take(other)).runId).toBe(run.id);
 });
 
 test('a protocol that is not ours is told to upgrade', async () => {

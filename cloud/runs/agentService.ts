@@ -150,11 +150,7 @@ export function createAgentService(deps: AgentDeps): AgentService {
       if (cached && cached.until > now()) return cached.agent;
       known.delete(tokenHash);
       const agent = UUID.test(workspaceId) && prefix === 'slc' ? await findAgent(workspaceId, tokenHash) : undefined;
-      if (!agent) {
-        throw new SluiceError('token.invalid', 'The token does not hold (any more).', {
-          advice: 'Say hello again with the secret of this start.',
-        });
-      }
+      if (!agent) throw noToken();
       if (known.size > 10_000) known.clear();
       known.set(tokenHash, { agent, until: Math.min(now() + KNOWN_MS, agent.expiresAt.getTime()) });
       return agent;
@@ -163,7 +159,7 @@ export function createAgentService(deps: AgentDeps): AgentService {
     async next(input, agent, gone) {
       const { workspaceId } = agent;
       containers.seen(workspaceId);
-      const until = now() + input.waitMs;
+      const [began, until] = [now(), now() + input.waitMs];
       const runs: Assignment[] = [];
       const seat = seats.take(workspaceId, input.free);
       for (let isFirst = true; ; isFirst = false) {
@@ -177,6 +173,8 @@ export function createAgentService(deps: AgentDeps): AgentService {
           gone,
         );
         try {
+          // Who waits long may have been let go meanwhile: nothing is handed out on what was true then.
+          if (now() - began > KNOWN_MS && !(await findAgent(workspaceId, agent.tokenHash))) throw noToken();
           if (input.free > 0 && !gone?.aborted && !isQuiet) {
             runs.push(...(await seat.look(() => claim(input, agent))));
           }
@@ -217,6 +215,12 @@ export function createAgentService(deps: AgentDeps): AgentService {
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function noToken(): SluiceError {
+  return new SluiceError('token.invalid', 'The token does not hold (any more).', {
+    advice: 'Say hello again with the secret of this start.',
+  });
+}
 
 /** What a plan lets a runtime do. JSON has no infinity. */
 function limitsOf(plan: Plan): Output<'hello'>['limits'] {

@@ -23,7 +23,14 @@ export async function insertAgentToken(
   return rows[0]?.expires_at as Date;
 }
 
-export type AgentIdentity = { workspaceId: string; containerId: string; bootId: string; expiresAt: Date };
+export type AgentIdentity = {
+  workspaceId: string;
+  containerId: string;
+  bootId: string;
+  expiresAt: Date;
+  /** Of the token that showed it. */
+  tokenHash: string;
+};
 
 /** Whose token it is, if it holds now and its start has not ended. */
 export async function findAgentToken(
@@ -39,5 +46,7 @@ export async function findAgentToken(
     [workspaceId, tokenHash],
   );
   const row = rows[0];
-  return row && { workspaceId, containerId: row.container_id, bootId: row.boot_id, expiresAt: row.expires_at };
+  return (
+    row && { workspaceId, containerId: row.container_id, bootId: row.boot_id, expiresAt: row.expires_at, tokenHash }
+  );
 }
