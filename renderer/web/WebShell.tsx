@@ -11,6 +11,7 @@ import {
   Menu as MenuGlyph,
   MonitorSmartphone,
   Plug,
+  Plus,
   ScrollText,
   Settings,
   Users,
@@ -26,6 +27,7 @@ import { Mark } from '../look/Mark.tsx';
 import { Menu } from '../look/Menu.tsx';
 import { Tooltip } from '../look/Tooltip.tsx';
 import { now, useEditor } from '../state/store.ts';
+import { AddWorkspace, NoWorkspace } from './AddWorkspace.tsx';
 import { Link } from './Link.tsx';
 import { pathOf, SCREENS, type ScreenName } from './route.ts';
 import { SCREEN_PARTS } from './screens.tsx';
@@ -60,7 +62,8 @@ export function WebShell({ screen }: { screen: ScreenName }) {
   const width = useWidth();
   const narrow = width < RAIL_FROM;
   const Part = SCREEN_PARTS[screen];
-  const { label } = PLACES[screen];
+  const { label, group } = PLACES[screen];
+  const hasNone = useWorkspace().id === '' && group !== 'person';
   useEffect(() => {
     document.title = `${label} · Sluice`;
   }, [label]);
@@ -85,7 +88,9 @@ export function WebShell({ screen }: { screen: ScreenName }) {
       <div className="flex min-h-0 min-w-0 flex-1 flex-col">
         <LinkLost />
         <ErrorBoundary what="This screen" resetKey={screen}>
-          <Suspense fallback={<main className="flex-1 bg-app" aria-busy="true" />}>{Part && <Part />}</Suspense>
+          <Suspense fallback={<main className="flex-1 bg-app" aria-busy="true" />}>
+            {hasNone ? <NoWorkspace /> : <Part />}
+          </Suspense>
         </ErrorBoundary>
       </div>
     </div>
@@ -153,36 +158,44 @@ function PlaceLink({
 function WorkspaceSwitch({ words }: { words: boolean }) {
   const workspace = useWorkspace();
   const workspaces = useEditor((state) => state.account?.workspaces) ?? [];
+  const [adding, setAdding] = useState(false);
   return (
-    <Menu
-      align="start"
-      trigger={
-        <button
-          type="button"
-          aria-label={words ? undefined : `Workspace ${workspace.name}`}
-          className={cx(
-            'mb-2 flex flex-none items-center gap-2.5 rounded-control hover:bg-hover',
-            words ? 'h-9 w-full px-2.5' : 'size-11 justify-center',
-          )}
-        >
-          <Mark />
-          {words && (
-            <span className="min-w-0 flex-1 truncate text-left font-heading">
-              <span className="visually-hidden">Workspace </span>
-              {workspace.name}
-            </span>
-          )}
-          {words && <ChevronsUpDown className="icon-xs text-ink-3" aria-hidden />}
-        </button>
-      }
-      label={<p className="text-micro text-ink-3">Workspaces</p>}
-      entries={workspaces.map((one) => ({
-        label: one.name,
-        hint: one.role,
-        icon: one.id === workspace.id ? <Check className="icon-s" /> : undefined,
-        onSelect: () => chooseWorkspace(one.id),
-      }))}
-    />
+    <>
+      <Menu
+        align="start"
+        trigger={
+          <button
+            type="button"
+            aria-label={words ? undefined : `Workspace ${workspace.name}`}
+            className={cx(
+              'mb-2 flex flex-none items-center gap-2.5 rounded-control hover:bg-hover',
+              words ? 'h-9 w-full px-2.5' : 'size-11 justify-center',
+            )}
+          >
+            <Mark />
+            {words && (
+              <span className="min-w-0 flex-1 truncate text-left font-heading">
+                <span className="visually-hidden">Workspace </span>
+                {workspace.name}
+              </span>
+            )}
+            {words && <ChevronsUpDown className="icon-xs text-ink-3" aria-hidden />}
+          </button>
+        }
+        label={<p className="text-micro text-ink-3">Workspaces</p>}
+        entries={[
+          ...workspaces.map((one) => ({
+            label: one.name,
+            hint: one.role,
+            icon: one.id === workspace.id ? <Check className="icon-s" /> : undefined,
+            onSelect: () => chooseWorkspace(one.id),
+          })),
+          'line' as const,
+          { label: 'Add a workspace', icon: <Plus className="icon-s" />, onSelect: () => setAdding(true) },
+        ]}
+      />
+      {adding && <AddWorkspace onClose={() => setAdding(false)} />}
+    </>
   );
 }
 

@@ -33,7 +33,8 @@ export function useAsk<T>(about: string, ask: (cloud: Client<CloudApi>) => Promi
       const data = await asking.current(await cloudClient(workspaceId));
       if (mine === turn.current) setState({ about: key, data });
     } catch (thrown) {
-      if (mine === turn.current) setState((before) => ({ ...before, about: key, error: SluiceError.from(thrown) }));
+      if (mine === turn.current)
+        setState((before) => ({ ...(before.about === key && before), about: key, error: SluiceError.from(thrown) }));
     }
   }, [workspaceId, key]);
 

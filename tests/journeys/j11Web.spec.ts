@@ -109,7 +109,7 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
   });
 
   await test.step('every place is clear to axe, fits a table and a telephone, in light and in dark, and is walked by Tab', async () => {
-    // By their links: loading the page anew each time asks more of the server than a plan allows in a minute.
+    // By their links, as one goes there; the page is not loaded anew.
     const place = async (name: string) => {
       await page.setViewportSize(TABLE);
       await page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
@@ -167,6 +167,22 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
     await page.keyboard.press('Enter');
     await expect(page.getByRole('heading', { name: 'Projects', level: 1 })).toBeVisible();
     await expect(page.getByRole('dialog', { name: 'Places' })).toBeHidden();
+  });
+
+  await test.step('a workspace that was deleted is gone, and comes back as it was', async () => {
+    await page.setViewportSize(TABLE);
+    await page.getByRole('link', { name: 'Settings' }).click();
+    await page.getByRole('button', { name: 'Delete the workspace' }).click();
+    const dialog = page.getByRole('dialog', { name: /^Delete / });
+    await dialog.getByRole('textbox', { name: 'Short name' }).fill(await dialog.locator('strong').innerText());
+    await dialog.getByRole('button', { name: 'Delete the workspace' }).click();
+    await expect(page.getByRole('heading', { name: 'You are in no workspace' })).toBeVisible();
+    await expectFits(page, 0);
+    await page.getByRole('button', { name: /^Bring back / }).click();
+    await expect(page.getByRole('heading', { name: 'Settings', level: 1 })).toBeVisible();
+    await page.setViewportSize(TABLE);
+    await page.getByRole('link', { name: 'Projects' }).click();
+    await expect(page.getByRole('link', { name: /^Hello/ })).toBeVisible();
   });
 
   await test.step('signing out ends every window of the sign-in', async () => {
