@@ -61,7 +61,11 @@ function diff(base: Value, next: Value, path: string[], ops: Op[]): void {
   if (isJsonObject(base) && isJsonObject(next)) {
     const isGone = (key: string) => own(next, key) === undefined;
     for (const key of Object.keys(base)) if (isGone(key)) diff(base[key], undefined, [...path, key], ops);
-    for (const key of Object.keys(next)) diff(own(base, key), next[key], [...path, key], ops);
+    for (const key of Object.keys(next)) {
+      const before = own(base, key);
+      // Most of a large map is the very same.
+      if (before !== next[key]) diff(before, next[key], [...path, key], ops);
+    }
     return;
   }
   if (sameJson(base, next)) return;

@@ -3,6 +3,7 @@ import { outputPorts } from './catalog.ts';
 import { EXAMPLE_CATALOG, EXAMPLE_FILES } from './example.fixture.ts';
 import type { Problem } from './problem.ts';
 import { type ProjectFiles, readProject } from './readProject.ts';
+import type { Tree } from './tree.ts';
 import { MAX_STEPS, validateTree } from './validate.ts';
 
 const catalog = EXAMPLE_CATALOG;
@@ -245,4 +246,23 @@ describe('the rest of a project', () => {
     expect(problems).toMatchObject([{ code: 'workflow.too_big', file: 'workflows/a.yaml', line: 1 }]);
     expect(problems[0]?.message).toContain('5001 steps');
   });
+});
+
+it('looks again at what depends on the rest of the project, though the steps themselves stayed', () => {
+  const { tree } = readProject(EXAMPLE_FILES, catalog);
+  if (!tree) throw new Error('The example can be read.');
+  expect(validateTree(tree, catalog)).toEqual([]);
+  const without = (change: Partial<Tree>) => validateTree({ ...tree, ...change }, catalog).map(({ code }) => code);
+  expect(new Set(without({ connections: {} }))).toContain('connection.not_found');
+  expect(new Set(without({ scripts: {} }))).toContain('script.not_found');
+  expect(new Set(without({ environments: {} }))).toContain('environment.variable_unknown');
+  for (const [id, workflow] of Object.entries(tree.workflows)) {
+    for (const gone of Object.keys(workflow.steps)) {
+      const { [gone]: _, ...steps } = workflow.steps;
+      const changed = { ...tree, workflows: { ...tree.workflows, [id]: { ...workflow, steps } } };
+      // The same as where nothing was seen before.
+      expect(validateTree(changed, catalog)).toEqual(validateTree(structuredClone(changed), structuredClone(catalog)));
+    }
+  }
+  expect(validateTree(tree, catalog)).toEqual([]);
 });
