@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -105,8 +106,15 @@ describe.skipIf(!program)('where Redis counts (needs Redis)', () => {
     const { a, b, ready, log } = await twoProcesses(port);
     await ready();
     const take = (limits: typeof a, who: string) => limits.take('read', who);
-    expect(await accepted(...Array.from({ length: 3 }, () => take(a, 'robin')))).toBe(3);
-    expect(await accepted(...Array.from({ length: 3 }, () => take(b, 'robin')))).toBe(1);
+    const afterEachOther = async () => {
+      const who = randomUUID();
+      return [
+        await accepted(...Array.from({ length: 3 }, () => take(a, who))),
+        await accepted(...Array.from({ length: 3 }, () => take(b, who))),
+      ];
+    };
+    // Where a busy machine lets Redis wait, a process counts for itself for a moment.
+    await expect.poll(afterEachOther).toEqual([3, 1]);
 
     const gone = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGKILL');
@@ -118,8 +126,7 @@ describe.skipIf(!program)('where Redis counts (needs Redis)', () => {
 
     await startRedis(port);
     await ready();
-    expect(await accepted(...Array.from({ length: 3 }, () => take(a, 'sam')))).toBe(3);
-    expect(await accepted(...Array.from({ length: 3 }, () => take(b, 'sam')))).toBe(1);
+    await expect.poll(afterEachOther).toEqual([3, 1]);
   });
 
   test('a Redis that answers nothing at all holds nobody up for long', async () => {
