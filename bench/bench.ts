@@ -20,7 +20,7 @@ export const QUICK: Pace = { rounds: 1, warmSeconds: 0.1, seconds: 0.3, idleMs: 
  * @throws AssertionError for any wrong answer
  */
 export async function runBench(pace: Pace, say: (line: string) => void): Promise<Report> {
-  await buildAll(pace.containers ? ['runtime', 'prisma', 'cloud', 'proxy'] : ['runtime']);
+  await buildAll(pace.containers ? ['runtime', 'prisma', 'cloud', 'proxy', 'renderer'] : ['runtime']);
   return onDisk(async (scratch) => {
     // A copy, so that a build meanwhile takes nothing away.
     const runtimeDir = join(scratch, 'runtime');
@@ -41,7 +41,7 @@ export async function runBench(pace: Pace, say: (line: string) => void): Promise
 
 /** The part of the bench about the control plane and sync, alone. */
 export async function runCloudBench(say: (line: string) => void): Promise<Cloud | { skipped: string }> {
-  await buildAll(['runtime', 'prisma', 'cloud']);
+  await buildAll(['runtime', 'prisma', 'cloud', 'renderer']);
   return onDisk((scratch) => measureCloud({ scratch }, say));
 }
 
