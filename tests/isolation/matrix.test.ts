@@ -1,13 +1,17 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import { PERMISSIONS } from '#shared/permission.ts';
 import { allCapabilities } from '../../cloud/server/capabilities.ts';
-import { isForContainers } from '../../cloud/server/openApi.ts';
+import { callOf, isForContainers } from '../../cloud/server/openApi.ts';
 import type { Route, Routes } from '../../cloud/server/routes.ts';
 import { startTestCloud, type TestCloud } from '../fixtures/cloud.ts';
+import { createDice } from '../fuzz/dice.ts';
 import { addressOf, type Example, exampleOf, type Position, withValue } from './examples.ts';
 import { type Asker, makeWorld, must, newMember, rowsOf, type World } from './world.ts';
 
+const seed = process.env.SLUICE_SEED ?? String(Date.now());
 let cloud: TestCloud;
 let routes: Routes;
 let ours: World;
@@ -241,6 +245,67 @@ test('every route counts who asks under its own class, before anything is read o
   expect(uncounted).toEqual([]);
   console.log(`Limits: ${made.length} routes, each counted under its own class.`);
 });
+
+/** What somebody would like to say beside what they are asked, with a value that would fit. */
+const MORE: Record<string, Json> = {
+  role: 'owner',
+  permissions: ['workspace:delete'],
+  workspaceId: '0199f2c4-5d1e-7a3b-9c40-00000000beef',
+  createdById: '0199f2c4-5d1e-7a3b-9c40-00000000beef',
+  plan: 'enterprise',
+  isAdmin: true,
+};
+
+test('no call takes more than it asks for, at any depth, and none does a thing for it', {
+  timeout: 120_000,
+}, async () => {
+  const [owner] = askers;
+  const before = await rowsOf(cloud, ours.workspaceId);
+  const told: string[] = [];
+  let refused = 0;
+  const dice = createDice(`more ${seed}`);
+  const requests = routes
+    .list()
+    .filter(public_)
+    .flatMap((route) => {
+      const call = callOf(route);
+      if (!call) return [];
+      const example = exampleOf(route, ours.ids);
+      const known = JSON.stringify(z.toJSONSchema(call.input, { io: 'input' }));
+      const more = Object.entries(MORE).filter(([name]) => !known.includes(`"${name}"`) && dice.chance(0.4));
+      const flat = more.map(([name, value]) => ({ name, example: withMore(example, [], name, value) }));
+      const places = isJsonObject(example.body) ? Object.entries(example.body) : [];
+      const deep = places
+        // What a tree, a header or a secret holds is whatever somebody likes.
+        .filter(([at, value]) => isJsonObject(value) && !FREE.has(at))
+        .map(([at]) => ({ name: 'isAdmin', example: withMore(example, [at], 'isAdmin', true) }));
+      return [...flat, ...deep];
+    });
+  await inTurns(requests, async ({ name, example }) => {
+    const seen = await ask(owner?.headers ?? {}, example, '<nothing>');
+    if (seen.status === 422 && seen.text.includes(name)) refused++;
+    else told.push(`${example.route.name} with ${name}: ${seen.status} ${seen.text.slice(0, 200)}`);
+  });
+  expect(told).toEqual([]);
+  expect(await rowsOf(cloud, ours.workspaceId)).toEqual(before);
+  console.log(
+    `More than asked for, seed ${seed}: ${refused} requests to ${new Set(requests.map((one) => one.example.route.name)).size} calls, 0 taken.`,
+  );
+});
+
+const FREE = new Set(['data', 'vars', 'bindings', 'input', 'json', 'output']);
+
+function withMore(example: Example, at: string[], name: string, value: Json): Example {
+  const { route, query } = example;
+  if (route.method === 'GET' || route.method === 'DELETE') {
+    return { ...example, query: { ...query, [name]: String(value) } };
+  }
+  const body = structuredClone(isJsonObject(example.body) ? example.body : {});
+  let place = body;
+  for (const key of at) place = place[key] as JsonObject;
+  place[name] = value;
+  return { ...example, body };
+}
 
 test('a taken id that the caller makes up answers as a missing one too', async () => {
   const body = { id: ours.ids.projectId, name: 'Mine now' };
