@@ -5,7 +5,7 @@ import type { FuzzReport, FuzzTask } from './fuzzWorker.ts';
 
 const HANG_MS = 250;
 /** Without any progress for so long, by the clock, an input will never end. */
-const STUCK_MS = 15_000;
+const STUCK_MS = 60_000;
 
 export type Fuzzed = FuzzReport & { parser: string; inputs: number };
 
