@@ -96,13 +96,18 @@ function open({ dir, projectId, workflowId, tree, leaseMs }: Extract<Order, { op
   /** Answers what waits for a person, and looks whether anything is left to do. */
   async function attend(): Promise<void> {
     while (!stopped) {
-      const listed = await insist(() => control.list({ projectId, limit: 200 }));
-      if (!listed) continue;
-      const open = listed.data.filter(({ status }) => ['queued', 'running', 'waiting'].includes(status));
-      for (const { id, wait } of open) {
-        if (wait?.reason !== 'approval' || wait.stepId !== 'ask') continue;
-        const { stepId, iteration } = wait;
-        await insist(() => control.resume({ runId: id, stepId, iteration, by: 'a person', input: { approved: true } }));
+      // All that are open, however many have ended since.
+      const found = await insist(() =>
+        [workflowId, QUICK_ID].flatMap((id) => control.openRuns(projectId, id, newRun.triggerStepId)),
+      );
+      const open = found && (await insist(() => found.map((id) => control.get(id)?.run)));
+      if (!open) continue;
+      for (const run of open) {
+        if (run?.wait?.reason !== 'approval' || run.wait.stepId !== 'ask') continue;
+        const { stepId, iteration } = run.wait;
+        await insist(() =>
+          control.resume({ runId: run.id, stepId, iteration, by: 'a person', input: { approved: true } }),
+        );
       }
       if (finishing && open.length === 0) {
         say({ finished: true });
@@ -130,8 +135,6 @@ function open({ dir, projectId, workflowId, tree, leaseMs }: Extract<Order, { op
 }
 
 let opened: ReturnType<typeof open> | undefined;
-// What a failpoint breaks where nobody waits for it ends no process.
-process.on('unhandledRejection', () => undefined);
 createInterface({ input: process.stdin }).on('line', (line) => {
   const order = JSON.parse(line) as Order;
   if ('open' in order) opened = open(order.open);
