@@ -40,12 +40,13 @@ const LICENCES =
 /** Their own files say it; their manifests do not. */
 const SAID_ELSEWHERE = new Set(['buildcheck', 'cpu-features', 'seq-queue', 'ssh2']);
 
-test('every package comes from a registry, at one version, with a licence that we may use', () => {
+test('every package comes from a registry, at one version, as it was, with a licence that we may use', () => {
   const problems: string[] = [];
-  for (const { name, version, resolved, license } of packagesOf(lock)) {
+  for (const { name, version, resolved, integrity, license } of packagesOf(lock)) {
     if (!/^\d+\.\d+\.\d+/.test(version ?? '')) problems.push(`${name} has the version ${version}`);
     if (resolved !== undefined && !/^https:\/\/[^/]+\/.*\.tgz$/.test(resolved))
       problems.push(`${name} is from elsewhere`);
+    if (!/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity ?? '')) problems.push(`${name} has no hash of its bytes`);
     if (license === undefined ? !SAID_ELSEWHERE.has(name) : !LICENCES.test(license))
       problems.push(`${name}: ${license}`);
   }
