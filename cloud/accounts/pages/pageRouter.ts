@@ -102,6 +102,9 @@ export function pageRouter(deps: PageDeps): Router {
     );
   });
 
+  // Whoever opens the address of the form again begins anew: what it was for went with it.
+  add('GET', '/sign-in/code', 'passFactorAgain', 'read', (_req, res) => res.redirect(303, '/sign-in'));
+
   add('POST', '/sign-in/code', 'passFactor', 'sign_in', async (req, res, caller) => {
     const { challenge = '', code = '', next: wanted } = formOf(req);
     const next = readNext(wanted);

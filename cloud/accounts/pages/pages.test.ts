@@ -66,7 +66,8 @@ test('a person signs up, confirms and signs in by the pages alone', async () => 
   const home = await open('GET', '/signed-in');
   expect(home.text).toContain('Hello, Pat &lt;b&gt;');
   expect((await open('POST', '/sign-out')).location).toBe('/sign-in');
-  expect((await open('GET', '/signed-in')).location).toBe('/sign-in');
+  for (const path of ['/signed-in', '/sign-in/code'])
+    expect(await open('GET', path)).toMatchObject({ status: 303, location: '/sign-in' });
 });
 
 test('looking at the link in the mail does not use it up', async () => {
