@@ -264,7 +264,12 @@ export const DATA_MAP: MapRow[] = [
     kept: WORKSPACE,
     about: 't.named_by_id = who.id',
   },
-  { table: 'tree_snapshot', of: 'workspace', holds: 'whole trees of earlier revisions', kept: 'as long as the changes' },
+  {
+    table: 'tree_snapshot',
+    of: 'workspace',
+    holds: 'whole trees of earlier revisions',
+    kept: 'as long as the changes',
+  },
   {
     table: 'conflict',
     of: 'workspace',
