@@ -48,6 +48,12 @@ export async function dragFromPort(page: Page, step: string, port: string, by: [
   await page.mouse.up();
 }
 
+/** Opens a step by a double click, once its card has come to rest: a new one is brought into view first. */
+export async function openStep(page: Page, step: string): Promise<void> {
+  await restingBox(page, card(page, step));
+  await card(page, step).dblclick();
+}
+
 /** Chooses a step type in the open step search. */
 export async function chooseType(page: Page, typed: string, type: string): Promise<void> {
   const search = page.getByRole('dialog', { name: 'Add a step' });

@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 import { parse } from 'yaml';
-import { card, chooseType, dragFromPort, edgeCount, expectState, run } from './canvas.ts';
+import { card, chooseType, dragFromPort, edgeCount, expectState, openStep, run } from './canvas.ts';
 import { type Desk, expect, test } from './desk.ts';
 
 test.skip(({ launchOptions }) => !launchOptions.executablePath, 'needs Chromium');
@@ -72,7 +72,7 @@ test('J2: a workflow is drawn by dragging from ports, with live results, pinned 
   });
 
   await test.step('one step runs alone, on what the steps before it gave', async () => {
-    await card(page, 'If').dblclick();
+    await openStep(page, 'If');
     const view = page.getByRole('main', { name: 'Step If' });
     await view.getByRole('button', { name: 'Run step' }).click();
     const output = view.getByRole('region', { name: 'Output' });

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
-import { card, chooseType, dragFromPort, expectState, run } from './canvas.ts';
+import { card, chooseType, dragFromPort, expectState, openStep, run } from './canvas.ts';
 import { expect, signInToPublish, signUp, test } from './cloudDesk.ts';
 import { TRIAGE } from './triage.ts';
 import { carryFolder, test as onTwoDesks } from './twoDesks.ts';
@@ -92,7 +92,7 @@ test('pictures of the editor', async ({ desk, editor: page }) => {
   await shoot(page, 'editor-dark');
   await page.emulateMedia({ colorScheme: 'light' });
 
-  await card(page, 'Work out the total').dblclick();
+  await openStep(page, 'Work out the total');
   await page.getByRole('combobox', { name: 'total' }).click();
   await shoot(page, 'step');
 });
