@@ -16,6 +16,8 @@ export type Editor = {
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 const BETWEEN_MS = 50;
+/** So long the page is held up on purpose, to see that it would be seen. */
+const HELD_MS = 120;
 /** What the first picture of a project left to do is done by then. */
 const REST_MS = 3_000;
 
@@ -41,6 +43,10 @@ export async function measureEditor(
     await openStep(page);
     await pause(REST_MS);
     await page.evaluate(watchTasks);
+    await page.evaluate(holdUp, HELD_MS);
+    await pause(REST_MS);
+    const held = await page.evaluate(() => (globalThis as unknown as Watched).longTasks.splice(0));
+    check(Math.max(...held) >= HELD_MS, 'a task that holds the page up is seen');
     let going = true;
     const written = others().finally(() => {
       going = false;
@@ -69,6 +75,13 @@ function watchTasks(): void {
   new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) tasks.push(duration);
   }).observe({ type: 'longtask' as never });
+}
+
+/** In the page: a task that does nothing else, in its own turn. */
+function holdUp(ms: number): void {
+  setTimeout(() => {
+    for (const end = performance.now() + ms; performance.now() < end; );
+  });
 }
 
 /** Selects a step and puts the caret into its first field. */
