@@ -7,6 +7,7 @@ import { canonicalText } from './canonicalText.ts';
 import { roughBytes } from './payload.ts';
 import type { Guide } from './ports/guide.ts';
 import type { Hashing, Journal } from './ports/ports.ts';
+import { createRecordedOrder } from './recordedOrder.ts';
 
 /** What a journal says of one effect: begun with a request, or answered. */
 type Known = {
@@ -36,7 +37,8 @@ export class NeedsAttention extends Error {
 /** What earlier attempts, here or in a process that died, learnt from outside. */
 export type EffectMemory = ReturnType<typeof createEffectMemory>;
 
-export function createEffectMemory(events: readonly RunEvent[]) {
+/** @param inOrder answers are given again in the order in which they came */
+export function createEffectMemory(events: readonly RunEvent[], { inOrder = false }: { inOrder?: boolean } = {}) {
   const known = new Map<string, Known>();
   /** Effects that a person is asked about, by step run. */
   const asked = new Map<string, string>();
@@ -70,7 +72,10 @@ export function createEffectMemory(events: readonly RunEvent[]) {
     }
   };
   for (const event of events) remember(event);
+  const turnOf = inOrder ? createRecordedOrder(events, (event) => placeOf(event, event.no)) : undefined;
   return {
+    /** Resolves when an answer that was recorded may be given; undefined where it may at once. */
+    turn: (place: EffectPlace, no: string) => turnOf?.(placeOf(place, no)),
     find: (place: EffectPlace, no: string) => known.get(placeOf(place, no)),
     remember,
     /** What may have happened of a step run, as a person is shown who decides; undefined where nothing may have. */
@@ -132,6 +137,8 @@ export async function doEffect<T extends Json>(
   if (before?.settled && before.result !== undefined) {
     if (before.requestHash !== requestHash) throw notDeterministic(place.stepId, request.no);
     if (!isAnswer(request.kind, before.result)) throw notAnswered(place.stepId, request.no);
+    const turn = memory.turn(where, request.no);
+    if (turn) await turn;
     return before.result as T;
   }
   if (before && mayHaveHappened(before)) {

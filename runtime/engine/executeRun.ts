@@ -63,7 +63,7 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   const { seed, at: startedAt, events } = await beginRun(job, deps);
   const planOf = deps.planOf ?? compilePlan;
   const durability = durabilityOf(job);
-  const memory = createEffectMemory(events);
+  const memory = createEffectMemory(events, { inOrder: durability === 'run' });
   const waits = createWaitMemory(events);
   const historyOf = createHistory(events, ports.blobs);
   const answer = createAnswer(events, deps);
