@@ -285,6 +285,17 @@ describe('a commit', () => {
     );
   });
 
+  it('is refused where it removes a workflow of which others pinned data', () => {
+    const { [workflowId]: _gone, ...workflows } = tree.workflows;
+    const { [workflowId]: _pins, ...pins } = tree.pins;
+    const bare = { ...tree, pins };
+    const removal = commitOf(bare, { ...bare, workflows }, about);
+    const pin: Edit = { type: 'setPin', workflowId, stepId: 'count_t5n7', hash: 'a'.repeat(64), bytes: 1 };
+    expect(() => rebase(edit(bare, pin), removal)).toThrow(mustRebase([['pins', workflowId]]));
+    const renamed = edit(bare, { type: 'renameProject', name: 'Other' });
+    expect(rebase(renamed, removal)).toEqual({ ...renamed, workflows });
+  });
+
   it('is refused where one side takes a step away that the other names by the name it has', () => {
     const named = edit(tree, { type: 'renameStep', workflowId, stepId: 'count_t5n7', name: 'Count' });
     const refer: Edit = {

@@ -191,8 +191,13 @@ function newCircles(before: Tree, after: Tree, ops: readonly Op[]): string[][] {
   });
 }
 
-/** The edges, steps, places and pins that still point at a step that ops took away. */
+/** The edges, steps, places and pins that still point at a step that ops took away, by itself or with its workflow. */
 function stillPointingAt(before: Tree, after: Tree, ops: readonly Op[]): string[][] {
+  const orphans = ops.flatMap(({ path: [kind, workflowId = '', ...deeper] }) =>
+    kind === 'workflows' && deeper.length === 0 && !after.workflows[workflowId] && after.pins[workflowId]
+      ? [['pins', workflowId]]
+      : [],
+  );
   const gone = new Map<string, Map<string, string | undefined>>();
   for (const { op, path } of ops) {
     const [kind, workflowId = '', section, stepId = '', ...deeper] = path;
@@ -200,7 +205,7 @@ function stillPointingAt(before: Tree, after: Tree, ops: readonly Op[]): string[
     const steps = gone.get(workflowId) ?? new Map<string, string | undefined>();
     gone.set(workflowId, steps.set(stepId, before.workflows[workflowId]?.steps[stepId]?.name));
   }
-  return [...gone].flatMap(([workflowId, ids]) => {
+  const left = [...gone].flatMap(([workflowId, ids]) => {
     const workflow = after.workflows[workflowId];
     if (!workflow) return [];
     const names = new Set(ids.values());
@@ -222,6 +227,7 @@ function stillPointingAt(before: Tree, after: Tree, ops: readonly Op[]): string[
       ...pins.map((id) => ['pins', workflowId, id]),
     ];
   });
+  return [...orphans, ...left];
 }
 
 /**
