@@ -65,15 +65,10 @@ export function secondFactorLetter({ to, name, what }: { to: string; name: strin
   };
 }
 
-export function strangeSignInLetter(about: {
-  to: string;
-  name: string;
-  device: string;
-  ip: string;
-  at: Date;
-  url: string;
-}): Letter {
-  const { to, name, device, ip, at, url } = about;
+/** What a letter says of a sign-in: its device and address, and where to look at it. */
+type SignInNotice = { to: string; name: string; device: string; ip: string; at: Date; url: string };
+
+export function strangeSignInLetter({ to, name, device, ip, at, url }: SignInNotice): Letter {
   return {
     to,
     subject: 'A new sign-in to your Sluice account',
@@ -89,15 +84,7 @@ export function strangeSignInLetter(about: {
   };
 }
 
-export function copiedSignInLetter(about: {
-  to: string;
-  name: string;
-  device: string;
-  ip: string;
-  at: Date;
-  url: string;
-}): Letter {
-  const { to, name, device, ip, at, url } = about;
+export function copiedSignInLetter({ to, name, device, ip, at, url }: SignInNotice): Letter {
   return {
     to,
     subject: 'A sign-in to your Sluice account was ended, because it may have been copied',

@@ -3,42 +3,15 @@ import type { ConflictEntry, HostEvent, Presence } from '#shared/contract/hostAp
 import { SluiceError } from '#shared/error.ts';
 import { applyOps, diffTrees, type Op } from '#shared/merge/ops.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
-import { DEFAULT_SETTINGS, type Tree } from '#shared/workflow/tree.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
 import { conflictsOfStep, openConflicts } from './conflictsSlice.ts';
 import { openWorkflow } from './documentSlice.ts';
 import { isReadOnly, markOf } from './historySlice.ts';
 import { createEditor } from './store.ts';
+import { projectId, twoStepTree, workflowId } from './twoSteps.fixture.ts';
 
-const projectId = '0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a55';
-const workflowId = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
 const at = '2026-11-20T07:00:00Z';
-const step = (name: string) => ({
-  uses: 'items.set',
-  version: 1,
-  name,
-  config: { prompt: 'theirs' },
-  onError: 'stop' as const,
-  mode: 'each' as const,
-});
-const FIRST: Tree = {
-  project: { id: projectId, name: 'P', format: 1 },
-  workflows: {
-    [workflowId]: {
-      slug: 'w',
-      name: 'W',
-      settings: DEFAULT_SETTINGS,
-      steps: { a_0000: step('A'), b_0000: step('B') },
-      edges: {},
-      layout: {},
-    },
-  },
-  scripts: {},
-  machines: {},
-  environments: {},
-  connections: {},
-  tests: {},
-  pins: {},
-};
+const FIRST: Tree = twoStepTree({ prompt: 'theirs' });
 const path = ['workflows', workflowId, 'steps', 'a_0000', 'config', 'prompt'];
 const record: ConflictEntry = {
   id: '0199f2c4-7a02-7c11-8b7e-2d9f4c5e6a02',

@@ -1,39 +1,12 @@
 import { expect, test } from 'vitest';
 import { undo } from '#shared/merge/undo.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
-import { DEFAULT_SETTINGS, type Tree } from '#shared/workflow/tree.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
 import { packUndo, unpackUndo } from './keptUndo.ts';
+import { projectId, twoStepTree, workflowId } from './twoSteps.fixture.ts';
 
 const userId = '0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a01';
-const projectId = '0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a55';
-const workflowId = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
-const step = (name: string) => ({
-  uses: 'items.set',
-  version: 1,
-  name,
-  config: {},
-  onError: 'stop' as const,
-  mode: 'each' as const,
-});
-const start: Tree = {
-  project: { id: projectId, name: 'P', format: 1 },
-  workflows: {
-    [workflowId]: {
-      slug: 'w',
-      name: 'W',
-      settings: DEFAULT_SETTINGS,
-      steps: { a_0000: step('A'), b_0000: step('B') },
-      edges: {},
-      layout: {},
-    },
-  },
-  scripts: {},
-  machines: {},
-  environments: {},
-  connections: {},
-  tests: {},
-  pins: {},
-};
+const start: Tree = twoStepTree();
 const rename = (stepId: string, name: string): Edit => ({ type: 'renameStep', workflowId, stepId, name });
 const nameOf = (tree: Tree, stepId: string) => tree.workflows[workflowId]?.steps[stepId]?.name;
 const entry = (before: Tree, edit: Edit) => ({ before, after: applyEdit(before, edit), at: 7 });

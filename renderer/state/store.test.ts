@@ -4,20 +4,11 @@ import { SluiceError } from '#shared/error.ts';
 import { applyOps, diffTrees, type Op } from '#shared/merge/ops.ts';
 import type { RunEvent } from '#shared/run/events.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
-import { DEFAULT_SETTINGS, type Tree } from '#shared/workflow/tree.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
 import { createEditor } from './store.ts';
+import { projectId, twoStepTree, workflowId } from './twoSteps.fixture.ts';
 
-const projectId = '0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a55';
-const workflowId = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
 const runId = '0199f2c4-7a02-7c11-8b7e-2d9f4c5e6a02';
-const step = (name: string) => ({
-  uses: 'items.set',
-  version: 1,
-  name,
-  config: {},
-  onError: 'stop' as const,
-  mode: 'each' as const,
-});
 
 const LOST = '0199f2c4-7a02-7c11-8b7e-2d9f4c5e6aff';
 const summary = (id: string) => ({
@@ -36,25 +27,7 @@ const summary = (id: string) => ({
 
 /** A host that keeps one project, with the same edits and operations as the real one. */
 function smallHost() {
-  let tree: Tree = {
-    project: { id: projectId, name: 'P', format: 1 },
-    workflows: {
-      [workflowId]: {
-        slug: 'w',
-        name: 'W',
-        settings: DEFAULT_SETTINGS,
-        steps: { a_0000: step('A'), b_0000: step('B') },
-        edges: {},
-        layout: {},
-      },
-    },
-    scripts: {},
-    machines: {},
-    environments: {},
-    connections: {},
-    tests: {},
-    pins: {},
-  };
+  let tree: Tree = twoStepTree();
   let revision = 1;
   const listeners = new Set<(event: HostEvent) => void>();
   const watchers = new Set<(up: boolean) => void>();
