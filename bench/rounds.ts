@@ -92,8 +92,11 @@ export function eachRound(
   return values.length > 0 && values.every((value) => value !== undefined) ? (values as number[]) : undefined;
 }
 
-/** Round by round one divided by the other, so that what changes from minute to minute falls out. */
+/**
+ * Round by round one divided by the other, so that what changes from minute to minute falls out. Undefined where the
+ * other was too little for the clock to see.
+ */
 export function ratioOf(above: number[] | undefined, below: number[] | undefined): Figure | undefined {
-  if (!above || !below) return undefined;
+  if (!above || !below || below.includes(0)) return undefined;
   return figureOf(above.map((value, round) => value / (below[round] as number)));
 }
