@@ -32,6 +32,19 @@ test('each environment has files and databases of its own, which are there after
   await second.close();
 });
 
+test('what a project keeps is on disk from the first thing it keeps, and there after a restart', async () => {
+  const first = open();
+  const { store } = first.portsFor(place('keeping'));
+  const file = join(dataDir, 'projects', place('keeping').projectId, 'keeping', 'store.db');
+  expect(existsSync(file)).toBe(false);
+  store.kvSet('last', 7, { effectKey: 'k1' });
+  expect(existsSync(file)).toBe(true);
+  await first.close();
+  const second = open();
+  expect(second.portsFor(place('keeping')).store.kvGet('last')).toBe(7);
+  await second.close();
+});
+
 test('what a plan gives to storage holds for files and databases', async () => {
   const ports = open(40_000);
   const { files, sql } = ports.portsFor(place('small'));

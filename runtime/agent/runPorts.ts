@@ -87,6 +87,19 @@ export function createRunPorts(deps: {
     return store;
   }
 
+  /** Opened with the first step that keeps or looks for something: most projects have none, and making it takes 40 ms. */
+  function lazyStore(open: () => ProjectStore): ProjectStore {
+    return {
+      kvGet: (...asked) => open().kvGet(...asked),
+      kvSet: (...asked) => open().kvSet(...asked),
+      tableInsert: (...asked) => open().tableInsert(...asked),
+      tableUpdate: (...asked) => open().tableUpdate(...asked),
+      tableDelete: (...asked) => open().tableDelete(...asked),
+      tableQuery: (...asked) => open().tableQuery(...asked),
+      close() {},
+    };
+  }
+
   /** Opened with the first step that touches a file: most projects have none. */
   function lazyFiles(open: () => ProjectFiles): Required<Pick<RunPorts, 'files' | 'sql'>> {
     const sqlite: SqlPort = {
@@ -111,12 +124,11 @@ export function createRunPorts(deps: {
       const before = known.get(key);
       if (before) return before;
       const dir = join(deps.dataDir, 'projects', assignment.projectId, assignment.environment.name);
-      const store = storeFor(dir);
       const ports = {
         clock: systemClock,
         blobs: deps.blobs,
         http,
-        store,
+        store: lazyStore(() => storeFor(dir)),
         ...lazyFiles(() => filesFor(dir)),
         mail,
         sandbox: deps.sandbox,
