@@ -177,6 +177,25 @@ describe('applyOps', () => {
     ).toEqual(tree);
   });
 
+  it('changes neither what came in nor what it has hashed on the way', () => {
+    const config = batch.slice(0, -1);
+    const was = tree.workflows[TRIAGE]?.steps.each_h6v2?.config as Record<string, number>;
+    const put = { ...was, batch: 21 };
+    const before = JSON.stringify(tree);
+    const after = applyOps(tree, [
+      { op: 'set', path: batch, value: 20, was: merkleHash(10) },
+      // Already so: its hash is taken, and remembered.
+      { op: 'set', path: config, value: { ...was, batch: 20 }, was: null },
+      { op: 'set', path: batch, value: 19, was: merkleHash(20) },
+      { op: 'set', path: config, value: put, was: merkleHash({ ...was, batch: 19 }) },
+      { op: 'set', path: batch, value: 22, was: merkleHash(21) },
+    ]);
+    expect(after.workflows[TRIAGE]?.steps.each_h6v2?.config).toEqual({ ...was, batch: 22 });
+    expect(merkleHash(after)).toBe(merkleHash(structuredClone(after)));
+    expect(put.batch).toBe(21);
+    expect(JSON.stringify(tree)).toBe(before);
+  });
+
   it('applies in order, so that later ops see earlier ones', () => {
     const ops: Op[] = [
       { op: 'set', path: batch, value: 11, was: merkleHash(10) },

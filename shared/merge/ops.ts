@@ -125,8 +125,11 @@ function pinnedBy(op: Op, stepId: string | undefined): string[] {
 export function applyOps(tree: Tree, ops: readonly Op[]): Tree {
   let next = tree;
   const clashes: string[][] = [];
+  const fresh = new Set<object>();
   for (const op of ops) {
     const now = getIn(next, op.path);
+    // A hash is remembered, so what has one is not changed in place any more.
+    if (isJsonObject(now) && fresh.has(now)) fresh.clear();
     const hash = now === undefined ? null : merkleHash(now);
     if (op.op === 'del' ? now === undefined : op.op === 'set' && hash === merkleHash(op.value)) continue;
     const value =
@@ -138,7 +141,7 @@ export function applyOps(tree: Tree, ops: readonly Op[]): Tree {
           ? op.value
           : undefined;
     const changed =
-      hash === op.was && (op.op === 'del' || value !== undefined) ? putAt(next, op.path, value) : undefined;
+      hash === op.was && (op.op === 'del' || value !== undefined) ? putAt(next, op.path, value, fresh) : undefined;
     if (changed === undefined) clashes.push(op.path);
     else next = changed;
   }

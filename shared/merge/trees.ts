@@ -20,10 +20,15 @@ export function put(tree: Tree, path: string[], value: unknown): Tree {
  *
  * @returns undefined where the path's parent does not exist
  */
-export function putAt(tree: Tree, path: readonly string[], value: Json | undefined): Tree | undefined {
+export function putAt(
+  tree: Tree,
+  path: readonly string[],
+  value: Json | undefined,
+  fresh?: Set<object>,
+): Tree | undefined {
   const [kind, workflowId = '', stepId, ...deeper] = path;
-  if (kind !== 'pins' || stepId === undefined || deeper.length > 0) return setIn(tree, path, value);
+  if (kind !== 'pins' || stepId === undefined || deeper.length > 0) return setIn(tree, path, value, fresh);
   const { [stepId]: _, ...others } = (getIn(tree, ['pins', workflowId]) ?? {}) as JsonObject;
   const pins = value === undefined ? others : { ...others, [stepId]: value };
-  return setIn(tree, ['pins', workflowId], Object.keys(pins).length > 0 ? pins : undefined);
+  return setIn(tree, ['pins', workflowId], Object.keys(pins).length > 0 ? pins : undefined, fresh);
 }

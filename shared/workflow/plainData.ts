@@ -47,24 +47,27 @@ export function getIn(value: unknown, path: readonly string[]): Json | undefined
 /**
  * A copy with one place changed, sharing everything else; undefined takes the field away.
  *
+ * @param fresh copies that nobody else has seen yet: they are changed in place, and those made here are added. Many
+ *   changes in a row so copy a large map once
  * @returns undefined where the path's parent does not exist; parents are not made
  */
-export function setIn<T>(value: T, path: readonly string[], put: Json | undefined): T | undefined {
+export function setIn<T>(value: T, path: readonly string[], put: Json | undefined, fresh?: Set<object>): T | undefined {
   const [key, ...rest] = path;
   if (key === undefined) return put as T;
   if (Array.isArray(value)) {
     const index = Number(key);
     const inside = Number.isInteger(index) && index >= 0 && index <= value.length;
     if (!inside || (index === value.length && (rest.length > 0 || put === undefined))) return undefined;
-    const child = rest.length === 0 ? put : setIn(value[index], rest, put);
+    const child = rest.length === 0 ? put : setIn(value[index], rest, put, fresh);
     if (rest.length > 0 && child === undefined) return undefined;
     return (child === undefined ? value.toSpliced(index, 1) : value.toSpliced(index, 1, child)) as T;
   }
   if (!isJsonObject(value) || key === '__proto__') return undefined;
   if (rest.length > 0 && !Object.hasOwn(value, key)) return undefined;
-  const child = rest.length === 0 ? put : setIn(value[key], rest, put);
+  const child = rest.length === 0 ? put : setIn(value[key], rest, put, fresh);
   if (rest.length > 0 && child === undefined) return undefined;
-  const copy: JsonObject = Object.assign(Object.create(null) as JsonObject, value);
+  const copy = fresh?.has(value) ? value : (Object.assign(Object.create(null), value) as JsonObject);
+  fresh?.add(copy);
   if (child === undefined) delete copy[key];
   else copy[key] = child;
   return copy as T;

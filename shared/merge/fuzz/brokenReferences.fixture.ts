@@ -21,7 +21,15 @@ export function brokenReferences({ theirs, ours, merged }: Meeting): string[] {
   });
 }
 
-const namesIn = (step: Step | undefined): string[] => (step ? [...stepsNamedIn(step.config)] : []);
+/** A tree shares what was not changed, so most steps have been read before. */
+const known = new WeakMap<Step['config'], string[]>();
+
+function namesIn(step: Step | undefined): string[] {
+  if (!step) return [];
+  const names = known.get(step.config) ?? [...stepsNamedIn(step.config)];
+  known.set(step.config, names);
+  return names;
+}
 
 function isGone(side: Workflow, merged: Workflow, ref: string): boolean {
   const meant = meantSteps(side.steps, ref);

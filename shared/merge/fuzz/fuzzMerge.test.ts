@@ -1,72 +1,18 @@
 import { expect, test } from 'vitest';
-import type { Json } from '../../json.ts';
-import { merkleHash } from '../../workflow/hash.ts';
-import type { Tree } from '../../workflow/tree.ts';
-import type { ConflictKind } from '../conflict.ts';
-import { mergeValue } from '../mergeValue.ts';
-import { applyOps, commitOf } from '../ops.ts';
-import { rebaseCommit } from '../rebaseCommit.ts';
 import { fuzzMerge, toldFuzz } from './fuzzMerge.fixture.ts';
 
 const SEED = 1;
+const ROUNDS = 1_000;
+const STEPS = 60;
 
-// The same with 1,000 rounds each: fuzzMerge.long.test.ts.
-test.each([
-  { size: 60, rounds: 50 },
-  { size: 500, rounds: 4 },
-])('three people who edit $size steps apart lose nothing and tear nothing where they meet', {
-  timeout: 300_000,
-}, ({ size, rounds }) => {
-  const fuzzed = fuzzMerge({ rounds, size, seed: SEED });
-  console.info(toldFuzz(fuzzed, size, SEED));
+// The large project has a file of its own, so that both are played at once; 1,000 rounds of it: fuzzMerge.long.test.ts.
+test('three people who edit 60 steps apart lose nothing and tear nothing where they meet', { timeout: 600_000 }, () => {
+  const fuzzed = fuzzMerge({ rounds: ROUNDS, size: STEPS, seed: SEED });
+  console.info(toldFuzz(fuzzed, STEPS, SEED));
   expect(fuzzed.faults).toEqual([]);
+  expect(fuzzed.rounds).toBe(ROUNDS);
   // Rounds in which nobody met would prove nothing.
-  expect(fuzzed.merges).toBeGreaterThan(rounds);
-  expect(fuzzed.rebasedByServer).toBeGreaterThan(rounds);
-  expect(fuzzed.recorded).toBeGreaterThan(rounds);
-});
-
-/** What the fuzz must notice: a merge with something broken in it. */
-const found = (rebase: typeof rebaseCommit) =>
-  fuzzMerge({ rounds: 60, size: 12, seed: SEED, rebase, stopsAtFault: true }).faults;
-
-test.each<[ConflictKind, string]>([
-  ['value', 'lost without a record'],
-  ['text', 'lost without a record'],
-  ['delete_vs_edit', 'lost without a record'],
-  ['delete_vs_reference', 'lost without a record'],
-  ['layout', 'lost without a record'],
-  ['layout_of_deleted', 'lost without a record'],
-  ['add_add_renamed', 'lost without a record'],
-  ['cycle', 'a circle that nobody was told of'],
-])('the check notices a merge that keeps no records of %s', { timeout: 120_000 }, (kind, fault) => {
-  const faults = found((...given) => {
-    const done = rebaseCommit(...given);
-    return { ...done, conflicts: done.conflicts.filter((one) => one.kind !== kind) };
-  });
-  expect(faults.join('\n')).toContain(fault);
-});
-
-test('the check notices a merge that takes fields for all there is: torn edges, places and pins', {
-  timeout: 120_000,
-}, () => {
-  const faults = found((base, newer, commit, author) => {
-    const done = rebaseCommit(base, newer, commit, author);
-    if (!done.rebased) return done;
-    const theirs = newer.reduce((tree, taken) => applyOps(tree, taken.commit.ops), base);
-    const ours = applyOps(base, commit.ops);
-    const [from, there, here] = [base, theirs, ours] as unknown as [Json, Json, Json];
-    const tree = mergeValue(from, there, here, [], []) as unknown as Tree;
-    const { ops, mustExist } = commitOf(theirs, tree, { ...commit, baseRevision: done.revision, message: '' });
-    return { ...done, tree, rebased: { ...done.rebased, ops, mustExist, resultHash: merkleHash(tree) } };
-  });
-  expect(faults.join('\n')).toContain('points at a step that is gone');
-});
-
-test('the check notices a merge that makes something up', () => {
-  const faults = found((...given) => {
-    const done = rebaseCommit(...given);
-    return { ...done, tree: { ...done.tree, project: { ...done.tree.project, name: 'Mine' } } };
-  });
-  expect(faults.join('\n')).toContain('nobody put it there');
+  expect(fuzzed.merges).toBeGreaterThan(ROUNDS);
+  expect(fuzzed.rebasedByServer).toBeGreaterThan(ROUNDS);
+  expect(fuzzed.recorded).toBeGreaterThan(ROUNDS);
 });

@@ -11,9 +11,12 @@ export function leafChanges(before: Value, after: Value, path: string[] = []): L
   const [from, to] = [fieldsOf(before), fieldsOf(after)];
   if (!from && !to) return sameJson(before, after) ? [] : [{ path, to: after }];
   const found: LeafChange[] = [];
-  for (const key of new Set([...Object.keys(from ?? {}), ...Object.keys(to ?? {})])) {
-    found.push(...leafChanges(own(from ?? {}, key), own(to ?? {}, key), [...path, key]));
-  }
+  const look = (was: Value, is: Value, key: string) => {
+    // Most of a large map is the very same.
+    if (was !== is) found.push(...leafChanges(was, is, [...path, key]));
+  };
+  for (const key in from) look(from[key], to && own(to, key), key);
+  for (const key in to) if (!from || !Object.hasOwn(from, key)) look(undefined, to[key], key);
   // A leaf that became an object, or the other way round.
   if (!from && before !== undefined && to) return found;
   if (!to && after !== undefined) found.push({ path, to: after });

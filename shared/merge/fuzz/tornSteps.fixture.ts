@@ -11,7 +11,9 @@ import { pinOf } from './project.fixture.ts';
 export function tornSteps({ base, theirs, ours, merged }: Meeting): string[] {
   const torn: string[] = [];
   for (const [workflowId, { steps }] of Object.entries(merged.workflows)) {
+    const whole = new Set([theirs, ours].flatMap(({ workflows }) => Object.values(workflows[workflowId]?.steps ?? {})));
     for (const [stepId, step] of Object.entries(steps)) {
+      if (whole.has(step)) continue;
       const path = ['workflows', workflowId, 'steps', stepId];
       const [before, there, here] = [base, theirs, ours].map((tree) => getIn(tree, path)) as [Json, Json, Json];
       const isWhole = sameJson(there, step as unknown as Json) || sameJson(here, step as unknown as Json);

@@ -7,38 +7,65 @@ export function unnoticedCircles({ theirs, ours, merged, records }: Meeting): st
     const [there, here] = [theirs.workflows[workflowId], ours.workflows[workflowId]];
     if (!there || !here || edges === there.edges || edges === here.edges) return [];
     if (records.some(({ kind, path }) => kind === 'cycle' && path[1] === workflowId)) return [];
-    const [ways, theirWays, ourWays] = [edges, there.edges, here.edges].map(waysOf) as [Ways, Ways, Ways];
+    const circles = circlesOf(edges);
+    if (circles.length === 0) return [];
     const renamed = records.filter(({ renamedTo, path }) => renamedTo !== undefined && path[1] === workflowId);
     const before = new Map(renamed.map(({ renamedTo, path }) => [renamedTo, path[3] ?? '']));
     // What has an id that ours had to give up is another step.
     const given = new Set(before.values());
     const inOurs = (id: string) => before.get(id) ?? (given.has(id) ? '' : id);
-    // A step that one side put into a circle of the other closes none.
-    const ofBoth = Object.keys(steps).filter((id) => there.steps[id] && here.steps[inOurs(id)]);
-    return ofBoth.flatMap((a) =>
-      ofBoth
-        .filter((b) => meet(ways, a, b) && !meet(theirWays, a, b) && !meet(ourWays, inOurs(a), inOurs(b)))
-        .map((b) => `${workflowId}: ${a} and ${b}`),
-    );
+    const [meetThere, meetHere] = [there.edges, here.edges].map(meeting) as [Meets, Meets];
+    return circles.flatMap((circle) => {
+      // A step that one side put into a circle of the other closes none.
+      const ofBoth = circle.filter((id) => steps[id] && there.steps[id] && here.steps[inOurs(id)]);
+      return ofBoth.flatMap((a, i) =>
+        ofBoth
+          .slice(i + 1)
+          .filter((b) => !meetThere(a, b) && !meetHere(inOurs(a), inOurs(b)))
+          .map((b) => `${workflowId}: ${a} and ${b}`),
+      );
+    });
   });
 }
 
-type Ways = (from: string) => ReadonlySet<string>;
+type Meets = (a: string, b: string) => boolean;
 
-const meet = (ways: Ways, a: string, b: string) => a !== b && ways(a).has(b) && ways(b).has(a);
+/** Whether each of two steps leads to the other. */
+function meeting(edges: Workflow['edges']): Meets {
+  const circleOf = new Map(circlesOf(edges).flatMap((circle) => circle.map((id) => [id, circle])));
+  return (a, b) => circleOf.has(a) && circleOf.get(a) === circleOf.get(b);
+}
 
-function waysOf(edges: Workflow['edges']): Ways {
+/** The sets of steps that all lead to one another, of two and more (Tarjan's strongly connected components). */
+function circlesOf(edges: Workflow['edges']): string[][] {
   const next = new Map<string, string[]>();
   for (const key of Object.keys(edges)) {
     const { from, to } = parseEdge(key);
-    next.set(from, [...(next.get(from) ?? []), to]);
+    const there = next.get(from);
+    if (there) there.push(to);
+    else next.set(from, [to]);
   }
-  const known = new Map<string, Set<string>>();
-  return (from) => {
-    const found = known.get(from) ?? new Set([from]);
-    if (known.has(from)) return found;
-    known.set(from, found);
-    for (const stepId of found) for (const one of next.get(stepId) ?? []) found.add(one);
-    return found;
+  const circles: string[][] = [];
+  const numbers = new Map<string, number>();
+  const open: string[] = [];
+  const isOpen = new Set<string>();
+  const visit = (stepId: string): number => {
+    const number = numbers.size;
+    let lowest = number;
+    numbers.set(stepId, number);
+    open.push(stepId);
+    isOpen.add(stepId);
+    for (const one of next.get(stepId) ?? []) {
+      const known = numbers.get(one);
+      if (known === undefined) lowest = Math.min(lowest, visit(one));
+      else if (isOpen.has(one)) lowest = Math.min(lowest, known);
+    }
+    if (lowest < number) return lowest;
+    const circle = open.splice(open.lastIndexOf(stepId));
+    for (const one of circle) isOpen.delete(one);
+    if (circle.length > 1) circles.push(circle);
+    return number;
   };
+  for (const stepId of next.keys()) if (!numbers.has(stepId)) visit(stepId);
+  return circles;
 }
