@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { UnreadableFile } from '#shared/contract/hostApi.ts';
+import type { UnreadableFile } from '#shared/contract/host/files.ts';
 import { Button } from '../look/Button.tsx';
 import { plural } from '../look/format.ts';
 import { Note } from '../look/Note.tsx';

@@ -1,6 +1,6 @@
 import { Check } from 'lucide-react';
 import type { ReactNode } from 'react';
-import type { ConflictEntry } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import type { Json } from '#shared/json.ts';
 import { cx } from '../look/cx.ts';
 import { type Answer, answerOf, type SideWords, valueText } from './conflictWords.ts';

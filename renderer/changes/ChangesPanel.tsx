@@ -1,7 +1,7 @@
 import { GitMerge, type LucideIcon, Rocket, TriangleAlert } from 'lucide-react';
 import { type ReactNode, useEffect } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import type { ConflictEntry } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { needsPerson } from '#shared/merge/conflict.ts';
 import { Count } from '../look/Badge.tsx';
 import { cx } from '../look/cx.ts';

@@ -1,6 +1,6 @@
 import { GitMerge, Pencil, Undo2 } from 'lucide-react';
 import { useEffect, useRef } from 'react';
-import type { ConflictEntry } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { isJsonObject } from '#shared/json.ts';
 import { Button } from '../look/Button.tsx';
 import { cx } from '../look/cx.ts';

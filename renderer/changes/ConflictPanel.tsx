@@ -1,5 +1,5 @@
 import { ArrowLeft, ChevronDown, ChevronUp, CircleCheck } from 'lucide-react';
-import type { ConflictEntry } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { Button } from '../look/Button.tsx';
 import { isOpen } from '../state/conflictsSlice.ts';
 import { now, useEditor } from '../state/store.ts';

@@ -1,5 +1,5 @@
 import { FilePen, GitBranch, GitMerge, History, type LucideIcon, PencilLine, RotateCcw, Undo2 } from 'lucide-react';
-import type { HistoryEntry } from '#shared/contract/hostApi.ts';
+import type { HistoryEntry } from '#shared/contract/host/history.ts';
 import { Button } from '../look/Button.tsx';
 import { formatAgo, formatTime } from '../look/format.ts';
 import { Note } from '../look/Note.tsx';

@@ -1,6 +1,6 @@
 import { PencilLine, RotateCcw, X } from 'lucide-react';
 import { useState } from 'react';
-import type { HistoryEntry } from '#shared/contract/hostApi.ts';
+import type { HistoryEntry } from '#shared/contract/host/history.ts';
 import { Button } from '../look/Button.tsx';
 import { Dialog } from '../look/Dialog.tsx';
 import { formatTime, plural } from '../look/format.ts';

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { ConflictEntry } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import type { Json } from '#shared/json.ts';
 import { Button } from '../look/Button.tsx';
 import { Field, TextArea } from '../look/Input.tsx';

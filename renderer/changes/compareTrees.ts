@@ -1,4 +1,4 @@
-import type { Change } from '#shared/contract/hostApi.ts';
+import type { Change } from '#shared/contract/host/publish.ts';
 import type { Json } from '#shared/json.ts';
 import { sameJson } from '#shared/merge/sameJson.ts';
 import { listChanges } from '#shared/workflow/listChanges.ts';

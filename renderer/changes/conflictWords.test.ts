@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ConflictEntry } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { DEFAULT_SETTINGS, type Tree } from '#shared/workflow/tree.ts';
 import { answerOf, canWrite, isText, placeOfConflict, sideWords } from './conflictWords.ts';
 

@@ -1,4 +1,4 @@
-import type { ConflictEntry } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { isJsonObject, type Json } from '#shared/json.ts';
 import type { ConflictKind } from '#shared/merge/conflict.ts';
 import { parseEdge, type Tree } from '#shared/workflow/tree.ts';

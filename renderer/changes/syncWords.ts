@@ -1,5 +1,5 @@
 import { Cloud, CloudOff, CloudUpload, GitMerge, HardDrive, type LucideIcon, UserRoundX } from 'lucide-react';
-import type { SyncState } from '#shared/contract/hostApi.ts';
+import type { SyncState } from '#shared/contract/host/common.ts';
 import { formatAgo, plural } from '../look/format.ts';
 
 /** How a project stands with its copy in the workspace: the word, why, and what happens next. */

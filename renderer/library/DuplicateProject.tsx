@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { ProjectInfo } from '#shared/contract/hostApi.ts';
+import type { ProjectInfo } from '#shared/contract/host/common.ts';
 import { SluiceError } from '#shared/error.ts';
 import { Button } from '../look/Button.tsx';
 import { Dialog } from '../look/Dialog.tsx';

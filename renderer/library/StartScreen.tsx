@@ -1,6 +1,6 @@
 import { Copy, Ellipsis, FolderOpen, Trash2 } from 'lucide-react';
 import { lazy, Suspense, useState } from 'react';
-import type { ProjectInfo } from '#shared/contract/hostApi.ts';
+import type { ProjectInfo } from '#shared/contract/host/common.ts';
 import { AccountMenu } from '../account/AccountMenu.tsx';
 import { syncWords } from '../changes/syncWords.ts';
 import { Button } from '../look/Button.tsx';

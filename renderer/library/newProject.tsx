@@ -1,6 +1,6 @@
 import { FolderPlus, LoaderCircle } from 'lucide-react';
 import { useState } from 'react';
-import type { Template } from '#shared/contract/hostApi.ts';
+import type { Template } from '#shared/contract/host/projects.ts';
 import { SluiceError } from '#shared/error.ts';
 import { Button } from '../look/Button.tsx';
 import { plural } from '../look/format.ts';

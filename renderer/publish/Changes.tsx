@@ -1,6 +1,6 @@
 import { ChevronDown, ChevronRight, Crosshair, Minus, Pencil, Plus } from 'lucide-react';
 import { useState } from 'react';
-import type { Change } from '#shared/contract/hostApi.ts';
+import type { Change } from '#shared/contract/host/publish.ts';
 import { Button } from '../look/Button.tsx';
 import { plural } from '../look/format.ts';
 

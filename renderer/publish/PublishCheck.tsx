@@ -1,5 +1,5 @@
 import { CircleCheck, CircleX, TriangleAlert } from 'lucide-react';
-import type { PublishPreview } from '#shared/contract/hostApi.ts';
+import type { PublishPreview } from '#shared/contract/host/publish.ts';
 
 const GLYPHS = { ok: CircleCheck, warning: TriangleAlert, error: CircleX };
 const INKS = { ok: 'text-ok-ink', warning: 'text-wait-ink', error: 'text-bad-ink' };

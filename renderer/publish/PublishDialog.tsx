@@ -1,7 +1,7 @@
 import { ArrowRight, Building2, ChevronRight, Globe, Rocket } from 'lucide-react';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Deployment } from '#shared/contract/cloud/common.ts';
-import type { PublishPreview } from '#shared/contract/hostApi.ts';
+import type { PublishPreview } from '#shared/contract/host/publish.ts';
 import { SluiceError } from '#shared/error.ts';
 import { PLANS } from '#shared/plan.ts';
 import { UpgradeButton } from '../account/UpgradeButton.tsx';

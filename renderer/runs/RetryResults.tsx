@@ -1,5 +1,5 @@
 import { X } from 'lucide-react';
-import type { RetryResult } from '#shared/contract/hostApi.ts';
+import type { RetryResult } from '#shared/contract/host/runs.ts';
 import { StateGlyph } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { formatTime } from '../look/format.ts';

@@ -1,6 +1,7 @@
 import type { StateCreator } from 'zustand';
 import type { Deployment } from '#shared/contract/cloud/common.ts';
-import type { AccountState, SyncState } from '#shared/contract/hostApi.ts';
+import type { AccountState } from '#shared/contract/host/account.ts';
+import type { SyncState } from '#shared/contract/host/common.ts';
 import type { EditorDeps, EditorState } from './store.ts';
 
 export type AccountSlice = {

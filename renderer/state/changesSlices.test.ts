@@ -1,5 +1,7 @@
 import { expect, test, vi } from 'vitest';
-import type { ConflictEntry, HostEvent, Presence } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
+import type { Presence } from '#shared/contract/host/presence.ts';
+import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { applyOps, diffTrees, type Op } from '#shared/merge/ops.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';

@@ -1,5 +1,5 @@
 import type { StateCreator } from 'zustand';
-import type { ConflictEntry } from '#shared/contract/hostApi.ts';
+import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import { sameJson } from '#shared/merge/sameJson.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ProjectState } from '#shared/contract/hostApi.ts';
+import type { ProjectState } from '#shared/contract/host/projects.ts';
 import { diffTrees } from '#shared/merge/ops.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
 import type { Tree } from '#shared/workflow/tree.ts';

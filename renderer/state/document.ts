@@ -1,4 +1,6 @@
-import type { HostEvent, ProjectInfo, ProjectState } from '#shared/contract/hostApi.ts';
+import type { ProjectInfo } from '#shared/contract/host/common.ts';
+import type { ProjectState } from '#shared/contract/host/projects.ts';
+import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { applyOps, type Op } from '#shared/merge/ops.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
 import type { Problem } from '#shared/workflow/problem.ts';

@@ -1,6 +1,7 @@
 import type { StateCreator } from 'zustand';
 import type { Version } from '#shared/contract/cloud/common.ts';
-import type { Change, HistoryEntry } from '#shared/contract/hostApi.ts';
+import type { HistoryEntry } from '#shared/contract/host/history.ts';
+import type { Change } from '#shared/contract/host/publish.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { type Comparison, compareTrees, type Mark, withoutMarks } from '../changes/compareTrees.ts';

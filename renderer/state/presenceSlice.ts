@@ -1,5 +1,5 @@
 import type { StateCreator } from 'zustand';
-import type { Presence } from '#shared/contract/hostApi.ts';
+import type { Presence } from '#shared/contract/host/presence.ts';
 import type { EditorDeps, EditorState } from './store.ts';
 
 export type PresenceSlice = {

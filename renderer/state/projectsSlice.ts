@@ -1,5 +1,7 @@
 import type { StateCreator } from 'zustand';
-import type { PendingDeletion, ProjectInfo, Template } from '#shared/contract/hostApi.ts';
+import type { ProjectInfo } from '#shared/contract/host/common.ts';
+import type { PendingDeletion } from '#shared/contract/host/files.ts';
+import type { Template } from '#shared/contract/host/projects.ts';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import type { EditorDeps, EditorState, HostFacts } from './store.ts';
 

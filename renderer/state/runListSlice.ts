@@ -1,5 +1,5 @@
 import type { StateCreator } from 'zustand';
-import type { RetryResult } from '#shared/contract/hostApi.ts';
+import type { RetryResult } from '#shared/contract/host/runs.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import type { OpenWait } from './openWaits.ts';

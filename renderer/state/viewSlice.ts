@@ -1,5 +1,6 @@
 import type { StateCreator } from 'zustand';
-import type { Preferences, ProjectState } from '#shared/contract/hostApi.ts';
+import type { Preferences } from '#shared/contract/host/host.ts';
+import type { ProjectState } from '#shared/contract/host/projects.ts';
 import { SluiceError } from '#shared/error.ts';
 import { openWorkflow } from './documentSlice.ts';
 import type { EditorDeps, EditorState } from './store.ts';

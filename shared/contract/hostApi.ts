@@ -20,18 +20,6 @@ import { runs } from './host/runs.ts';
 import { stepTypes } from './host/stepTypes.ts';
 import { sync } from './host/sync.ts';
 
-// What the editor takes from here.
-export type { AccountState } from './host/account.ts';
-export type { ProjectInfo, SyncState } from './host/common.ts';
-export type { ConflictEntry } from './host/conflicts.ts';
-export type { PendingDeletion, UnreadableFile } from './host/files.ts';
-export type { HistoryEntry } from './host/history.ts';
-export { Preferences } from './host/host.ts';
-export type { Presence } from './host/presence.ts';
-export type { ProjectState, Template } from './host/projects.ts';
-export type { Change, PublishPreview } from './host/publish.ts';
-export type { RetryResult } from './host/runs.ts';
-
 /** Everything the editor may ask of the host. Over Electron's IPC or a local WebSocket; the same either way. */
 export const hostApi = {
   host,
