@@ -108,6 +108,7 @@ function meterAddress(limits: RateLimits, { unmetered, logger }: AppDeps): Reque
     try {
       if (!unmetered.some((prefix) => req.path.startsWith(prefix))) {
         const state = await limits.take('address', req.ip ?? '');
+        res.locals.countedAddress = true;
         for (const [name, value] of Object.entries(rateHeaders(state))) res.setHeader(name, value);
       }
     } catch (thrown) {

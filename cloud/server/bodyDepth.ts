@@ -1,4 +1,4 @@
-const MAX_DEPTH = 200;
+export const MAX_DEPTH = 200;
 
 /** Refuses JSON that is nested too deeply, before it is parsed: it would parse and then overflow whatever walks it. */
 export function checkDepth(bytes: Uint8Array): void {

@@ -39,14 +39,16 @@ export function createIdempotency({ db, clock }: { db: Database; clock: Clock })
       });
     }
     if (claim.state === 'answered') return claim.answer;
+    let answer: Json;
     try {
-      const answer = await work();
-      await keepAnswer(db, userId, key, answer);
-      return answer;
+      answer = await work();
     } catch (thrown) {
-      // A refusal is not kept: whoever mends what it names may use the key again.
-      await forgetKey(db, userId, key);
+      // A refusal is not kept: whoever mends what it names may use the key again. If it cannot be freed now, it is in a minute.
+      await forgetKey(db, userId, key).catch(() => undefined);
       throw thrown;
     }
+    // It is done: who asked is told so, even where that cannot be written down.
+    await keepAnswer(db, userId, key, answer).catch(() => undefined);
+    return answer;
   };
 }

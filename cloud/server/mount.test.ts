@@ -61,6 +61,14 @@ const group = {
     input: z.strictObject({}),
     output: z.strictObject({}),
   },
+  old: {
+    route: 'GET /v1/old-gates',
+    access: 'workflow:read',
+    rate: 'read',
+    deprecated: { since: '2026-11-21', until: '2027-06-01', instead: 'gates.find' },
+    input: z.strictObject({ limit: z.coerce.number().int().max(100).default(20) }),
+    output: z.strictObject({ limit: z.int() }),
+  },
 } as const;
 
 let database: TestDatabase;
@@ -99,6 +107,7 @@ beforeAll(async () => {
   const service: MountedService<typeof group> = {
     open: async ({ by }) => {
       calls++;
+      if (by === 500 && calls % 2 === 1) throw new TypeError('every other time');
       if (by === 13)
         throw new SluiceError('run.finished', 'It is open already.', { advice: 'Close it first.', details: { by } });
       return { level: by, calls };
@@ -110,6 +119,7 @@ beforeAll(async () => {
       throw new TypeError('the secret is hunter2');
     },
     refuse: () => ({}),
+    old: ({ limit }) => ({ limit }),
   };
   const app = createApp({
     routers: [mount('gates', group, service, deps)],
@@ -232,6 +242,96 @@ test('a refused request frees its key', async () => {
   const headers = () => ({ ...signedIn(), 'idempotency-key': 'mended' });
   expect((await send(base, 'POST', `/v1/gates/${gate}/open`, { by: 13 }, headers())).status).toBe(409);
   expect((await send(base, 'POST', `/v1/gates/${gate}/open`, { by: 14 }, headers())).status).toBe(200);
+});
+
+test('a request that broke on our side frees its key too', async () => {
+  if (calls % 2 === 1) await send(base, 'POST', `/v1/gates/${gate}/open`, { by: 3 }, signedIn());
+  const headers = { ...signedIn(), 'idempotency-key': 'broken' };
+  const first = await send(base, 'POST', `/v1/gates/${gate}/open`, { by: 500 }, headers);
+  expect(first.body).toMatchObject(problem('internal', 500));
+  const second = await send(base, 'POST', `/v1/gates/${gate}/open`, { by: 500 }, headers);
+  expect(second).toMatchObject({ status: 200, body: { level: 500 } });
+  const before = calls;
+  expect(await send(base, 'POST', `/v1/gates/${gate}/open`, { by: 500 }, headers)).toMatchObject({ body: second.body });
+  expect(calls).toBe(before);
+});
+
+test('a call that goes away says so with every answer, of whatever kind', async () => {
+  const said = {
+    deprecation: '@1795219200',
+    sunset: 'Tue, 01 Jun 2027 00:00:00 GMT',
+    link: '</v1/docs#gates.find>; rel="deprecation"; type="text/html"',
+  };
+  const tellOf = async (path: string, headers: Record<string, string>) => {
+    const answer = await send(base, 'GET', path, undefined, headers);
+    return [answer.status, Object.fromEntries(Object.keys(said).map((name) => [name, answer.headers.get(name)]))];
+  };
+  expect(await tellOf('/v1/old-gates?limit=7', signedIn())).toEqual([200, said]);
+  expect(await tellOf('/v1/old-gates?limt=7', signedIn())).toEqual([422, said]);
+  expect(await tellOf('/v1/old-gates', {})).toEqual([401, said]);
+  const stays = { deprecation: null, sunset: null, link: null };
+  expect(await tellOf('/v1/gates', signedIn())).toEqual([200, stays]);
+});
+
+test('a server whose call would go sooner than is promised does not start', () => {
+  const mounting = (since: string, until?: string) => () =>
+    mount(
+      'gates',
+      { old: { ...group.old, deprecated: { since, until } } },
+      { old: ({ limit }) => ({ limit }) },
+      { ...({} as MountDeps), routes: createRoutes() },
+    );
+  expect(mounting('2026-11-21', '2027-05-20')).toThrow('gates.old');
+  expect(mounting('2026-11-21', 'soon')).toThrow('a day that is none');
+  expect(mounting('2026-11-21', '2027-05-21')).not.toThrow();
+  expect(mounting('2026-11-21')).not.toThrow();
+});
+
+test('what answers a GET answers a HEAD, with the same care', async () => {
+  const head = (query: string) =>
+    fetch(`${base}/v1/gates${query}`, { method: 'HEAD', headers: signedIn() }).then(async (answer) => [
+      answer.status,
+      await answer.text(),
+    ]);
+  expect(await head('?limit=7')).toEqual([200, '']);
+  expect(await head('?limt=7')).toEqual([422, '']);
+});
+
+test('what an API key asks does not use up its address, and what is refused to it does', async () => {
+  const limits = createRateLimits({ address: { points: 5, seconds: 600 } });
+  const holder = {
+    ...user,
+    role: 'editor' as const,
+    permissions: permissionsOf('editor'),
+    apiKey: { id: uuidv7(), name: 'Key', perSecond: 1_000 },
+    ...{ email: 'r@example.com', name: 'Robin', emailVerified: true },
+  };
+  const identities = { sessionOf: async () => undefined, membershipOf: async () => undefined };
+  const keyOf = async (key: string) => (key === 'slk_good' ? holder : undefined);
+  const routes = createRoutes();
+  const deps = {
+    ...{ routes, limits, logger: createLogger('error') },
+    idempotency: createIdempotency({ db: database.db, clock: { now: () => new Date() } }),
+    authenticate: createAuthenticator({ ...identities, keyOf }),
+  };
+  const app = createApp({
+    ...{ ...deps, metrics: createMetrics(), trustProxy: 0, https: false, unmetered: [], isDraining: () => false },
+    routers: [mount('gates', { find: group.find }, { find: ({ limit }) => ({ limit }) }, deps)],
+  });
+  const keyed = createServer(app).listen(0, '127.0.0.1');
+  await once(keyed, 'listening');
+  const address = keyed.address();
+  const at = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
+  const ask = (key: string) => send(at, 'GET', '/v1/gates', undefined, { authorization: `Bearer ${key}` });
+  for (let n = 0; n < 12; n++) {
+    const answer = await ask('slk_good');
+    expect([answer.status, answer.headers.get('ratelimit-policy')]).toEqual([200, '"key";q=1000;w=1']);
+  }
+  for (let n = 0; n < 5; n++) expect((await ask('slk_made_up')).status).toBe(401);
+  const over = await ask('slk_made_up');
+  expect([over.status, over.headers.get('ratelimit-policy')]).toEqual([429, '"address";q=5;w=600']);
+  keyed.closeAllConnections();
+  keyed.close();
 });
 
 test('above its rate a caller is told how long to wait', async () => {

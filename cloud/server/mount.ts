@@ -8,10 +8,10 @@ import { parse } from '#shared/parse.ts';
 import type { Permission } from '#shared/permission.ts';
 import type { Actor, Caller } from './actor.ts';
 import type { Authenticator } from './authenticate.ts';
-import { checkDepth } from './bodyDepth.ts';
+import { checkShape } from './bodyShape.ts';
 import type { Calls } from './calls.ts';
 import { asPrecondition, expectedOf, isKnown } from './conditions.ts';
-import { deprecationHeaders } from './deprecation.ts';
+import { checkDeprecation, deprecationHeaders } from './deprecation.ts';
 import type { Idempotency } from './idempotency.ts';
 import { meter } from './meter.ts';
 import { sendProblem, unsupportedMedia } from './problem.ts';
@@ -70,6 +70,7 @@ export function mount<G extends HttpGroup>(
   const router = Router();
   for (const [verb, call] of Object.entries(group)) {
     const [method = '', path = ''] = call.route.split(' ');
+    checkDeprecation(`${name}.${verb}`, call);
     deps.routes.add({ name: `${name}.${verb}`, method, path, access: call.access, rate: call.rate });
     const answer = service[verb] as (input: unknown, asker: Caller | Actor) => unknown;
     deps.calls?.add(`${name}.${verb}`, { call, answer });
@@ -89,6 +90,8 @@ type Mounted = HttpCall & {
 function answerCall(name: string, call: Mounted, deps: MountDeps): RequestHandler {
   return async (req, res) => {
     res.locals.route = name;
+    // Before anything can be refused: who is refused should know as well.
+    for (const [header, value] of Object.entries(deprecationHeaders(call))) res.setHeader(header, value);
     try {
       const asker = await deps.authenticate(req, res, call.access);
       await meter(deps.limits, call.rate, asker, res);
@@ -99,13 +102,12 @@ function answerCall(name: string, call: Mounted, deps: MountDeps): RequestHandle
       }
       // Only now: who may not ask is not read.
       await call.readBody?.(req, res);
-      const said = inputOf(req);
+      const said = inputOf(req, call.readBody === undefined);
       checkWholeText(said);
       const input = parse(call.input, { ...said, ...expectedOf(req, call, said) }, 'The request');
       const work = async () =>
         parse(call.output, await call.answer(input, asker), `The answer of ${name}`, 'internal') as Json;
       const body = await answerOnce(req, { name, input: input as Json, asker, secret: call.secret }, work, deps);
-      for (const [header, value] of Object.entries(deprecationHeaders(call))) res.setHeader(header, value);
       send(req, res, body);
     } catch (thrown) {
       sendProblem(res, asPrecondition(req, thrown), String(res.locals.requestId), deps.logger);
@@ -129,10 +131,13 @@ async function answerOnce(
 
 /** Reads a JSON body of at most so many bytes. @throws SluiceError request.media_unsupported, and what the reader throws */
 function bodyReader(limit: number): (req: Request, res: Response) => Promise<void> {
-  const read = express.json({ limit, verify: (_req, _res, bytes) => checkDepth(bytes) });
+  const read = express.json({ limit, verify: (_req, _res, bytes) => checkShape(bytes) });
   return async (req, res) => {
     // Without this a body of another kind would be left out, and the first field be called missing.
     if (req.is('application/json') === false && req.headers['content-length'] !== '0') throw unsupportedMedia();
+    // The reader knows other encodings of Unicode too, in which a quote is not the byte that we look for.
+    const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(req.get('content-type') ?? '')?.[1];
+    if (charset !== undefined && charset.toLowerCase() !== 'utf-8') throw unsupportedMedia();
     await new Promise<void>((done, fail) => {
       read(req, res, (thrown?: unknown) => (thrown === undefined ? done() : fail(thrown)));
     });
@@ -167,9 +172,24 @@ function send(req: Request, res: Response, body: Json): void {
   res.status(200).type('application/json').send(JSON.stringify(body));
 }
 
-/** Path names, and the query or the body. The same name twice is refused, so that nobody can say two things at once. */
-function inputOf(req: Request): Record<string, unknown> {
-  const rest: unknown = req.method === 'GET' || req.method === 'DELETE' ? req.query : (req.body ?? {});
+/**
+ * Path names, and the query or the body. The same name twice is refused, so that nobody can say two things at once, and so
+ * is what stands where this call does not look.
+ */
+function inputOf(req: Request, byQuery: boolean): Record<string, unknown> {
+  if (byQuery) ensureNoBody(req);
+  else if (Object.keys(req.query).length > 0) {
+    const [name = ''] = Object.keys(req.query);
+    throw new SluiceError(
+      'request.invalid',
+      `This call takes nothing in the query, where ${JSON.stringify(name)} is.`,
+      {
+        advice: 'Send it as a field of the body, if it is one.',
+        details: { issues: [{ path: name, message: 'it stands in the query' }] },
+      },
+    );
+  }
+  const rest: unknown = byQuery ? req.query : (req.body ?? {});
   if (typeof rest !== 'object' || rest === null || Array.isArray(rest)) {
     throw new SluiceError('request.invalid', 'The body must be one JSON object.');
   }
@@ -178,4 +198,12 @@ function inputOf(req: Request): Record<string, unknown> {
       throw new SluiceError('request.invalid', `${name} belongs in the path and nowhere else.`);
   }
   return { ...rest, ...req.params };
+}
+
+function ensureNoBody(req: Request): void {
+  const announced = req.headers['content-length'] ?? '0';
+  if (announced === '0' && req.headers['transfer-encoding'] === undefined) return;
+  throw new SluiceError('request.invalid', `A ${req.method} takes no body, and this one has one.`, {
+    advice: 'Say what you want in the query.',
+  });
 }

@@ -52,6 +52,18 @@ test('an API key has as many requests in a second as its plan says', async () =>
   await limits.takeKey('another', 10);
 });
 
+test('what is given back to an address may be asked again, also by whoever is far above its limit', async () => {
+  const limits = createRateLimits({ address: { points: 3, seconds: 600 } });
+  for (let n = 0; n < 40; n++) {
+    await limits.take('address', '203.0.113.9');
+    await limits.giveBack('203.0.113.9');
+  }
+  const left = await limits.take('address', '203.0.113.9');
+  expect(left.left).toBe(2);
+  for (let n = 0; n < 2; n++) await limits.take('address', '203.0.113.9');
+  await expect(limits.take('address', '203.0.113.9')).rejects.toMatchObject({ code: 'rate.exceeded' });
+});
+
 test('an address five times above its limit is closed for an hour', async () => {
   const limits = createRateLimits({ address: { points: 2, seconds: 60 } });
   const waits: number[] = [];

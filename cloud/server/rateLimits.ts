@@ -33,6 +33,8 @@ export type RateState = { policy: string; limit: number; windowSeconds: number; 
 export type RateLimits = {
   /** @param who the id of a person, or an address @throws SluiceError rate.exceeded with the seconds to wait */
   take(rate: RateClass | 'address', who: string): Promise<RateState>;
+  /** Takes back one request of an address, which turned out to be somebody's who has a limit of their own. */
+  giveBack(address: string): Promise<void>;
   /** One more request of an API key, of so many in a second. @param key its `tenantKey` @throws SluiceError rate.exceeded */
   takeKey(key: string, perSecond: number): Promise<RateState>;
 };
@@ -70,6 +72,11 @@ export function createRateLimits(
       const policy = { policy: rate, limit, windowSeconds };
       if (rate === 'address') await consume(flood, key, policy);
       return consume(limiter, key, policy);
+    },
+
+    async giveBack(address) {
+      const key = networkOf(address);
+      await Promise.all([flood.reward(key), limiters.get('address')?.reward(key)]);
     },
 
     async takeKey(key, perSecond) {

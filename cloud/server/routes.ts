@@ -50,6 +50,8 @@ export function methodsAt(app: Express, path: string): string[] {
     }
   };
   walk(app.router.stack as unknown as Layer[]);
+  // Whatever answers a GET answers a HEAD.
+  if (found.has('GET')) found.add('HEAD');
   return [...found].sort();
 }
 

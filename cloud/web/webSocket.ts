@@ -9,7 +9,7 @@ import type { Logger } from '#shared/log.ts';
 import { clientOf } from '../platform/network.ts';
 import type { Signals } from '../runs/signals.ts';
 import type { SignedIn } from '../server/actor.ts';
-import { checkDepth } from '../server/bodyDepth.ts';
+import { checkShape } from '../server/bodyShape.ts';
 import type { RateLimits } from '../server/rateLimits.ts';
 import type { Person } from './innerClient.ts';
 import type { WebHost } from './webHost.ts';
@@ -176,7 +176,7 @@ export function createWebSockets(deps: WebSocketDeps): WebSockets {
 
 function readFrame(data: Buffer): z.infer<typeof Frame> | undefined {
   try {
-    checkDepth(data);
+    checkShape(data);
     return Frame.parse(JSON.parse(data.toString('utf8')));
   } catch {
     return undefined;

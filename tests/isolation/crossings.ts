@@ -101,7 +101,7 @@ async function createCrossings({ careless = false } = {}): Promise<Crossings> {
       const apiKey = { id: `key ${turn++}`, name: 'Key', perSecond: 3 };
       const ask = (id: string) => {
         const asker = { ...control.actorOf(id, personId), apiKey } satisfies Actor;
-        return meter(limits, 'read', asker, { setHeader: () => undefined } as never).then(
+        return meter(limits, 'read', asker, { setHeader: () => undefined, locals: {} } as never).then(
           () => true,
           () => false,
         );
