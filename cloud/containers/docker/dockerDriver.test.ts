@@ -127,7 +127,7 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     expect(Config.Cmd).toContain('--disallow-code-generation-from-strings');
     expect(Config.Labels).toMatchObject({ 'sluice.workspace': workspaceId, 'sluice.container': containerId });
     const networks = Object.keys(info.NetworkSettings.Networks);
-    expect(networks).toEqual([`${installation}-ws-${workspaceId}`]);
+    expect(networks).toEqual([expect.stringMatching(new RegExp(`^${installation}-net-[0-9a-f-]{36}$`))]);
     const network = await docker.getNetwork(networks[0] ?? '').inspect();
     expect(network.Internal).toBe(true);
     expect(
@@ -163,10 +163,10 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
   });
 
   test('only the proxy can be reached, and through it only what is public or listed', async () => {
-    const { ask, workspaceId } = await start();
+    const { ask, ref, workspaceId } = await start();
     const neighbour = await start();
     const neighbourAddress = await addressOf(neighbour.ref);
-    const proxyAddress = await addressOf(`${installation}-egress`, `${installation}-ws-${workspaceId}`);
+    const proxyAddress = await addressOf(`${installation}-egress`, await networkOf(ref));
 
     // Positive control: the probe can tell an open door, and a host that is there but refuses, from one it cannot reach.
     expect(
@@ -241,6 +241,25 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     expect(second.ref).not.toBe(first.ref);
   });
 
+  test('each start has a network that is its own, and nothing is left of it afterwards', async () => {
+    const first = await start();
+    const second = await start();
+    const network = await networkOf(first.ref);
+    expect(await networkOf(second.ref)).not.toBe(network);
+    await driver.stop(first.ref, 0);
+    await expect
+      .poll(() => docker.getNetwork(network).inspect().catch(unless(404)), { timeout: 30_000 })
+      .toBeUndefined();
+    const again = await start(first.workspaceId);
+    expect(await networkOf(again.ref)).not.toBe(network);
+    // A start does without those that were made ahead, too.
+    for (const { Name, Containers } of await tenantNetworks()) {
+      if (Object.keys(Containers ?? {}).length < 2) await driverlessRemove(Name);
+    }
+    const last = await start();
+    expect(await last.ask({ do: 'fetch', url: `http://${host}:${portOf(listed)}/` })).toBe('200 listed');
+  });
+
   test('a container that ends by itself is told once, with its code; one that is stopped is not', async () => {
     const one = await start();
     const other = await start();
@@ -311,6 +330,23 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     const { NetworkSettings } = await docker.getContainer(ref).inspect();
     const [first] = network ? [NetworkSettings.Networks[network]] : Object.values(NetworkSettings.Networks);
     return first?.IPAddress ?? '';
+  }
+
+  async function networkOf(ref: string): Promise<string> {
+    const { NetworkSettings } = await docker.getContainer(ref).inspect();
+    return Object.keys(NetworkSettings.Networks)[0] ?? '';
+  }
+
+  async function tenantNetworks() {
+    const filters = JSON.stringify({ label: [`sluice.installation=${installation}`, 'sluice.role=tenant'] });
+    const found = await docker.listNetworks({ filters });
+    return Promise.all(found.map(({ Id }) => docker.getNetwork(Id).inspect()));
+  }
+
+  async function driverlessRemove(name: string): Promise<void> {
+    const network = docker.getNetwork(name);
+    await network.disconnect({ Container: `${installation}-egress`, Force: true }).catch(() => undefined);
+    await network.remove().catch(unless(404));
   }
 
   async function removeInstallation(name = installation): Promise<void> {

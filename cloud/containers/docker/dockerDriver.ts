@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type Docker from 'dockerode';
+import type { ContainerCreateOptions } from 'dockerode';
 import { readRuntimePackage } from '#runtime/runtimePackage.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger, Secret } from '#shared/log.ts';
@@ -18,9 +19,11 @@ import { proxyUrl } from '../egressToken.ts';
 import { type Gate, openGate } from '../gate.ts';
 import { localImage } from '../image/runtimeImage.ts';
 import { ensureImage, unless } from './engine.ts';
+import { followEnds } from './engineEvents.ts';
 import { hardenedContainer } from './hardening.ts';
-import { ensureEgressNetwork, ensureTenantNetwork, removePlumbing, type TenantNetwork } from './networks.ts';
+import { ensureEgressNetwork, removePlumbing } from './networks.ts';
 import { type EgressListener, ensureProxyContainer, followProxy, PROXY_PORT } from './proxyContainer.ts';
+import { createTenantNetworks, type TenantNetwork } from './tenantNetworks.ts';
 
 export type DockerDriverDeps = {
   docker: Docker;
@@ -46,6 +49,8 @@ type Prepared = { image: string; runtimeHash: string; proxyId: string; agentUrl:
 export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
   const { docker, installation, log } = deps;
   const labels = { 'sluice.installation': installation };
+  const plan = { installation, labels, pool: deps.subnets };
+  const networks = createTenantNetworks({ docker, log, ...plan });
   const listeners = new Set<(exit: ContainerExit) => void>();
   const stopping = new Set<string>();
   const gates = new Map<string, Gate>();
@@ -55,7 +60,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
   let endProxyLog = () => {};
 
   async function startProxy(agentUrl: string): Promise<string> {
-    const network = await ensureEgressNetwork(docker, { installation, labels, pool: deps.subnets });
+    const network = await ensureEgressNetwork(docker, plan);
     const bundle = await localImage({
       name: 'sluice-egress',
       appDir: deps.proxyDir,
@@ -79,7 +84,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
     });
     endProxyLog();
     endProxyLog = await followProxy(docker, proxy.id, deps.egress);
-    if (proxy.replaced) await rejoin(proxy.id);
+    await networks.setProxy(proxy);
     return proxy.id;
   }
 
@@ -97,64 +102,9 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
     );
   }
 
-  /** A new proxy takes the place of the old one on the network of every container that still runs. */
-  async function rejoin(proxyId: string): Promise<void> {
-    for (const { workspaceId } of await list()) await joinProxy(proxyId, await networkOf(workspaceId));
-  }
-
-  function networkOf(workspaceId: string): Promise<TenantNetwork> {
-    return ensureTenantNetwork(docker, { installation, labels, workspaceId, pool: deps.subnets });
-  }
-
-  async function joinProxy(proxyId: string, network: TenantNetwork): Promise<void> {
-    const EndpointConfig = { IPAMConfig: { IPv4Address: network.proxyAddress } };
-    await docker
-      .getNetwork(network.name)
-      .connect({ Container: proxyId, EndpointConfig })
-      .catch((thrown: unknown) => {
-        // 403 and 409: it is a member already
-        if (!/already exists|already attached/i.test(String(thrown))) throw thrown;
-      });
-  }
-
-  async function watch(): Promise<void> {
-    if (closed) return;
-    const filters = JSON.stringify({
-      type: ['container'],
-      event: ['die'],
-      label: [`sluice.installation=${installation}`],
-    });
-    const events = await docker.getEvents({ filters });
-    endEvents = () => (events as unknown as { destroy(): void }).destroy();
-    let rest = '';
-    events.on('data', (chunk: Buffer) => {
-      const lines = (rest + chunk.toString()).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) if (line.trim()) heard(line);
-    });
-    events.on('error', () => {});
-    events.once('close', () => {
-      if (closed) return;
-      log.warn('The event stream of the Docker engine ended; asking again in a second.');
-      setTimeout(
-        () =>
-          watch()
-            .then(findEnded)
-            .catch(() => events.emit('close')),
-        1_000,
-      ).unref();
-    });
-  }
-
-  function heard(line: string): void {
-    const { id, Actor } = JSON.parse(line) as {
-      id?: string;
-      Actor?: { ID: string; Attributes: Record<string, string> };
-    };
-    const ref = Actor?.ID ?? id;
-    if (!ref) return;
-    if (ref === prepared?.proxyId) return void proxyEnded();
-    if (Actor?.Attributes['sluice.role'] === 'tenant') void tellExit(ref);
+  function onEnd(ref: string, ended: Readonly<Record<string, string>>): void {
+    if (ref === prepared?.proxyId) void proxyEnded();
+    else if (ended['sluice.role'] === 'tenant') void tellExit(ref);
   }
 
   async function proxyEnded(): Promise<void> {
@@ -224,62 +174,73 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
         `There is no runtime package ${spec.runtimeHash.slice(0, 12)} here.`,
       );
     }
-    const network = await networkOf(spec.workspaceId);
-    await joinProxy(prepared.proxyId, network);
+    const name = nameOf(spec.workspaceId);
+    // The name admits one container per workspace: what an earlier start left behind goes first.
+    await remove(name);
     const volume = volumeOf(spec.workspaceId);
     await docker.createVolume({ Name: volume, Labels: { ...labels, 'sluice.workspace': spec.workspaceId } });
-    const proxy = proxyUrl(deps.egressKey, spec.workspaceId, network.proxyAddress, PROXY_PORT);
-    const options = {
-      ...hardenedContainer({
-        image: prepared.image,
-        command: [...HARDENED_NODE_FLAGS, heapFlag(spec.limits), '/app/main.js', 'agent'],
-        env: {
-          SLUICE_AGENT_URL: spec.agentUrl,
-          SLUICE_BOOT_SECRET: spec.bootSecret.reveal(),
-          SLUICE_DATA_DIR: '/data',
-          HTTP_PROXY: proxy,
-          HTTPS_PROXY: proxy,
-          NODE_USE_ENV_PROXY: '1',
-        },
-        labels: {
-          ...labels,
-          'sluice.role': 'tenant',
-          'sluice.workspace': spec.workspaceId,
-          'sluice.container': spec.containerId,
-          'sluice.runtime': spec.runtimeHash,
-          'sluice.agent': spec.agentUrl,
-        },
-        ramBytes: spec.limits.ramBytes,
-        cpu: spec.limits.cpu,
-        pids: 256,
-        volume,
-        network: network.name,
-        address: network.tenantAddress,
-        resolves: false,
-        engineRuntime: deps.engineRuntime,
-      }),
-      name: nameOf(spec.workspaceId),
-    };
-    // The name admits one container per workspace: what an earlier start left behind goes first.
-    await remove(options.name);
+    const network = await networks.take();
     try {
-      const container = await docker.createContainer(options);
+      const options = tenantContainer(spec, { image: prepared.image, volume, network });
+      const container = await docker.createContainer({ ...options, name });
       await container.start();
       return { ref: container.id };
     } catch (cause) {
-      await remove(options.name);
+      await remove(name);
+      networks.release(network.name);
       throw new SluiceError('container.start_failed', `The engine did not start the container: ${reasonOf(cause)}.`, {
         cause,
       });
     }
   }
 
-  async function remove(ref: string): Promise<void> {
-    const known = await docker.getContainer(ref).inspect().catch(unless(404));
+  function tenantContainer(
+    spec: ContainerSpec,
+    { image, volume, network }: { image: string; volume: string; network: TenantNetwork },
+  ): ContainerCreateOptions {
+    const proxy = proxyUrl(deps.egressKey, spec.workspaceId, network.proxyAddress, PROXY_PORT);
+    return hardenedContainer({
+      image,
+      command: [...HARDENED_NODE_FLAGS, heapFlag(spec.limits), '/app/main.js', 'agent'],
+      env: {
+        SLUICE_AGENT_URL: spec.agentUrl,
+        SLUICE_BOOT_SECRET: spec.bootSecret.reveal(),
+        SLUICE_DATA_DIR: '/data',
+        HTTP_PROXY: proxy,
+        HTTPS_PROXY: proxy,
+        NODE_USE_ENV_PROXY: '1',
+      },
+      labels: {
+        ...labels,
+        'sluice.role': 'tenant',
+        'sluice.workspace': spec.workspaceId,
+        'sluice.container': spec.containerId,
+        'sluice.runtime': spec.runtimeHash,
+        'sluice.agent': spec.agentUrl,
+      },
+      ramBytes: spec.limits.ramBytes,
+      cpu: spec.limits.cpu,
+      pids: 256,
+      volume,
+      network: network.name,
+      address: network.tenantAddress,
+      resolves: false,
+      engineRuntime: deps.engineRuntime,
+    });
+  }
+
+  async function remove(ref: string, graceMs?: number): Promise<void> {
+    const container = docker.getContainer(ref);
+    const known = await container.inspect().catch(unless(404));
     if (!known) return;
     stopping.add(known.Id);
-    await docker.getContainer(known.Id).remove({ force: true }).catch(unless(404, 409));
+    if (graceMs !== undefined) {
+      if (known.State.Paused) await container.unpause().catch(unless(404, 409, 500));
+      if (known.State.Running) await container.stop({ t: Math.ceil(graceMs / 1_000) }).catch(unless(304, 404));
+    }
+    await container.remove({ force: true }).catch(unless(404, 409));
     stopping.delete(known.Id);
+    networks.release(String(known.HostConfig.NetworkMode));
   }
 
   return {
@@ -287,7 +248,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
     isolates: true,
     canPause: true,
     outlives: true,
-    agentHost: async () => (await ensureEgressNetwork(docker, { installation, labels, pool: deps.subnets })).gateway,
+    agentHost: async () => (await ensureEgressNetwork(docker, plan)).gateway,
     async prepare({ agentUrl }) {
       const runtime = readRuntimePackage(deps.runtimeDir, 'container.not_available');
       const image = await localImage({
@@ -298,20 +259,11 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
         labels: { 'sluice.image': 'runtime' },
       });
       await ensureImage(docker, image);
-      await watch();
+      endEvents = await followEnds({ docker, installation, log }, { onEnd, onGap: findEnded });
       prepared = { image: image.tag, runtimeHash: runtime.hash, agentUrl, proxyId: await startProxy(agentUrl) };
     },
     start,
-    async stop(ref, graceMs) {
-      stopping.add(ref);
-      const container = docker.getContainer(ref);
-      const state = await inspect(ref);
-      if (!state) return;
-      if (state.status === 'paused') await container.unpause().catch(unless(404, 409, 500));
-      if (state.status !== 'exited') await container.stop({ t: Math.ceil(graceMs / 1_000) }).catch(unless(304, 404));
-      await container.remove({ force: true }).catch(unless(404, 409));
-      stopping.delete(ref);
-    },
+    stop: remove,
     pause: async (ref) => void (await docker.getContainer(ref).pause()),
     unpause: async (ref) => void (await docker.getContainer(ref).unpause()),
     async setLimits(ref, limits: ContainerLimits) {
@@ -334,6 +286,7 @@ export function createDockerDriver(deps: DockerDriverDeps): ContainerDriver {
       closed = true;
       endEvents();
       endProxyLog();
+      await networks.close();
       for (const gate of gates.values()) await gate.close();
       if ((await list()).length === 0) await removePlumbing(docker, installation);
     },

@@ -1,73 +1,59 @@
 import type Docker from 'dockerode';
-import ipaddr from 'ipaddr.js';
 import { SluiceError } from '#shared/error.ts';
 import { hasStatus, unless } from './engine.ts';
+import { freeSubnet, nth } from './subnets.ts';
 
-/** A workspace's own network: the proxy and its one container, and no address of the host. */
-export type TenantNetwork = { name: string; proxyAddress: string; tenantAddress: string };
-
-const SLOT_BITS = 28; // 16 addresses: network, (gateway), proxy, tenant, …, broadcast
-
-type NetworkNames = { installation: string; labels: Record<string, string> };
+/** Where networks of one installation are cut from, and what they are marked with. */
+export type NetworkPlan = {
+  installation: string;
+  labels: Record<string, string>;
+  /** `10.213.0.0/16` */
+  pool: string;
+};
 
 /** The bridge by which the proxy reaches the world. Containers of it cannot talk to each other. */
 export async function ensureEgressNetwork(
   docker: Docker,
-  { installation, labels, pool }: NetworkNames & { pool: string },
+  plan: NetworkPlan,
 ): Promise<{ name: string; gateway: string }> {
-  const name = `${installation}-egress`;
-  for (let attempt = 0; attempt < 8; attempt++) {
-    const info = await inspect(docker, name);
-    const { Subnet: subnet, Gateway: gateway } = info?.IPAM?.Config?.[0] ?? {};
-    if (subnet) return { name, gateway: gateway ?? nth(subnet, 1) };
-    await docker
-      .createNetwork({
-        Name: name,
-        CheckDuplicate: true,
-        Driver: 'bridge',
-        IPAM: { Config: [{ Subnet: await freeSubnet(docker, pool, attempt) }] },
-        Labels: { ...labels, 'sluice.role': 'egress' },
-        Options: { 'com.docker.network.bridge.enable_icc': 'false' },
-      })
-      .catch(takenMeanwhile);
-  }
-  throw noNetwork(name, pool);
+  const name = `${plan.installation}-egress`;
+  const known = await inspectNetwork(docker, name);
+  const { Subnet: subnet, Gateway: gateway } = known?.IPAM?.Config?.[0] ?? {};
+  if (subnet) return { name, gateway: gateway ?? nth(subnet, 1) };
+  const made = await makeNetwork(docker, plan, {
+    Name: name,
+    Labels: { ...plan.labels, 'sluice.role': 'egress' },
+    Options: { 'com.docker.network.bridge.enable_icc': 'false' },
+  });
+  return made === 'exists' ? ensureEgressNetwork(docker, plan) : { name, gateway: nth(made, 1) };
 }
 
 /**
- * The internal network of one workspace, made if it is missing. The host takes no address on it, so that nothing that
- * listens on the host can be reached from it.
+ * Makes a network in a free part of the pool. Resolves with its range, or with `exists` where the name is taken.
  *
- * @param pool where networks of 16 addresses are cut from: `10.213.0.0/16`
+ * @throws SluiceError container.not_available
  */
-export async function ensureTenantNetwork(
+export async function makeNetwork(
   docker: Docker,
-  { installation, labels, workspaceId, pool }: NetworkNames & { workspaceId: string; pool: string },
-): Promise<TenantNetwork> {
-  const name = `${installation}-ws-${workspaceId}`;
+  { pool }: NetworkPlan,
+  options: Omit<Docker.NetworkCreateOptions, 'Driver' | 'IPAM' | 'CheckDuplicate'>,
+): Promise<string> {
   for (let attempt = 0; attempt < 8; attempt++) {
-    const info = await inspect(docker, name);
-    const subnet = info?.IPAM?.Config?.[0]?.Subnet;
-    if (info && subnet) {
-      if (!info.Internal) throw new SluiceError('container.not_available', `The network ${name} is not internal.`);
-      return { name, proxyAddress: nth(subnet, 2), tenantAddress: nth(subnet, 3) };
+    const subnet = await freeSubnet(docker, pool, attempt);
+    try {
+      const IPAM = { Config: [{ Subnet: subnet }] };
+      await docker.createNetwork({ ...options, CheckDuplicate: true, Driver: 'bridge', IPAM });
+      return subnet;
+    } catch (thrown) {
+      const text = thrown instanceof Error ? thrown.message : '';
+      if (/already exists/i.test(text)) return 'exists';
+      // Somebody else took the range between looking and making: look again.
+      if (!hasStatus(thrown, 409) && !/overlaps/i.test(text)) throw thrown;
     }
-    const free = await freeSubnet(docker, pool, attempt);
-    await docker
-      .createNetwork({
-        Name: name,
-        CheckDuplicate: true,
-        Driver: 'bridge',
-        Internal: true,
-        EnableIPv6: false,
-        IPAM: { Config: [{ Subnet: free }] },
-        Labels: { ...labels, 'sluice.role': 'tenant', 'sluice.workspace': workspaceId },
-        // No address of the host on this bridge.
-        Options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' },
-      })
-      .catch(takenMeanwhile);
   }
-  throw noNetwork(name, pool);
+  throw new SluiceError('container.not_available', `The network ${options.Name} could not be made in ${pool}.`, {
+    advice: 'Remove networks that are not used (docker network prune), or set CONTAINER_SUBNETS to another range.',
+  });
 }
 
 /** Removes the proxy and the networks of an installation that has no containers any more. */
@@ -79,59 +65,7 @@ export async function removePlumbing(docker: Docker, installation: string): Prom
   }
 }
 
-/** The proxy's address in the network whose range is this. */
-export function nth(subnet: string, index: number): string {
-  const [base] = ipaddr.IPv4.parseCIDR(subnet);
-  return toText(toNumber(base) + index);
-}
-
-async function freeSubnet(docker: Docker, pool: string, skip: number): Promise<string> {
-  const taken = (await docker.listNetworks()).flatMap((network) => network.IPAM?.Config ?? []);
-  const ranges = taken.flatMap(({ Subnet }) => (Subnet && ipaddr.IPv4.isValidCIDR(Subnet) ? [span(Subnet)] : []));
-  const [first, last] = span(pool);
-  const size = 2 ** (32 - SLOT_BITS);
-  let toSkip = skip; // somebody else may be taking the same one right now
-  for (let at = first; at + size - 1 <= last; at += size) {
-    if (ranges.some(([from, to]) => at <= to && from <= at + size - 1)) continue;
-    if (toSkip-- > 0) continue;
-    return `${toText(at)}/${SLOT_BITS}`;
-  }
-  throw new SluiceError('container.not_available', `All networks of ${pool} are in use.`, {
-    advice: 'Set CONTAINER_SUBNETS to a larger range that nothing else uses.',
-  });
-}
-
-function span(cidr: string): [number, number] {
-  const [base, bits] = ipaddr.IPv4.parseCIDR(cidr);
-  const first = toNumber(base) - (toNumber(base) % 2 ** (32 - bits));
-  return [first, first + 2 ** (32 - bits) - 1];
-}
-
-function toNumber(address: ipaddr.IPv4): number {
-  return address.octets.reduce((total, octet) => total * 256 + octet, 0);
-}
-
-function toText(value: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
-}
-
-async function inspect(docker: Docker, name: string): Promise<Docker.NetworkInspectInfo | undefined> {
-  try {
-    return (await docker.getNetwork(name).inspect()) as Docker.NetworkInspectInfo;
-  } catch (thrown) {
-    if (hasStatus(thrown, 404)) return undefined;
-    throw thrown;
-  }
-}
-
-function noNetwork(name: string, pool: string): SluiceError {
-  return new SluiceError('container.not_available', `The network ${name} could not be made in ${pool}.`, {
-    advice: 'Remove networks that are not used (docker network prune), or set CONTAINER_SUBNETS to another range.',
-  });
-}
-
-/** The name or the range went to somebody else between looking and making: look again. */
-function takenMeanwhile(thrown: unknown): void {
-  const text = thrown instanceof Error ? thrown.message : '';
-  if (!hasStatus(thrown, 409) && !/overlaps|already exists/i.test(text)) throw thrown;
+/** What the engine says of a network; undefined where there is none. */
+export async function inspectNetwork(docker: Docker, name: string): Promise<Docker.NetworkInspectInfo | undefined> {
+  return (await docker.getNetwork(name).inspect().catch(unless(404))) as Docker.NetworkInspectInfo | undefined;
 }
