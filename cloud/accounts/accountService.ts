@@ -15,10 +15,9 @@ import type { DeviceFlow } from './deviceFlow.ts';
 import { existingLetter, verificationLetter } from './letters.ts';
 import type { PasswordCheck } from './passwordCheck.ts';
 import { createPasswordService } from './passwordService.ts';
-import { hashPassword, requireUncommon } from './passwords.ts';
+import { hashPassword, passwordMatches, requireUncommon } from './passwords.ts';
 import type { SecondFactor } from './secondFactor.ts';
 import type { SessionService } from './sessionService.ts';
-import { revokeAllOf } from './sessionStore.ts';
 
 export type AccountDeps = {
   db: Database;
@@ -36,11 +35,12 @@ export type AccountDeps = {
 export type AccountService = MountedService<typeof cloudApi.auth> & Pick<PasswordCheck, 'checkPassword'>;
 
 const VERIFICATION_MS = 24 * 3_600_000;
+const LETTERS_PER_HOUR = 3;
 const DONE = { done: true } as const;
 
 /** Accounts. What it answers, and how much work that is, does not tell whether an address has an account. */
 export function createAccountService(deps: AccountDeps): AccountService {
-  const { db, clock, mail, secrets, publicUrl, sessions, factor, devices, checkPassword } = deps;
+  const { db, clock, mail, secrets, publicUrl, sessions, factor, devices, attempts, checkPassword } = deps;
 
   async function newVerification(): Promise<{ row: { tokenHash: string; expiresAt: Date }; url: string }> {
     const token = newToken('slv');
@@ -55,17 +55,21 @@ export function createAccountService(deps: AccountDeps): AccountService {
     async register({ email, password, name }, caller) {
       requireUncommon(password, email);
       const [passwordHash, existing] = await Promise.all([hashPassword(password), store.findUserByEmail(db, email)]);
+      // Looked at for nobody too, so that it takes as long.
+      const asBefore = await passwordMatches(existing?.passwordHash, password);
       const { row, url } = await newVerification();
+      // Nobody's mailbox is filled by somebody else. Every link that was sent stays good.
+      if (existing && (await attempts.add(['sign-up letters', existing.id], 3_600)) > LETTERS_PER_HOUR) return DONE;
       if (existing?.emailVerifiedAt) {
         await mail.send(existingLetter({ to: email, url: `${publicUrl}/sign-in` }));
         return DONE;
       }
       if (existing) {
-        await db.withUser(existing.id, async (tx) => {
-          await store.replaceUnverified(tx, existing.id, name, passwordHash, clock.now());
-          await revokeAllOf(tx, existing.id, clock.now());
-          await store.insertVerification(tx, { userId: existing.id, ...row });
-        });
+        // Until a letter says whose the address is, nobody changes what somebody else may have begun with it.
+        const chosen = asBefore ? {} : { name, passwordHash };
+        await db.withUser(existing.id, (tx) =>
+          store.insertVerification(tx, { userId: existing.id, ...row, ...chosen }),
+        );
       } else {
         const id = uuidv7();
         const founder = { userId: id, name, ip: caller.ip, userAgent: caller.userAgent, requestId: caller.requestId };

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { JsonObject } from '#shared/json.ts';
 import { CHAIN_START, chainHash } from '../audit/chain.ts';
 import type { Database, Tx } from '../platform/database.ts';
+import { lockSessions, revokeAllOf } from './sessionStore.ts';
 
 export function findUserByEmail(db: Database, email: string) {
   return db.withoutTenant((tx) => tx.user.findFirst({ where: { email, deletedAt: null } }));
@@ -18,30 +19,43 @@ export async function insertUser(
   await tx.user.create({ data: user });
 }
 
-/** Somebody signs up again with an address that was never confirmed: what counts is what the last mail confirms. */
-export async function replaceUnverified(
-  tx: Tx,
-  userId: string,
-  name: string,
-  passwordHash: string,
-  now: Date,
-): Promise<void> {
-  await tx.user.update({ where: { id: userId }, data: { name, passwordHash } });
-  await tx.verificationToken.updateMany({ where: { userId, usedAt: null }, data: { usedAt: now } });
-}
-
 export async function insertVerification(
   tx: Tx,
-  token: { userId: string; tokenHash: string; expiresAt: Date; kind?: 'email' | 'password_reset' },
+  token: {
+    userId: string;
+    tokenHash: string;
+    expiresAt: Date;
+    kind?: 'email' | 'password_reset';
+    /** What holds from the moment in which this link confirms the address. */
+    name?: string;
+    passwordHash?: string;
+  },
 ): Promise<void> {
   await tx.verificationToken.create({ data: { id: uuidv7(), kind: 'email', ...token } });
 }
 
-/** Uses the token up and confirms its address. @returns the user's id, undefined where the token is unknown, used or too old */
-export function confirmEmail(db: Database, tokenHash: string, now: Date): Promise<string | undefined> {
-  return db.withoutTenant(async (tx) => {
-    const userId = await useToken(tx, 'email', tokenHash, now);
-    if (userId !== undefined) await markConfirmed(tx, userId, now);
+/**
+ * Uses the token up and confirms its address. Where somebody signed up again, the name and password that they chose with this
+ * letter hold from now on, and what anybody opened before is ended: nobody but who reads the mail decides whose account it is.
+ *
+ * @returns the user's id, undefined where the token is unknown, used or too old
+ */
+export async function confirmEmail(db: Database, tokenHash: string, now: Date): Promise<string | undefined> {
+  const token = await db.withoutTenant((tx) => tx.verificationToken.findUnique({ where: { tokenHash } }));
+  if (!token) return undefined;
+  const { userId, name, passwordHash } = token;
+  return db.withUser(userId, async (tx) => {
+    if (passwordHash !== null) await lockSessions(tx, userId);
+    if ((await useToken(tx, 'email', tokenHash, now)) === undefined) return undefined;
+    const chosen = passwordHash === null ? {} : { name: name ?? undefined, passwordHash };
+    const { count } = await tx.user.updateMany({
+      where: { id: userId, emailVerifiedAt: null },
+      data: { emailVerifiedAt: now, ...chosen },
+    });
+    // Another letter was quicker.
+    if (count === 0 && passwordHash !== null) return undefined;
+    await tx.verificationToken.updateMany({ where: { userId, kind: 'email', usedAt: null }, data: { usedAt: now } });
+    if (passwordHash !== null) await revokeAllOf(tx, userId, now);
     return userId;
   });
 }

@@ -91,17 +91,72 @@ test('registering again with a confirmed address answers the same and changes no
   expect(cloud.letters(person.email).at(-1)?.subject).toBe('You already have a Sluice account');
 });
 
-test('registering again before confirming counts, and ends what the first one opened', async () => {
+test('signing up again with an address that is not confirmed opens nothing of it, and the letter decides whose it is', async () => {
   const email = 'twice@example.com';
-  await post('register', { email, password: 'the first password', name: 'Mallory' });
+  const signIn = async (password: string) => (await post<Tokens>('sign-in', { email, password })).status;
+  await post('register', { email, password: 'the first password', name: 'Kim' });
   const first = (await post<Tokens>('sign-in', { email, password: 'the first password' })).body;
+  // Somebody who knows the address and cannot read its mail.
+  await post('register', { email, password: 'the second password', name: 'Mallory' });
+  expect(await signIn('the second password')).toBe(401);
+  expect((await whoami(first.accessToken)).body).toMatchObject({ user: { name: 'Kim' } });
+  expect((await refresh(first.refreshToken)).status).toBe(200);
+  expect(await signIn('the first password')).toBe(200);
+
+  const [own, others] = cloud.letters(email).map((letter) => /token=(\S+)/.exec(letter.text)?.[1]);
+  expect((await post('verify-email', { token: own })).status).toBe(200);
+  // What the other letter would have set is worth nothing any more.
+  expect((await post('verify-email', { token: others })).status).toBe(401);
+  expect(await signIn('the second password')).toBe(401);
+  expect(await signIn('the first password')).toBe(200);
+});
+
+test('who reads the mail gets the account that somebody else had begun with the address, and they are put out', async () => {
+  const email = 'squatted@example.com';
+  const signIn = (password: string) => post<Tokens>('sign-in', { email, password });
+  await post('register', { email, password: 'the first password', name: 'Mallory' });
+  const squatter = (await signIn('the first password')).body;
+  const made = await send(
+    cloud.url,
+    'POST',
+    '/v1/second-factor/enrol',
+    { password: 'the first password' },
+    { authorization: `Bearer ${squatter.accessToken}` },
+  );
+  expect(made).toMatchObject({ status: 403, body: { code: 'mail.not_verified' } });
   await post('register', { email, password: 'the second password', name: 'Kim' });
-  const [old, young] = cloud.letters(email).map((letter) => /token=(\S+)/.exec(letter.text)?.[1]);
-  expect((await post('verify-email', { token: old })).status).toBe(401);
-  expect((await post('verify-email', { token: young })).status).toBe(200);
-  expect((await post('sign-in', { email, password: 'the first password' })).status).toBe(401);
-  expect((await refresh(first.refreshToken)).status).toBe(401);
-  expect((await post('sign-in', { email, password: 'the second password' })).status).toBe(200);
+  const tokens = cloud.letters(email).map((letter) => /token=(\S+)/.exec(letter.text)?.[1]);
+  // All in the same moment, as often as they like: one of them holds, whole.
+  await post('register', { email, password: 'the third password', name: 'Mallory' });
+  const answers = await Promise.all([1, 2, 3].map(() => post('verify-email', { token: tokens[1] })));
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401]);
+  expect((await signIn('the first password')).status).toBe(401);
+  expect((await signIn('the third password')).status).toBe(401);
+  expect((await refresh(squatter.refreshToken)).status).toBe(401);
+  const owner = await signIn('the second password');
+  expect((await whoami(owner.body.accessToken)).body).toMatchObject({ user: { name: 'Kim', emailVerified: true } });
+});
+
+test('a letter that got lost is sent again by signing up again, which ends no sign-in', async () => {
+  const email = 'lost-letter@example.com';
+  const account = { email, password: 'the only password', name: 'Kim' };
+  await post('register', account);
+  const { accessToken, refreshToken } = (await post<Tokens>('sign-in', { email, password: account.password })).body;
+  await post('register', account);
+  const token = /token=(\S+)/.exec(cloud.letters(email).at(-1)?.text ?? '')?.[1];
+  expect((await post('verify-email', { token })).status).toBe(200);
+  expect((await whoami(accessToken)).body).toMatchObject({ user: { emailVerified: true } });
+  expect((await refresh(refreshToken)).status).toBe(200);
+  expect((await post('verify-email', { token })).status).toBe(401);
+});
+
+test('nobody’s mailbox is filled by signing up with its address; the letters before stay good', async () => {
+  const email = 'filled@example.com';
+  const account = { email, password: 'the only password', name: 'Kim' };
+  for (let n = 0; n < 5; n++) expect((await post('register', account)).status).toBe(200);
+  expect(cloud.letters(email)).toHaveLength(4);
+  const token = /token=(\S+)/.exec(cloud.letters(email)[0]?.text ?? '')?.[1];
+  expect((await post('verify-email', { token })).status).toBe(200);
 });
 
 test('a password that everybody tries is refused, and so is one that is too short', async () => {

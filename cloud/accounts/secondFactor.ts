@@ -9,6 +9,7 @@ import type { MasterKey } from '../platform/secrets.ts';
 import { sameText } from '../platform/tokens.ts';
 import type { Caller } from '../server/actor.ts';
 import type { MountedService } from '../server/mount.ts';
+import { ensure, mustBeVerified } from '../server/policy.ts';
 import { findUser, recordAccountEvent } from './accountStore.ts';
 import type { Attempts } from './attempts.ts';
 import { createCodeGuesses, type Guess } from './codeGuesses.ts';
@@ -164,6 +165,8 @@ export function createSecondFactor(deps: SecondFactorDeps): SecondFactor {
 
     async enrol({ password }, caller) {
       const { userId, email } = caller.session;
+      // Else somebody who signed up with another's address would keep its owner out by it.
+      ensure(mustBeVerified(caller.session));
       await confirmPassword(caller, password);
       const secret = newSecret();
       await db.withUser(userId, async (tx) => {

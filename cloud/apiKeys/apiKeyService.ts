@@ -6,7 +6,7 @@ import { recordAudit } from '../audit/recordAudit.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { MountedService } from '../server/mount.ts';
-import { ensure } from '../server/policy.ts';
+import { ensure, mustBeVerified } from '../server/policy.ts';
 import { canGiveScopes, canIssueKeys, ensureRoomForKey } from './apiKeyPolicy.ts';
 import * as store from './apiKeyStore.ts';
 import type { Keyring } from './keyring.ts';
@@ -35,6 +35,8 @@ export function createApiKeyService({
 
     async create({ name, scopes, expiresInDays }, actor) {
       ensure(canIssueKeys(actor));
+      // A key outlives a password: whoever signed up with another's address would keep what its owner then takes.
+      ensure(mustBeVerified(actor));
       ensure(canGiveScopes(actor, scopes));
       const { workspaceId, userId } = actor;
       const { secret, prefix, keyHash } = newKey(workspaceId);
