@@ -5,13 +5,14 @@ import type { PasswordCheck } from '../accounts/passwordCheck.ts';
 import { revokeAllOf } from '../accounts/sessionStore.ts';
 import { recordAudit } from '../audit/recordAudit.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Database } from '../platform/database.ts';
+import { asSql, type Database } from '../platform/database.ts';
 import type { Mail } from '../platform/mail.ts';
 import { hashToken, newToken } from '../platform/tokens.ts';
 import { cancelRun } from '../runs/endRun.ts';
 import type { Allowances } from '../runs/ports.ts';
 import type { MountedService } from '../server/mount.ts';
 import { ensureUnpaid, findUnended, GRACE_DAYS, markDeleted, markRestored } from '../workspaces/lifecycleStore.ts';
+import { lockMembers } from '../workspaces/memberStore.ts';
 import * as store from './erasureStore.ts';
 import { leavingLetter } from './letters.ts';
 
@@ -63,17 +64,21 @@ export function createAccountDeletion(deps: DeletionDeps): MountedService<typeof
       }
       const user = await findUser(db, userId);
       if (user?.passwordHash) await confirmPassword(asker, password ?? '');
-      const alone = await ownAlone(userId);
       const now = clock.now();
       const eraseAfter = new Date(now.getTime() + GRACE_DAYS * 86_400_000);
       const token = newToken(`sld_${userId}`);
-      await db.withUser(userId, async (tx) => {
-        if (!(await store.markLeaving(tx, { userId, restoreHash: hashToken(token), now, eraseAfter }))) return;
+      const alone = await db.withUser(userId, async (tx) => {
+        // Whoever joins, leaves or steps down waits, so that two owners who go at once do not both count on the other.
+        const places = (await store.placesOf(db, userId)).filter(({ member, deletedAt }) => member && !deletedAt);
+        for (const { workspaceId } of places) await lockMembers(asSql(tx), workspaceId);
+        const own = await ownAlone(userId);
+        if (!(await store.markLeaving(tx, { userId, restoreHash: hashToken(token), now, eraseAfter }))) return [];
         await revokeAllOf(tx, userId, now);
         const url = `${publicUrl}/account/restore?token=${token}`;
-        const workspaces = alone.map((place) => place.name);
+        const workspaces = own.map((place) => place.name);
         await mail.post(tx, leavingLetter({ to: email, name, url, eraseAfter, workspaces }));
         await recordAccountEvent(tx, userId, { action: 'data.delete_request', ip, userAgent }, now);
+        return own;
       });
       for (const { workspaceId } of alone) {
         await db.withWorkspaceSql({ workspaceId }, async (sql) => {

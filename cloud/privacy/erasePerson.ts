@@ -4,7 +4,7 @@ import { recordAudit } from '../audit/recordAudit.ts';
 import type { Blobs } from '../platform/blobs.ts';
 import { asSql, type Database } from '../platform/database.ts';
 import type { Mail } from '../platform/mail.ts';
-import { makePurgeable, purgeRows } from '../workspaces/lifecycleStore.ts';
+import { makePurgeable, markDeleted, purgeRows } from '../workspaces/lifecycleStore.ts';
 import { endMembership, findMember, lockMembers } from '../workspaces/memberStore.ts';
 import * as store from './erasureStore.ts';
 import type { Who } from './exportStore.ts';
@@ -47,11 +47,15 @@ async function erasePerson(deps: ErasureDeps, userId: string): Promise<void> {
   const who: Who = { id: userId, email: user.email, name: user.name };
   for (const place of await store.placesOf(db, userId)) {
     const { workspaceId } = place;
+    // Deleted with the account; or a crash came between, and nobody has been in it since.
+    const theirs = place.deletedById === userId || (place.role === 'owner' && place.member && !place.deletedAt);
     const alone =
-      place.deletedById === userId &&
-      (await db.withWorkspaceSql(place, (sql) => store.othersIn(sql, workspaceId, userId))).members === 0;
+      theirs && (await db.withWorkspaceSql(place, (sql) => store.othersIn(sql, workspaceId, userId))).members === 0;
     if (alone) {
-      await db.withWorkspaceSql(place, (sql) => makePurgeable(sql, workspaceId));
+      await db.withWorkspaceSql(place, async (sql) => {
+        if (!place.deletedAt) await markDeleted(sql, workspaceId, userId);
+        await makePurgeable(sql, workspaceId);
+      });
       await onPurged(workspaceId);
       await blobs.removeAll(workspaceId);
       await db.withWorkspaceSql(place, (sql) => purgeRows(sql, workspaceId));

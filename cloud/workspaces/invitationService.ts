@@ -123,8 +123,10 @@ export function createInvitationService({
     revoke: ({ invitationId }, actor) =>
       db.withWorkspaceSql(actor, async (sql) => {
         const { workspaceId } = actor;
+        // Whoever joins holds this too: either they are in and it is said so, or they are not.
+        await lockMembers(sql, workspaceId);
         const row = await findPending(sql, workspaceId, invitationId);
-        await store.closeInvitation(sql, workspaceId, row.id, 'revoked');
+        if (!(await store.closeInvitation(sql, workspaceId, row.id, 'revoked'))) throw noInvitation();
         await record(sql, actor, 'member.invite_revoke', row);
         return { done: true as const };
       }),

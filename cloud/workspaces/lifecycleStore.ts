@@ -66,7 +66,7 @@ export async function findUnended(sql: Sql, workspaceId: string): Promise<string
 export async function markRestored(sql: Sql, workspaceId: string): Promise<boolean> {
   const { rowCount } = await sql.query(
     `update workspace set deleted_at = null, deleted_by_id = null, purge_after = null, updated_at = now()
-      where id = $1 and deleted_at is not null and purge_after > now()`,
+      where id = $1 and deleted_at is not null and purge_after > clock_timestamp()`,
     [workspaceId],
   );
   if (rowCount === 0) return false;
@@ -92,6 +92,18 @@ export function listDeleted(db: Database, userId: string): Promise<DeletedRow[]>
       deletedAt && purgeAfter && purgeAfter > new Date() ? [{ id, name, slug, deletedAt, purgeAfter }] : [],
     );
   });
+}
+
+/**
+ * Whether the time of a workspace is over for good. Waits for whoever brings it back just now, so that no file goes of one that
+ * stays; afterwards nobody can.
+ */
+export async function isOver(sql: Sql, workspaceId: string): Promise<boolean> {
+  const { rows } = await sql.query(
+    'select 1 from workspace where id = $1 and deleted_at is not null and purge_after <= clock_timestamp() for update',
+    [workspaceId],
+  );
+  return rows.length > 0;
 }
 
 /** Deletes every row of a workspace whose time is over. @returns how many. @throws where that is not yet allowed */

@@ -34,7 +34,7 @@ export function createMemberService({ db, mail }: MemberDeps): Service<typeof cl
         const { workspaceId } = actor;
         await store.lockMembers(sql, workspaceId);
         const member = await store.findMember(sql, workspaceId, { id: memberId });
-        if (!member) throw noMember();
+        if (!member || member.leaving) throw noMember();
         ensure(canChangeMember(actor, member));
         const newRole = role ?? member.role;
         // Single permissions were chosen for the role before.
@@ -63,7 +63,7 @@ export function createMemberService({ db, mail }: MemberDeps): Service<typeof cl
         const { workspaceId } = actor;
         await store.lockMembers(sql, workspaceId);
         const member = await store.findMember(sql, workspaceId, { id: memberId });
-        if (!member) throw noMember();
+        if (!member || member.leaving) throw noMember();
         ensure(canChangeMember(actor, member));
         ensureOwnerLeft(member.role, (await store.countMembers(sql, workspaceId)).owners);
         await store.endMembership(sql, workspaceId, memberId);
@@ -81,6 +81,6 @@ export function createMemberService({ db, mail }: MemberDeps): Service<typeof cl
   };
 }
 
-function toMember({ joinedAt, ...row }: store.MemberRow, { userId }: Actor): Member {
+function toMember({ joinedAt, leaving: _, ...row }: store.MemberRow, { userId }: Actor): Member {
   return { ...row, joinedAt: joinedAt.toISOString(), you: row.userId === userId };
 }

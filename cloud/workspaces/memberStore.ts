@@ -11,6 +11,8 @@ export type MemberRow = {
   role: Role;
   permissions: PermissionChanges;
   joinedAt: Date;
+  /** They asked for their account to be deleted: they take no seat, own nothing, and may come back for 30 days. */
+  leaving: boolean;
 };
 
 type Raw = {
@@ -21,28 +23,28 @@ type Raw = {
   role: Role;
   permissions: Partial<PermissionChanges>;
   joined_at: Date;
+  leaving: boolean;
 };
 
-const MEMBER = `select m.id, m.user_id, u.name, u.email, m.role, m.permissions, m.joined_at
+const MEMBER = `select m.id, m.user_id, u.name, u.email, m.role, m.permissions, m.joined_at, u.deleted_at is not null as leaving
   from membership m join user_account u on u.id = m.user_id
   where m.workspace_id = $1 and m.deleted_at is null`;
 
-function toMember({ id, user_id, name, email, role, permissions, joined_at }: Raw): MemberRow {
+function toMember({ id, user_id, name, email, role, permissions, joined_at, leaving }: Raw): MemberRow {
   const { add = [], remove = [] } = permissions;
-  return { id, userId: user_id, name, email, role, permissions: { add, remove }, joinedAt: joined_at };
+  return { id, userId: user_id, name, email, role, permissions: { add, remove }, joinedAt: joined_at, leaving };
 }
 
-/** In the order of their ids, one more than `limit` if there are more. */
+/** Those who are not leaving, in the order of their ids, one more than `limit` if there are more. */
 export async function listMembers(
   sql: Sql,
   workspaceId: string,
   { limit, after }: { limit: number; after?: string },
 ): Promise<MemberRow[]> {
-  const { rows } = await sql.query<Raw>(`${MEMBER} and ($2::uuid is null or m.id > $2) order by m.id limit $3`, [
-    workspaceId,
-    after ?? null,
-    limit + 1,
-  ]);
+  const { rows } = await sql.query<Raw>(
+    `${MEMBER} and u.deleted_at is null and ($2::uuid is null or m.id > $2) order by m.id limit $3`,
+    [workspaceId, after ?? null, limit + 1],
+  );
   return rows.map(toMember);
 }
 
@@ -58,13 +60,16 @@ export async function findMember(
 
 /** Whoever counts members, owners or seats holds this until the transaction ends, so that two never take the last one. */
 export async function lockMembers(sql: Sql, workspaceId: string): Promise<void> {
-  await sql.query("select pg_advisory_xact_lock(hashtextextended('members:' || $1::text, 0))", [workspaceId]);
+  await sql.query("select pg_advisory_xact_lock(hashtextextended('members:' || $1::text, 0))::text as locked", [
+    workspaceId,
+  ]);
 }
 
 export async function countMembers(sql: Sql, workspaceId: string): Promise<{ members: number; owners: number }> {
   const { rows } = await sql.query<{ members: number; owners: number }>(
-    `select count(*)::int as members, count(*) filter (where role = 'owner')::int as owners
-       from membership where workspace_id = $1 and deleted_at is null`,
+    `select count(*)::int as members, count(*) filter (where m.role = 'owner')::int as owners
+       from membership m join user_account u on u.id = m.user_id and u.deleted_at is null
+      where m.workspace_id = $1 and m.deleted_at is null`,
     [workspaceId],
   );
   return rows[0] ?? { members: 0, owners: 0 };
@@ -97,25 +102,35 @@ export async function putMember(
   );
 }
 
-/** Ends a membership, and with it what the person was told about the workspace. What they made stays. */
+/**
+ * Ends a membership, and with it what the person was told about the workspace and the API keys that they answer for: those
+ * would hold again if they came back. What else they made stays.
+ */
 export async function endMembership(sql: Sql, workspaceId: string, id: string): Promise<void> {
   const { rows } = await sql.query<{ user_id: string }>(
     `update membership set deleted_at = now(), permissions = '{}' where workspace_id = $1 and id = $2 returning user_id`,
     [workspaceId, id],
   );
   const userId = rows[0]?.user_id;
+  await sql.query(
+    'update api_key set revoked_at = now() where workspace_id = $1 and created_by_id = $2 and revoked_at is null',
+    [workspaceId, userId],
+  );
   await sql.query('delete from notification where about_workspace_id = $1 and user_id = $2', [workspaceId, userId]);
   await sql.query(
-    `update workspace set owner_id = (
-       select user_id from membership where workspace_id = $1 and role = 'owner' and deleted_at is null order by joined_at limit 1)
-     where id = $1 and owner_id = $2
-       and exists (select 1 from membership where workspace_id = $1 and role = 'owner' and deleted_at is null)`,
+    `update workspace set owner_id = next.user_id
+       from (select m.user_id from membership m join user_account u on u.id = m.user_id and u.deleted_at is null
+              where m.workspace_id = $1 and m.role = 'owner' and m.deleted_at is null order by m.joined_at limit 1) next
+      where id = $1 and owner_id = $2`,
     [workspaceId, userId],
   );
 }
 
 /** Who is written to about the workspace as a whole. */
 export async function listOwners(sql: Sql, workspaceId: string): Promise<MemberRow[]> {
-  const { rows } = await sql.query<Raw>(`${MEMBER} and m.role = 'owner' order by m.joined_at`, [workspaceId]);
+  const { rows } = await sql.query<Raw>(
+    `${MEMBER} and m.role = 'owner' and u.deleted_at is null order by m.joined_at`,
+    [workspaceId],
+  );
   return rows.map(toMember);
 }

@@ -271,3 +271,89 @@ test('seats are held to the plan: an invitation takes one, and no two at once ta
   const after = (await page<Member>(robin, '/v1/members')).body.data.find(({ userId }) => userId === guest.userId);
   expect(after).toMatchObject({ id: member?.id, role: 'viewer' });
 });
+
+test('an invitation that is taken back while it is accepted is one of the two, for both of them', async () => {
+  const robin = await people.newPerson('Robin', { plan: 'business' });
+  for (let round = 0; round < 8; round++) {
+    const guest = await people.newPerson('Guest');
+    const { id } = (await invite(robin, guest.email)).body;
+    const accept = () => guest.call('POST', `/v1/own-invitations/${id}/accept`);
+    const revoke = () => robin.call('DELETE', `/v1/invitations/${id}`);
+    // Either may be asked first.
+    const asked = round % 2 === 0 ? [accept(), revoke()] : [revoke(), accept()];
+    const [joined, revoked] = round % 2 === 0 ? await Promise.all(asked) : (await Promise.all(asked)).reverse();
+    expect([joined?.status === 200, revoked?.status === 200].filter(Boolean), `round ${round}`).toHaveLength(1);
+    const { rows } = await cloud.database.db.withWorkspaceSql(robin, (sql) =>
+      sql.query('select 1 from membership where workspace_id = $1 and user_id = $2 and deleted_at is null', [
+        robin.workspaceId,
+        guest.userId,
+      ]),
+    );
+    expect(rows.length === 1, `round ${round}`).toBe(joined?.status === 200);
+  }
+});
+
+test('two owners who step down, leave and delete their account in the same moment leave one of them', async () => {
+  for (const together of ['leave', 'step down', 'delete the account']) {
+    const [robin, kim] = [await people.newPerson('Robin', { plan: 'business' }), await people.newPerson('Kim')];
+    const { workspaceId } = robin;
+    await cloud.database.ownerSql('update user_account set password_hash = null where id = any($1)', [
+      [robin.userId, kim.userId],
+    ]);
+    const ids = new Map([[kim.userId, await people.join(workspaceId, kim, 'owner')]]);
+    const mine = (await page<Member>(robin, '/v1/members')).body.data.find(({ you }) => you);
+    ids.set(robin.userId, mine?.id ?? '');
+    const go = (one: QuickPerson, how: string) => {
+      if (how === 'leave') return one.call('POST', `/v1/workspaces/${workspaceId}/leave`);
+      if (how === 'delete the account') return one.call('POST', '/v1/account/delete', { confirm: one.email });
+      return one.call('PATCH', `/v1/members/${ids.get(one.userId)}`, { role: 'editor' }, { workspaceId });
+    };
+    // Somebody stays, so that neither of the two is alone in it.
+    await people.join(workspaceId, await people.newPerson('Eve'), 'editor');
+    const both = await Promise.all([go(robin, together), go(kim, 'delete the account')]);
+    expect(both.map(({ status }) => status).sort(), together).toEqual([200, 409]);
+    const left = await cloud.database.ownerSql(
+      `select 1 from membership m join user_account u on u.id = m.user_id and u.deleted_at is null
+        where m.workspace_id = $1 and m.role = 'owner' and m.deleted_at is null`,
+      [workspaceId],
+    );
+    expect(left, together).toHaveLength(1);
+  }
+});
+
+test('who is deleting their account takes no seat, is not listed, and is not given a workspace', async () => {
+  const robin = await people.newPerson('Robin', { plan: 'starter' });
+  const [kim, eve] = [await people.newPerson('Kim'), await people.newPerson('Eve')];
+  await people.join(robin.workspaceId, eve, 'editor');
+  const kimId = await people.join(robin.workspaceId, kim, 'editor');
+  expect((await invite(robin, 'full@example.com')).status).toBe(402);
+  await cloud.database.ownerSql('update user_account set password_hash = null where id = $1', [kim.userId]);
+  expect((await kim.call('POST', '/v1/account/delete', { confirm: kim.email })).status).toBe(200);
+  const names = (await page<Member>(robin, '/v1/members')).body.data.map(({ name }) => name);
+  expect(names).toEqual(['Robin', 'Eve']);
+  const transfer = await robin.call<Problem>('POST', '/v1/workspaces/current/transfer', { memberId: kimId });
+  expect(transfer).toMatchObject({ status: 404, body: { code: 'member.not_found' } });
+  expect((await invite(robin, 'full@example.com')).status).toBe(200);
+});
+
+test('the API keys of somebody who is removed are gone for good, also when they come back', async () => {
+  const robin = await people.newPerson('Robin', { plan: 'business' });
+  const kim = await people.newPerson('Kim');
+  const kimId = await people.join(robin.workspaceId, kim, 'admin');
+  const at = { workspaceId: robin.workspaceId };
+  const make = async (who: QuickPerson) =>
+    (await who.call<{ secret: string }>('POST', '/v1/api-keys', { name: 'k', scopes: ['workspace:read'] }, at)).body
+      .secret;
+  const ask = async (secret: string) =>
+    (await fetch(`${cloud.url}/v1/api-key`, { headers: { authorization: `Bearer ${secret}` } })).status;
+  const [own, others] = [await make(robin), await make(kim)];
+  expect([await ask(own), await ask(others)]).toEqual([200, 200]);
+  expect((await robin.call('DELETE', `/v1/members/${kimId}`)).status).toBe(200);
+  await expect.poll(() => ask(others), soon).toBe(401);
+  const again = await invite(robin, kim.email, 'admin');
+  expect((await kim.call('POST', `/v1/own-invitations/${again.body.id}/accept`)).status).toBe(200);
+  // Whatever a process remembered of it is forgotten by now.
+  await expect.poll(async () => (await kim.call('GET', '/v1/members', undefined, at)).status, soon).toBe(200);
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  expect([await ask(own), await ask(others)]).toEqual([200, 401]);
+});

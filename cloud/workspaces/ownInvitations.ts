@@ -97,6 +97,7 @@ export function createOwnInvitations({
     async decline({ invitationId }, asker) {
       const { workspaceId } = await placeOf(invitationId, asker);
       await db.withWorkspaceSql({ workspaceId }, async (sql) => {
+        await lockMembers(sql, workspaceId);
         if (!(await store.closeInvitation(sql, workspaceId, invitationId, 'declined'))) throw noInvitation();
         const record = { action: 'member.decline', resource: 'invitation', resourceId: invitationId };
         await recordAudit(sql, actorOf(workspaceId, asker), record);

@@ -80,8 +80,14 @@ export function createWorkspaceService(deps: WorkspaceDeps): MountedService<type
           await members.findMember(sql, workspaceId, { userId }),
           await findWorkspace(sql, workspaceId),
         ];
-        if (!member || !own || !workspace) {
+        if (!member || member.leaving || !own || !workspace) {
           throw new SluiceError('member.not_found', 'There is no such member in this workspace.');
+        }
+        // Two at once, or who was an owner a moment ago: a workspace is given away by somebody who has it.
+        if (own.role !== 'owner') {
+          throw new SluiceError('access.denied', 'You are not an owner of this workspace any more.', {
+            advice: 'Ask an owner of the workspace.',
+          });
         }
         if (member.userId === userId) throw new SluiceError('request.invalid', 'The workspace is yours already.');
         const none = { add: [], remove: [] };

@@ -3,7 +3,7 @@ import type { Workspace } from '#shared/contract/cloud/common.ts';
 import type { DeletedWorkspace, WorkspaceDetail } from '#shared/contract/cloud/workspaces.ts';
 import { startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { createPeople, type QuickPerson } from '../../tests/fixtures/people.ts';
-import { purgeRows } from './lifecycleStore.ts';
+import { isOver, markRestored, purgeRows } from './lifecycleStore.ts';
 
 let cloud: TestCloud;
 let people: ReturnType<typeof createPeople>;
@@ -67,6 +67,61 @@ test('a transfer makes another member the owner and the one before an admin, and
   await expect
     .poll(() => cloud.letters(kim.email).map(({ subject }) => subject), soon)
     .toContain('You are the owner of “Robin’s workspace” now');
+});
+
+test('an owner who gives a workspace to several in the same moment has given it to one', async () => {
+  const robin = await people.newPerson();
+  const ids: string[] = [];
+  for (const name of ['Kim', 'Eve', 'Ann']) {
+    ids.push(await people.join(robin.workspaceId, await people.newPerson(name), 'editor'));
+  }
+  const transfer = (memberId: string) => robin.call('POST', '/v1/workspaces/current/transfer', { memberId });
+  const answers = await Promise.all(ids.map(transfer));
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 403, 403]);
+  const owners = await cloud.database.ownerSql<{ id: string }>(
+    "select id from membership where workspace_id = $1 and role = 'owner'",
+    [robin.workspaceId],
+  );
+  expect(owners).toEqual([{ id: ids[answers.findIndex(({ status }) => status === 200)] }]);
+});
+
+test('a workspace that is brought back in its last moment keeps its files; one whose time is over does not come back', async () => {
+  const [robin, kim] = [await people.newPerson(), await people.newPerson('Kim')];
+  const { db, ownerSql } = cloud.database;
+  const over = (one: QuickPerson) => db.withWorkspaceSql(one, (sql) => isOver(sql, one.workspaceId));
+  const back = (one: QuickPerson) => db.withWorkspaceSql(one, (sql) => markRestored(sql, one.workspaceId));
+  for (const one of [robin, kim]) await remove(one);
+  expect(await over(robin)).toBe(false);
+  await ownerSql("update workspace set purge_after = now() - interval '1 s' where id = any($1)", [
+    [robin.workspaceId, kim.workspaceId],
+  ]);
+  // Robin was in time, and is not through yet now that the time is over.
+  let go = () => {};
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  let begun = () => {};
+  const isBack = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const restoring = db.withWorkspaceSql(robin, async (sql) => {
+    await sql.query('update workspace set deleted_at = null, purge_after = null where id = $1', [robin.workspaceId]);
+    begun();
+    await held;
+  });
+  await isBack;
+  const asked = over(robin);
+  const early = await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 300, 'waits'))]);
+  go();
+  await restoring;
+  expect([early, await asked]).toEqual(['waits', false]);
+  // Kim began before, and asks after somebody has seen that it is over.
+  await db.withWorkspaceSql(kim, async (sql) => {
+    await sql.query('select now()');
+    expect(await over(kim)).toBe(true);
+    expect(await markRestored(sql, kim.workspaceId)).toBe(false);
+  });
+  expect(await back(kim)).toBe(false);
 });
 
 test('a deleted workspace answers as one that is not there, and an owner brings it back as it was', async () => {

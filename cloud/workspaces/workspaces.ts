@@ -10,7 +10,7 @@ import type { Platform } from '../server/platform.ts';
 import { type Loop, startLoop } from '../worker/loop.ts';
 import { invitationPages } from './invitationPages.ts';
 import { createInvitationService } from './invitationService.ts';
-import { purgeRows } from './lifecycleStore.ts';
+import { isOver, purgeRows } from './lifecycleStore.ts';
 import { createMemberService } from './memberService.ts';
 import { createOwnInvitations } from './ownInvitations.ts';
 import { upkeepTick } from './upkeep.ts';
@@ -44,6 +44,7 @@ export function createWorkspaces(
       return DAY_MS;
     },
     purge: async (workspaceId: string) => {
+      if (!(await db.withWorkspaceSql({ workspaceId }, (sql) => isOver(sql, workspaceId)))) return undefined;
       // Files first: as long as a row is left, somebody comes back for what a crash left.
       await onPurged(workspaceId);
       await blobs.removeAll(workspaceId);
