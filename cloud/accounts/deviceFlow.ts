@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { DeviceAuthorization, Tokens } from '#shared/contract/cloud/auth.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Database } from '../platform/database.ts';
+import type { Database, Tx } from '../platform/database.ts';
 import { hashToken, newToken } from '../platform/tokens.ts';
 import type { Caller, SignedIn } from '../server/actor.ts';
 import { recordAccountEvent } from './accountStore.ts';
@@ -97,8 +97,11 @@ export function createDeviceFlow({ db, clock, publicUrl, sessions, attempts }: D
           advice: 'Start it again, and allow it there.',
         });
       }
-      if (!(await db.withoutTenant((tx) => store.useAuthorization(tx, found.id, now)))) throw notGood();
-      return sessions.signInDevice(found.userId, found.deviceName, caller);
+      // In one transaction with the sign-in: whoever ends all sign-ins meanwhile ends this one too.
+      const still = (tx: Tx) => store.useAuthorization(tx, found.id, now);
+      const tokens = await sessions.signInDeviceIf(still, found.userId, found.deviceName, caller);
+      if (!tokens) throw notGood();
+      return tokens;
     },
 
     async find(code, { userId }) {

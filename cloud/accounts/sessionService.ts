@@ -63,6 +63,18 @@ export function createSessionService(deps: SessionDeps) {
     signInDevice: (userId: string, deviceName: string, caller: Caller): Promise<Tokens> =>
       db.withUser(userId, (tx) => startOnDevice(tx, userId, deviceName, caller)),
 
+    /** @param still what has to hold with the person's sign-ins locked @returns undefined where it does not */
+    signInDeviceIf: (
+      still: (tx: Tx) => Promise<boolean>,
+      userId: string,
+      deviceName: string,
+      caller: Caller,
+    ): Promise<Tokens | undefined> =>
+      db.withUser(userId, async (tx) => {
+        await store.lockSessions(tx, userId);
+        return (await still(tx)) ? startOnDevice(tx, userId, deviceName, caller) : undefined;
+      }),
+
     /** A session of the pages. @returns the cookie's value */
     signInBrowser: (userId: string, caller: Caller): Promise<string> =>
       db.withUser(userId, async (tx) => {
