@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { drawn } from '../../tests/fixtures/drawn.ts';
 import { tenantKey } from './tenantKey.ts';
+
+fc.configureGlobal(drawn);
 
 const parts = fc.array(fc.oneof(fc.string({ unit: fc.constantFrom('a', '/', '%', '2', 'F', '5', ':') }), fc.string()));
 

@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { drawn } from '../../tests/fixtures/drawn.ts';
 import { SluiceError } from '../error.ts';
 import { evaluate, testScope } from './evaluate.fixture.ts';
 import { compileExpression, isExpression } from './expression.ts';
+
+fc.configureGlobal(drawn);
 
 /** The error of compiling or evaluating. */
 function errorOf(source: string): SluiceError {

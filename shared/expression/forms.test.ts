@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { drawn } from '../../tests/fixtures/drawn.ts';
 import { evaluate } from './evaluate.fixture.ts';
 import { TEXT_FORMS } from './textForms.ts';
+
+fc.configureGlobal(drawn);
 
 test.each<[string, unknown]>([
   ["='Grüße 👋'.base64Encode()", 'R3LDvMOfZSDwn5GL'],

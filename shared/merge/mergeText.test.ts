@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { drawn } from '../../tests/fixtures/drawn.ts';
 import { mergeText } from './mergeText.ts';
+
+fc.configureGlobal(drawn);
 
 const base = 'one\ntwo\nthree\nfour\nfive\nsix';
 

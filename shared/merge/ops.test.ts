@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { drawn } from '../../tests/fixtures/drawn.ts';
 import { applyEdit, type Edit } from '../workflow/edit.ts';
 import { EXAMPLE_CATALOG, EXAMPLE_FILES, TRIAGE } from '../workflow/example.fixture.ts';
 import { canonicalText, merkleHash } from '../workflow/hash.ts';
@@ -8,6 +9,8 @@ import { readProject } from '../workflow/readProject.ts';
 import type { Tree } from '../workflow/tree.ts';
 import { applyCommit, applyOps, Commit, commitOf, diffTrees, type Op, rebase } from './ops.ts';
 import { applyHunks, diffLines } from './textHunks.ts';
+
+fc.configureGlobal(drawn);
 
 const tree = readProject(EXAMPLE_FILES, EXAMPLE_CATALOG).tree as Tree;
 const workflowId = TRIAGE;

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { drawn } from '../../tests/fixtures/drawn.ts';
 import { RunEvent } from './events.ts';
 import { emptyRun, foldRun, type RunState } from './foldRun.ts';
+
+fc.configureGlobal(drawn);
 
 const runId = '0199f2c5-0000-7000-8000-000000000001';
 const workflowId = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';

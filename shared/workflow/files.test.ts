@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { drawn } from '../../tests/fixtures/drawn.ts';
 import { EXAMPLE_CATALOG, EXAMPLE_FILES, TRIAGE } from './example.fixture.ts';
 import { type ProjectFiles, projectFiles, readProject, writeProject } from './files.ts';
 import { derivedId, sha256Hex } from './hash.ts';
 import { setIn } from './plainData.ts';
-import type { Tree } from './tree.ts';
+import { Tag, type Tree } from './tree.ts';
+
+fc.configureGlobal(drawn);
 
 const catalog = EXAMPLE_CATALOG;
 const WORKFLOW = 'workflows/triage.yaml';
@@ -135,6 +138,21 @@ describe('saving a change', () => {
     expect(edited(['settings', 'concurrency'], undefined).added).toEqual([
       'settings: { timezone: Europe/Berlin, durability: step }',
     ]);
+  });
+
+  it('writes tags below the name, on one line', () => {
+    expect(edited(['tags'], ['sales', 'month end', '2026'])).toEqual({
+      removed: [],
+      added: ['tags: [sales, month end, "2026"]'],
+    });
+    const files = {
+      ...EXAMPLE_FILES,
+      [WORKFLOW]: `tags: [sales, 2026] # whose it is\n${EXAMPLE_FILES[WORKFLOW] as string}`,
+    };
+    expect(edited(['tags'], ['sales', '2026', 'eu'], files)).toEqual({
+      removed: ['tags: [sales, 2026] # whose it is'],
+      added: ['tags: [sales, 2026, eu] # whose it is'],
+    });
   });
 
   it('leaves a written default alone', () => {
@@ -521,6 +539,10 @@ const step = fc.record(
   },
   { requiredKeys: ['uses', 'version', 'name', 'config', 'onError', 'mode'] },
 );
+const tag = fc.oneof(
+  fc.constantFrom('2026', '1.10', 'yes', 'null', '~', '#a', 'a: b', '- x', 'month end', '[x]', 'ä, ö'),
+  title.filter((text) => Tag.safeParse(text).success),
+);
 const workflow = fc.record({
   slug: fc.constant('flow'),
   name: title,
@@ -543,6 +565,7 @@ const workflow = fc.record({
     { maxKeys: 5, noNullPrototype: true },
   ),
   layout: fc.dictionary(stepId, fc.tuple(fc.integer(), fc.integer()), { maxKeys: 4, noNullPrototype: true }),
+  ...{ tags: fc.option(fc.uniqueArray(tag, { minLength: 1, maxLength: 4 }), { nil: undefined }) },
 });
 const project = fc.record({
   project: fc.record({ id: fc.constant('0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a55'), name: title, format: fc.constant(1) }),

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { drawn } from '../../tests/fixtures/drawn.ts';
 import { EXAMPLE_CATALOG, EXAMPLE_FILES, TRIAGE } from './example.fixture.ts';
 import {
   canonicalText,
@@ -14,6 +15,8 @@ import {
 import { setIn } from './plainData.ts';
 import { readProject } from './readProject.ts';
 import type { Tree } from './tree.ts';
+
+fc.configureGlobal(drawn);
 
 const example = readProject(EXAMPLE_FILES, EXAMPLE_CATALOG).tree as Tree;
 const changed = (path: string[], value: unknown): Tree => setIn(example, path, value as never) as Tree;
@@ -70,6 +73,7 @@ describe('execHash', () => {
     expect(execHash(changed(step('score_m4t8', 'notes'), 'note'))).toBe(base);
     expect(execHash(changed(step('score_m4t8', 'name'), 'Score'))).toBe(base);
     expect(execHash(changed(['workflows', TRIAGE, 'name'], 'Other'))).toBe(base);
+    expect(execHash(changed(['workflows', TRIAGE, 'tags'], ['sales']))).toBe(base);
     expect(execHash(changed(['workflows', TRIAGE, 'slug'], 'other'))).toBe(base);
     expect(execHash(changed(['project', 'name'], 'Other'))).toBe(base);
     expect(execHash({ ...example, tests: {}, pins: { [TRIAGE]: { score_m4t8: { hash: base, bytes: 1 } } } })).toBe(

@@ -5,10 +5,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '#shared/json.ts';
+import { drawn } from '../../../tests/fixtures/drawn.ts';
 import { type RunSketch, runSketch, type Sketch } from '../../../tests/fixtures/engine.ts';
 import { openProjectFiles } from '../../engine/ports/files.ts';
 import { memoryBlobs } from '../../journal/memoryBlobs.ts';
 import { cutRecords } from './cutRecords.ts';
+
+fc.configureGlobal(drawn);
 
 const open: (() => void)[] = [];
 afterEach(() => {
