@@ -12,6 +12,7 @@ import { now, useEditor } from '../state/store.ts';
 import { DurationField } from './DurationField.tsx';
 import { ErrorWorkflow } from './ErrorWorkflow.tsx';
 import { FlowControl } from './FlowControl.tsx';
+import { TagsField } from './TagsField.tsx';
 import { useSettings } from './useSettings.ts';
 
 const ZONES = [
@@ -81,6 +82,7 @@ export function WorkflowForm() {
             />
           )}
         </Field>
+        <TagsField />
         <Field label="Time zone" help="Schedules and dates are read in it." error={problemOf('timezone')}>
           {(ids) => (
             <Select

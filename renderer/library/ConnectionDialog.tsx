@@ -1,16 +1,13 @@
 import { type ReactNode, useState } from 'react';
 import type { z } from 'zod';
 import type { HostApi } from '#shared/contract/hostApi.ts';
-import { SluiceError } from '#shared/error.ts';
 import { Slug } from '#shared/ids.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
 import { ConfigField } from '../inspector/ConfigField.tsx';
 import { formFields, shownFields } from '../inspector/formSchema.ts';
 import { NO_DATA } from '../inspector/usePreviewScope.ts';
-import { Button } from '../look/Button.tsx';
-import { Dialog } from '../look/Dialog.tsx';
+import { ActDialog } from '../look/ActDialog.tsx';
 import { Field, Input, TextArea } from '../look/Input.tsx';
-import { Note } from '../look/Note.tsx';
 import { Select } from '../look/Select.tsx';
 
 export type Connector = z.output<HostApi['connections']['connectors']['output']>[number];
@@ -36,44 +33,20 @@ export function ConnectionDialog({ given, connectors, taken, onKeep, onClose, ch
   const [kind, setKind] = useState(given?.connector ?? connectors[0]?.name ?? '');
   const [secret, setSecret] = useState<JsonObject>({});
   const [hosts, setHosts] = useState((given?.hosts ?? []).join('\n'));
-  const [error, setError] = useState<SluiceError>();
-  const [busy, setBusy] = useState(false);
   const connector = connectors.find((one) => one.name === kind);
   const fields = connector ? shownFields(formFields(connector.schema), secret) : [];
   const wrongName = given || name === '' ? undefined : problemOf(name, taken);
 
-  async function keep() {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await onKeep({ name, connector: kind, secret, hosts: hosts.split(/[\s,]+/).filter(Boolean) });
-      onClose();
-    } catch (thrown) {
-      setError(SluiceError.from(thrown));
-      setBusy(false);
-    }
-  }
-
   return (
-    <Dialog
-      open
-      onClose={onClose}
+    <ActDialog
       size="form"
       title={given ? `Replace the secret of ${name}` : 'New connection'}
       consequence="It is encrypted and never shown again."
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button
-            look="primary"
-            busy={busy && 'Saving'}
-            blocked={(name === '' && 'Give it a name first.') || wrongName}
-            onClick={() => void keep()}
-          >
-            {given ? 'Replace the secret' : 'Create connection'}
-          </Button>
-        </>
-      }
+      act={given ? 'Replace the secret' : 'Create connection'}
+      busy="Saving"
+      blocked={(name === '' && 'Give it a name first.') || wrongName}
+      onAct={() => onKeep({ name, connector: kind, secret, hosts: hosts.split(/[\s,]+/).filter(Boolean) })}
+      onClose={onClose}
     >
       {!given && (
         <div className="grid grid-cols-2 gap-3 max-sm:grid-cols-1">
@@ -131,12 +104,7 @@ export function ConnectionDialog({ given, connectors, taken, onKeep, onClose, ch
           )}
         </Field>
       )}
-      {error && (
-        <Note kind="bad" title={error.message}>
-          {error.advice}
-        </Note>
-      )}
-    </Dialog>
+    </ActDialog>
   );
 }
 

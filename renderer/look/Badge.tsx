@@ -59,8 +59,8 @@ export function StateBadge({ state, word }: { state: StateName; word?: string })
   return (
     <span
       className={cx(
-        'inline-flex h-5 flex-none items-center gap-1 rounded-[5px] pr-1.75 text-[11.5px]/none font-control whitespace-nowrap',
-        quiet ? 'text-ink-2' : cx(tint, 'pl-1.25 [[data-theme=hc]_&]:shadow-[inset_0_0_0_1px_currentColor]'),
+        'inline-flex h-5 flex-none items-center gap-1 rounded-[5px] text-[11.5px]/none font-control whitespace-nowrap',
+        quiet ? 'text-ink-2' : cx(tint, 'pr-1.75 pl-1.25 [[data-theme=hc]_&]:shadow-[inset_0_0_0_1px_currentColor]'),
       )}
     >
       <Glyph className={cx('icon-xs', quiet && ink, state === 'running' && 'spin')} aria-hidden />

@@ -18,6 +18,8 @@ type DialogProps = {
   children: ReactNode;
   /** The body has its own padding and scrolls within its parts. */
   bare?: boolean;
+  /** Enter in a field, or a button of type `submit`. */
+  onSubmit?: () => void;
 };
 
 const WIDTHS = { confirm: 'w-[420px]', form: 'w-[640px]', wide: 'w-[960px]' };
@@ -33,7 +35,26 @@ export function Dialog({
   actions,
   children,
   bare,
+  onSubmit,
 }: DialogProps) {
+  const parts = (
+    <>
+      <div
+        data-body
+        className={cx('flex min-h-0 flex-1 flex-col', bare ? 'overflow-hidden' : 'gap-4 overflow-auto p-5 max-sm:p-4')}
+      >
+        {children}
+      </div>
+      {(actions || consequence) && (
+        <footer className="flex min-h-15 flex-none flex-wrap items-center justify-end gap-2 border-t border-line px-5 py-3 max-sm:px-4 max-sm:[&_button]:min-h-9">
+          <span className="flex min-w-0 flex-1 text-small text-ink-3 empty:hidden max-sm:basis-full">
+            {consequence}
+          </span>
+          {actions}
+        </footer>
+      )}
+    </>
+  );
   return (
     <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Radix.Portal>
@@ -42,12 +63,15 @@ export function Dialog({
           aria-describedby={undefined}
           onOpenAutoFocus={(event) => {
             // Where one types comes first, but for what may be left out; then the act at the right of the footer, once it
-            // can be done; then what is chosen beside the title. Never the button that closes.
+            // can be done and leaves things where they are; then what is chosen beside the title; then the way out.
             const box = event.currentTarget as HTMLElement;
             const first =
               box.querySelector<HTMLElement>('[data-body] :is(input, textarea, [role="combobox"]):not([data-later])') ??
-              box.querySelector<HTMLElement>('footer button:last-of-type:not([aria-disabled="true"])') ??
-              box.querySelector<HTMLElement>('header [role="combobox"]');
+              box.querySelector<HTMLElement>(
+                'footer button:last-of-type:not([aria-disabled="true"]):not([data-destroys])',
+              ) ??
+              box.querySelector<HTMLElement>('header [role="combobox"]') ??
+              box.querySelector<HTMLElement>('footer button');
             event.preventDefault();
             (first ?? box).focus();
           }}
@@ -64,28 +88,30 @@ export function Dialog({
             WIDTHS[size],
           )}
         >
-          <header className="flex min-h-14 flex-none items-center gap-2 border-b border-line py-2 pr-3 pl-5">
-            <Radix.Title className="min-w-0 text-lead font-heading tracking-[-.01em] [overflow-wrap:anywhere]">
+          <header className="flex min-h-14 flex-none items-center gap-2 border-b border-line py-2 pr-3 pl-5 max-sm:flex-wrap max-sm:pl-4">
+            <Radix.Title className="min-w-0 text-lead font-heading tracking-[-.01em] [overflow-wrap:anywhere] max-sm:flex-1">
               {title}
             </Radix.Title>
-            {head}
+            {head && <div className="flex min-w-0 flex-1 max-sm:order-1 max-sm:basis-full">{head}</div>}
             <Radix.Close asChild>
-              <Button look="ghost" className="ml-auto" aria-label="Close" icon={<X className="icon" />} />
+              <Button look="ghost" className="ml-auto max-sm:size-9" aria-label="Close" icon={<X className="icon" />} />
             </Radix.Close>
           </header>
-          <div
-            data-body
-            className={cx('flex min-h-0 flex-1 flex-col', bare ? 'overflow-hidden' : 'gap-4 overflow-auto p-5')}
-          >
-            {children}
-          </div>
-          {(actions || consequence) && (
-            <footer className="flex min-h-15 flex-none flex-wrap items-center justify-end gap-2 border-t border-line px-5 py-3">
-              <span className="flex min-w-0 flex-1 text-small text-ink-3 empty:hidden max-sm:basis-full">
-                {consequence}
-              </span>
-              {actions}
-            </footer>
+          {onSubmit ? (
+            <form
+              noValidate
+              className="flex min-h-0 flex-1 flex-col"
+              onSubmit={(event) => {
+                event.preventDefault();
+                // A dialog may stand in a form of the page; its own is none of that one's business.
+                event.stopPropagation();
+                onSubmit();
+              }}
+            >
+              {parts}
+            </form>
+          ) : (
+            parts
           )}
         </Radix.Content>
       </Radix.Portal>

@@ -10,7 +10,7 @@ type MeterProps = {
   note?: string;
 };
 
-/** "Used of included": neutral, amber with a triangle from 85 %, red from 100 %. */
+/** "Used of included": neutral, amber with a triangle from 85 %, red from 100 %. Without a limit only the number. */
 export function Meter({ label, used, included, reserved = 0, format, note }: MeterProps) {
   const share = included ? (used + reserved) / included : 0;
   const level = share >= 1 ? 'full' : share >= 0.85 ? 'near' : 'fine';
@@ -25,23 +25,25 @@ export function Meter({ label, used, included, reserved = 0, format, note }: Met
           <span className="text-ink-3">{included === undefined ? 'no limit' : `of ${format(included)}`}</span>
         </span>
       </div>
-      {/* biome-ignore lint/a11y/useSemanticElements: the element <meter> has colours of its own that cannot be set everywhere. */}
-      <div
-        role="meter"
-        aria-label={label}
-        aria-valuemin={0}
-        aria-valuemax={included ?? used}
-        aria-valuenow={used + reserved}
-        className="h-1.5 overflow-hidden rounded-[3px] bg-press"
-      >
+      {included !== undefined && (
+        // biome-ignore lint/a11y/useSemanticElements: the element <meter> has colours of its own that cannot be set everywhere.
         <div
-          className={cx(
-            'h-full rounded-[3px]',
-            level === 'full' ? 'bg-bad-mark' : level === 'near' ? 'bg-wait-mark' : 'bg-ink-3',
-          )}
-          style={{ width: `${Math.min(100, share * 100)}%` }}
-        />
-      </div>
+          role="meter"
+          aria-label={label}
+          aria-valuemin={0}
+          aria-valuemax={included}
+          aria-valuenow={used + reserved}
+          className="h-1.5 overflow-hidden rounded-[3px] bg-press"
+        >
+          <div
+            className={cx(
+              'h-full rounded-[3px]',
+              level === 'full' ? 'bg-bad-mark' : level === 'near' ? 'bg-wait-mark' : 'bg-ink-3',
+            )}
+            style={{ width: `${Math.min(100, share * 100)}%` }}
+          />
+        </div>
+      )}
       {note && <p className="text-micro text-ink-3">{note}</p>}
     </div>
   );

@@ -8,7 +8,7 @@ export type Column<T> = {
   right?: boolean;
   /** What a narrow screen shows below the first column instead. */
   wide?: boolean;
-  /** Short words that are not to be broken where there is room. */
+  /** Short words that are not to be broken. */
   whole?: boolean;
 };
 
@@ -23,11 +23,14 @@ export type TableProps<T> = {
   actions?: (row: T) => ReactNode;
 };
 
-/** A real table; on a telephone each row has two lines, name and what is said about it. */
+/**
+ * A real table. On a telephone each row has two lines, name and what is said about it, with the other short cells at the right
+ * and what can be done below where there is no room beside them.
+ */
 export function Table<T>({ label, rows, keyOf, columns, below, actions }: TableProps<T>) {
   return (
     <div>
-      <table aria-label={label} className="w-full border-separate border-spacing-0 text-list">
+      <table aria-label={label} className="w-full border-separate border-spacing-0 text-list max-sm:block">
         <thead className="max-sm:sr-only">
           <tr className="text-left text-micro font-control text-ink-3">
             {columns.map(({ head, right, wide }) => (
@@ -50,18 +53,21 @@ export function Table<T>({ label, rows, keyOf, columns, below, actions }: TableP
             )}
           </tr>
         </thead>
-        <tbody>
+        <tbody className="max-sm:block">
           {rows.map((row) => (
-            <tr key={keyOf(row)} className="group relative hover:bg-hover">
+            <tr
+              key={keyOf(row)}
+              className="group relative border-line hover:bg-hover max-sm:flex max-sm:flex-wrap max-sm:items-center max-sm:gap-x-3 max-sm:border-b max-sm:px-4 max-sm:py-2 max-sm:last:border-b-0"
+            >
               {columns.map(({ head, cell, right, wide, whole }, index) => (
                 <td
                   key={head}
                   className={cx(
-                    'h-10 border-b border-line px-4 py-1.5 group-last:border-b-0',
+                    'h-10 border-b border-line px-4 py-1.5 group-last:border-b-0 max-sm:h-auto max-sm:border-0 max-sm:p-0',
                     right ? 'text-right tabular-nums whitespace-nowrap' : '[overflow-wrap:anywhere]',
-                    whole && 'sm:whitespace-nowrap',
-                    wide ? 'max-sm:hidden' : index > 0 && 'max-sm:text-right',
-                    index === 0 && 'font-name',
+                    whole && 'whitespace-nowrap',
+                    wide && 'max-sm:hidden',
+                    index === 0 && 'font-name max-sm:min-w-0 max-sm:flex-[1_1_55%] max-sm:whitespace-normal',
                   )}
                 >
                   {cell(row)}
@@ -71,8 +77,8 @@ export function Table<T>({ label, rows, keyOf, columns, below, actions }: TableP
                 </td>
               ))}
               {actions && (
-                <td className="h-10 border-b border-line py-1.5 pr-3 text-right group-last:border-b-0">
-                  <span className="relative flex justify-end gap-1.5">{actions(row)}</span>
+                <td className="h-10 border-b border-line py-1.5 pr-3 text-right group-last:border-b-0 empty:hidden max-sm:ml-auto max-sm:h-auto max-sm:border-0 max-sm:p-0">
+                  <span className="relative flex justify-end gap-1.5 empty:hidden max-sm:py-0.5">{actions(row)}</span>
                 </td>
               )}
             </tr>

@@ -50,15 +50,21 @@ export function formatAgo(time: string, now: number): string {
   if (ms < 60_000) return `${Math.floor(ms / 1_000)} s ago`;
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ago`;
   if (ms < 86_400_000) return `${Math.floor(ms / 3_600_000)} h ago`;
-  return new Date(time).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+  return formatDay(time);
 }
 
-/** `08:14:31` today, with the date before it on other days. */
-export function formatTime(time: string): string {
-  const date = new Date(time);
+/** `08:14:31` today, with the date before it on other days, and the year where it is another one. */
+export function formatTime(time: string, now = Date.now()): string {
+  const [date, today] = [new Date(time), new Date(now)];
   const clock = date.toLocaleTimeString('en-GB');
-  if (date.toDateString() === new Date().toDateString()) return clock;
-  return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })} ${clock}`;
+  if (date.toDateString() === today.toDateString()) return clock;
+  const year = date.getFullYear() === today.getFullYear() ? undefined : 'numeric';
+  return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year })} ${clock}`;
+}
+
+/** `28 Nov 2026`: of what holds for days, where no hour matters. */
+export function formatDay(time: string): string {
+  return new Date(time).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 }
 
 /** Cents as dollars: `$29.00`. */

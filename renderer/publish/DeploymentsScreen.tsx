@@ -2,26 +2,19 @@ import { RotateCcw } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { Deployment, Version } from '#shared/contract/cloud/common.ts';
 import { SluiceError } from '#shared/error.ts';
-import { StateBadge, type StateName } from '../look/Badge.tsx';
+import { ActDialog } from '../look/ActDialog.tsx';
+import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { cx } from '../look/cx.ts';
-import { Dialog } from '../look/Dialog.tsx';
 import { formatAgo } from '../look/format.ts';
 import { Note } from '../look/Note.tsx';
 import { Screen } from '../look/Screen.tsx';
 import { useNow } from '../look/useNow.ts';
+import { DEPLOYMENTS } from '../state/statusWords.ts';
 import { editor, now, useEditor } from '../state/store.ts';
 import { Addresses } from './Addresses.tsx';
 
-const BADGES: Record<Deployment['status'], { state: StateName; word: string }> = {
-  queued: { state: 'queued', word: 'Queued' },
-  validating: { state: 'running', word: 'Checking' },
-  provisioning: { state: 'running', word: 'Starting' },
-  active: { state: 'succeeded', word: 'Live' },
-  stopped: { state: 'cancelled', word: 'Stopped' },
-  superseded: { state: 'cancelled', word: 'Superseded' },
-  failed: { state: 'failed', word: 'Failed' },
-};
+const NARROW_LEAVES: ReadonlySet<string> = new Set(['Environment', 'By', 'When']);
 
 /** What was published where, newest first; an earlier version goes live again with one click. */
 export function DeploymentsScreen() {
@@ -89,7 +82,7 @@ export function DeploymentsScreen() {
                       scope="col"
                       className={cx(
                         'sticky top-0 h-7.5 border-b border-line bg-panel px-3 first:pl-6 max-sm:first:pl-4',
-                        (head === 'By' || head === 'When') && 'max-sm:hidden',
+                        NARROW_LEAVES.has(head) && 'max-sm:hidden',
                       )}
                     >
                       {head}
@@ -107,16 +100,23 @@ export function DeploymentsScreen() {
                     onClick={() => setSelected(one.id)}
                     className={cx(one.id === open?.id ? 'bg-selected' : 'hover:bg-hover')}
                   >
-                    <td className="h-9 border-b border-line px-3 py-1 pl-6 max-sm:pl-4">
-                      <button type="button" onClick={() => setSelected(one.id)} className="font-name tabular-nums">
+                    <td className="h-9 border-b border-line px-3 py-1 pl-6 [overflow-wrap:anywhere] max-sm:pl-4">
+                      <button
+                        type="button"
+                        aria-pressed={one.id === open?.id}
+                        onClick={() => setSelected(one.id)}
+                        className="font-name tabular-nums max-sm:min-h-6"
+                      >
                         v{one.versionNumber}
                       </button>
-                      <span className="ml-2 text-small text-ink-3 max-sm:ml-0 max-sm:block">{noteOf(one)}</span>
-                      <span className="block text-small text-ink-3 sm:hidden">{formatAgo(one.createdAt, time)}</span>
+                      <span className="ml-2 text-small text-ink-3 max-sm:hidden">{noteOf(one)}</span>
+                      <span className="block text-small text-ink-3 sm:hidden">
+                        {one.environment}, {formatAgo(one.createdAt, time)}
+                      </span>
                     </td>
-                    <td className="h-9 border-b border-line px-3">{one.environment}</td>
+                    <td className="h-9 border-b border-line px-3 max-sm:hidden">{one.environment}</td>
                     <td className="h-9 border-b border-line px-3">
-                      <StateBadge {...BADGES[one.status]} />
+                      <StateBadge {...DEPLOYMENTS[one.status]} />
                     </td>
                     <td className="h-9 border-b border-line px-3 text-ink-2 max-sm:hidden">{one.requestedByName}</td>
                     <td
@@ -148,7 +148,7 @@ export function DeploymentsScreen() {
               className="flex w-100 flex-none flex-col gap-4 overflow-auto border-l border-line bg-panel p-5 max-lg:max-h-1/2 max-lg:w-full max-lg:border-t max-lg:border-l-0 max-sm:p-4"
             >
               <h2 className="flex flex-wrap items-center gap-2 text-lead font-heading">
-                v{open.versionNumber} in {open.environment} <StateBadge {...BADGES[open.status]} />
+                v{open.versionNumber} in {open.environment} <StateBadge {...DEPLOYMENTS[open.status]} />
               </h2>
               {open.error && (
                 <Note kind="bad" title="It did not start">
@@ -167,43 +167,22 @@ export function DeploymentsScreen() {
 }
 
 function RollBack({ deployment, onClose }: { deployment: Deployment; onClose: () => void }) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<SluiceError>();
-  async function go() {
-    setBusy(true);
-    try {
-      const { projectId, environment, versionId } = deployment;
-      now().deploymentChanged(await editor().client.publish.rollback({ projectId, environment, versionId }));
-      onClose();
-    } catch (thrown) {
-      setError(SluiceError.from(thrown));
-      setBusy(false);
-    }
-  }
+  const { projectId, environment, versionId, versionNumber } = deployment;
   return (
-    <Dialog
-      open
-      onClose={onClose}
-      title={`Roll back to v${deployment.versionNumber}`}
+    <ActDialog
+      title={`Roll back to v${versionNumber}`}
       consequence="Addresses and schedules stay."
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" busy={busy && 'Rolling back'} onClick={() => void go()}>
-            Roll back {deployment.environment}
-          </Button>
-        </>
+      act={`Roll back ${environment}`}
+      busy="Rolling back"
+      onAct={async () =>
+        now().deploymentChanged(await editor().client.publish.rollback({ projectId, environment, versionId }))
       }
+      onClose={onClose}
     >
       <p>
-        Version {deployment.versionNumber} goes live in {deployment.environment} again. Runs that are under way finish
-        on the version they began with.
+        Version {versionNumber} goes live in {environment} again. Runs that are under way finish on the version they
+        began with.
       </p>
-      {error && (
-        <Note kind="bad" title={error.message}>
-          {error.advice}
-        </Note>
-      )}
-    </Dialog>
+    </ActDialog>
   );
 }

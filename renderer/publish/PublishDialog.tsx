@@ -102,11 +102,11 @@ function Publish({ workspaceId, onClose }: { workspaceId: string; onClose: () =>
       bare
       title={`Publish ${project}`}
       head={
-        <span className="flex min-w-0 flex-1 flex-wrap items-center gap-2 pl-1 text-small text-ink-3">
+        <span className="flex min-w-0 flex-1 flex-wrap items-center gap-2 text-small text-ink-3 sm:pl-1">
           to
-          <span className="flex h-6 items-center gap-1.5 rounded-control px-2 font-control text-ink shadow-[inset_0_0_0_1px_var(--line-2)]">
-            <Building2 className="icon-s" aria-hidden />
-            {preview?.workspace.name ?? 'workspace'}
+          <span className="flex h-6 min-w-0 items-center gap-1.5 rounded-control px-2 font-control text-ink shadow-[inset_0_0_0_1px_var(--line-2)]">
+            <Building2 className="icon-s flex-none" aria-hidden />
+            <span className="truncate">{preview?.workspace.name ?? 'workspace'}</span>
           </span>
           <ChevronRight className="icon-xs" aria-hidden />
           <Select

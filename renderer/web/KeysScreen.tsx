@@ -1,14 +1,14 @@
-import { Copy, KeyRound } from 'lucide-react';
+import { Copy, KeyRound, TriangleAlert } from 'lucide-react';
 import { useState } from 'react';
 import { type ApiKeyRecord, KEY_PRESETS, KEY_SCOPES } from '#shared/contract/cloud/apiKeys.ts';
-import { SluiceError } from '#shared/error.ts';
 import type { Permission } from '#shared/permission.ts';
 import { cloudClient } from '../host/webLink.ts';
+import { ActDialog } from '../look/ActDialog.tsx';
 import { Button } from '../look/Button.tsx';
+import { cx } from '../look/cx.ts';
 import { Dialog } from '../look/Dialog.tsx';
-import { formatAgo, formatTime, plural } from '../look/format.ts';
+import { formatAgo, formatDay, plural } from '../look/format.ts';
 import { Field, Input } from '../look/Input.tsx';
-import { Note } from '../look/Note.tsx';
 import { Select } from '../look/Select.tsx';
 import { Checkbox } from '../look/Switch.tsx';
 import { useNow } from '../look/useNow.ts';
@@ -20,6 +20,7 @@ import { useWorkspace } from './workspace.ts';
 /** What a pipeline needs to publish, to begin with. */
 const USUAL: Permission[] = KEY_PRESETS.publish.scopes;
 const DAYS = [7, 30, 90, 180, 365];
+const SOON_MS = 14 * 86_400_000;
 
 /** Keys with which programs act in the workspace. */
 export function KeysScreen() {
@@ -36,16 +37,6 @@ export function KeysScreen() {
       setSecret({ name: key.name, secret: made.secret });
     } catch (thrown) {
       now().fail(thrown, 'The key was not rotated');
-    }
-    await asked.again();
-  }
-
-  async function revoke(key: ApiKeyRecord) {
-    setRevoking(undefined);
-    try {
-      await (await cloudClient(workspaceId)).apiKeys.revoke({ keyId: key.id });
-    } catch (thrown) {
-      now().fail(thrown, 'The key still holds');
     }
     await asked.again();
   }
@@ -82,9 +73,14 @@ export function KeysScreen() {
           wide: true,
           cell: (key) => (key.lastUsedAt ? formatAgo(key.lastUsedAt, time) : 'never'),
         },
-        { head: 'Until', right: true, wide: true, cell: (key) => formatTime(key.expiresAt) },
+        { head: 'Until', right: true, wide: true, cell: (key) => <Until at={key.expiresAt} time={time} /> },
       ]}
-      below={(key) => `${key.prefix}…, used ${key.lastUsedAt ? formatAgo(key.lastUsedAt, time) : 'never'}`}
+      below={(key) => (
+        <>
+          {key.prefix}…, used {key.lastUsedAt ? formatAgo(key.lastUsedAt, time) : 'never'}, until{' '}
+          <Until at={key.expiresAt} time={time} />
+        </>
+      )}
       actions={(key) => (
         <>
           <Button size="sm" aria-label={`Rotate ${key.name}`} onClick={() => void rotate(key)}>
@@ -100,7 +96,6 @@ export function KeysScreen() {
         <NewKey
           onClose={() => setMaking(false)}
           onMade={(made) => {
-            setMaking(false);
             setSecret(made);
             void asked.again();
           }}
@@ -108,24 +103,37 @@ export function KeysScreen() {
       )}
       {secret && <ShowSecret {...secret} onClose={() => setSecret(undefined)} />}
       {revoking && (
-        <Dialog
-          open
-          onClose={() => setRevoking(undefined)}
+        <ActDialog
           title={`Revoke ${revoking.name}`}
           consequence="This cannot be taken back."
-          actions={
-            <>
-              <Button onClick={() => setRevoking(undefined)}>Cancel</Button>
-              <Button look="destroy" onClick={() => void revoke(revoking)}>
-                Revoke the key
-              </Button>
-            </>
-          }
+          act="Revoke the key"
+          busy="Revoking"
+          destroys
+          onAct={async () => {
+            await (await cloudClient(workspaceId)).apiKeys.revoke({ keyId: revoking.id });
+            void asked.again();
+          }}
+          onClose={() => setRevoking(undefined)}
         >
           <p>Programs that use it are refused within five seconds.</p>
-        </Dialog>
+        </ActDialog>
       )}
     </ListPage>
+  );
+}
+
+/** The day on which it ends, said louder while there is still time to do something. */
+function Until({ at, time }: { at: string; time: number }) {
+  const left = Date.parse(at) - time;
+  const soon = left < SOON_MS;
+  return (
+    <span
+      title={at}
+      className={cx('inline-flex items-center gap-1 whitespace-nowrap', soon && 'font-control text-wait-ink')}
+    >
+      {soon && <TriangleAlert className="icon-xs" aria-label={left > 0 ? 'Ends soon' : 'Has ended'} />}
+      {formatDay(at)}
+    </span>
   );
 }
 
@@ -136,42 +144,21 @@ function NewKey({ onClose, onMade }: NewKeyProps) {
   const [name, setName] = useState('');
   const [days, setDays] = useState(90);
   const [scopes, setScopes] = useState<ReadonlySet<Permission>>(new Set(USUAL));
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<SluiceError>();
   async function make() {
-    setBusy(true);
-    setError(undefined);
-    try {
-      const wish = { name: name.trim(), scopes: [...scopes], expiresInDays: days };
-      const { secret } = await (await cloudClient(workspaceId)).apiKeys.create(wish);
-      onMade({ name: wish.name, secret });
-    } catch (thrown) {
-      setError(SluiceError.from(thrown));
-      setBusy(false);
-    }
+    const wish = { name: name.trim(), scopes: [...scopes], expiresInDays: days };
+    const { secret } = await (await cloudClient(workspaceId)).apiKeys.create(wish);
+    onMade({ name: wish.name, secret });
   }
   return (
-    <Dialog
-      open
-      onClose={onClose}
+    <ActDialog
       size="form"
       title="New API key"
       consequence="It never may more than you do."
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button
-            look="primary"
-            busy={busy && 'Making'}
-            blocked={
-              (name.trim() === '' && 'Give it a name first.') || (scopes.size === 0 && 'Choose what it may do first.')
-            }
-            onClick={() => void make()}
-          >
-            Make the key
-          </Button>
-        </>
-      }
+      act="Make the key"
+      busy="Making"
+      blocked={(name.trim() === '' && 'Give it a name first.') || (scopes.size === 0 && 'Choose what it may do first.')}
+      onAct={make}
+      onClose={onClose}
     >
       <div className="grid grid-cols-2 gap-3 max-sm:grid-cols-1">
         <Field label="Name" help="What uses it.">
@@ -221,12 +208,7 @@ function NewKey({ onClose, onMade }: NewKeyProps) {
           ))}
         </div>
       </fieldset>
-      {error && (
-        <Note kind="bad" title={error.message}>
-          {error.advice}
-        </Note>
-      )}
-    </Dialog>
+    </ActDialog>
   );
 }
 

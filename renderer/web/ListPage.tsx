@@ -13,7 +13,7 @@ type ListPageProps<T> = Omit<TableProps<T>, 'label' | 'rows'> & {
   rows: readonly T[] | undefined;
   /** Where there is nothing yet: a question, and what such a thing is for. */
   empty: { title: string; text: string };
-  /** Makes another one; the one primary act while there is none. */
+  /** Makes another one; the one primary act. */
   add: { label: string; blocked?: string | false; onClick: () => void };
   /** Dialogs. */
   children?: ReactNode;
@@ -22,12 +22,7 @@ type ListPageProps<T> = Omit<TableProps<T>, 'label' | 'rows'> & {
 /** A screen that is one list to which one can add. */
 export function ListPage<T>({ title, asked, rows, empty, add, children, ...table }: ListPageProps<T>) {
   const button = (
-    <Button
-      look={rows?.length === 0 ? 'primary' : 'plain'}
-      icon={<Plus className="icon-s" />}
-      blocked={add.blocked}
-      onClick={add.onClick}
-    >
+    <Button look="primary" icon={<Plus className="icon-s" />} blocked={add.blocked} onClick={add.onClick}>
       {add.label}
     </Button>
   );

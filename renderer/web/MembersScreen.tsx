@@ -2,15 +2,13 @@ import { UserPlus } from 'lucide-react';
 import { useState } from 'react';
 import type { CloudApi } from '#shared/contract/cloudApi.ts';
 import type { Client } from '#shared/contract/contract.ts';
-import { SluiceError } from '#shared/error.ts';
 import type { Role } from '#shared/permission.ts';
 import { cloudClient } from '../host/webLink.ts';
+import { ActDialog } from '../look/ActDialog.tsx';
 import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { Button } from '../look/Button.tsx';
-import { Dialog } from '../look/Dialog.tsx';
 import { formatAgo, plural } from '../look/format.ts';
 import { Field, Input } from '../look/Input.tsx';
-import { Note } from '../look/Note.tsx';
 import { Select } from '../look/Select.tsx';
 import { Table } from '../look/Table.tsx';
 import { useNow } from '../look/useNow.ts';
@@ -85,6 +83,7 @@ export function MembersScreen() {
               { head: 'E-mail', cell: (one) => <span className="text-ink-2">{one.email}</span>, wide: true },
               {
                 head: 'Role',
+                whole: true,
                 cell: (one) =>
                   data.mayInvite && !one.you && one.role !== 'owner' ? (
                     <Select
@@ -130,8 +129,8 @@ export function MembersScreen() {
             keyOf={(one) => one.id}
             columns={[
               { head: 'E-mail', cell: (one) => one.email },
-              { head: 'Role', cell: (one) => <span className="capitalize">{one.role}</span> },
-              { head: 'By', cell: (one) => one.invitedByName, wide: true },
+              { head: 'Role', whole: true, cell: (one) => <span className="capitalize">{one.role}</span> },
+              { head: 'By', cell: (one) => <span className="text-ink-2">{one.invitedByName}</span>, wide: true },
               {
                 head: 'Sent',
                 right: true,
@@ -173,28 +172,20 @@ export function MembersScreen() {
       )}
       {inviting && <Invite onClose={() => setInviting(false)} onInvited={() => void asked.again()} />}
       {leaving && (
-        <Dialog
-          open
-          onClose={() => setLeaving(undefined)}
+        <ActDialog
           title={`Remove ${leaving.name}`}
           consequence="What they built stays."
-          actions={
-            <>
-              <Button onClick={() => setLeaving(undefined)}>Cancel</Button>
-              <Button
-                look="destroy"
-                onClick={() => {
-                  setLeaving(undefined);
-                  void change('The member was not removed', (cloud) => cloud.members.remove({ memberId: leaving.id }));
-                }}
-              >
-                Remove from the workspace
-              </Button>
-            </>
-          }
+          act="Remove from the workspace"
+          busy="Removing"
+          destroys
+          onAct={async () => {
+            await (await cloudClient(workspaceId)).members.remove({ memberId: leaving.id });
+            void asked.again();
+          }}
+          onClose={() => setLeaving(undefined)}
         >
           <p>They lose access to everything in the workspace within seconds.</p>
-        </Dialog>
+        </ActDialog>
       )}
     </Page>
   );
@@ -204,40 +195,20 @@ function Invite({ onClose, onInvited }: { onClose: () => void; onInvited: () => 
   const { id: workspaceId } = useWorkspace();
   const [email, setEmail] = useState('');
   const [role, setRole] = useState<(typeof ROLES)[number]['value']>('editor');
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<SluiceError>();
   async function invite() {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await (await cloudClient(workspaceId)).invitations.create({ email, role });
-      now().say({ kind: 'ok', title: `An invitation is on its way to ${email}` });
-      onInvited();
-      onClose();
-    } catch (thrown) {
-      setError(SluiceError.from(thrown));
-      setBusy(false);
-    }
+    await (await cloudClient(workspaceId)).invitations.create({ email, role });
+    now().say({ kind: 'ok', title: `An invitation is on its way to ${email}` });
+    onInvited();
   }
   return (
-    <Dialog
-      open
-      onClose={onClose}
+    <ActDialog
       title="Invite somebody"
       consequence="The link in the letter is good for seven days."
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button
-            look="primary"
-            busy={busy && 'Sending'}
-            blocked={!email.includes('@') && 'Type an e-mail address.'}
-            onClick={() => void invite()}
-          >
-            Send the invitation
-          </Button>
-        </>
-      }
+      act="Send the invitation"
+      busy="Sending"
+      blocked={!email.includes('@') && 'Type an e-mail address.'}
+      onAct={invite}
+      onClose={onClose}
     >
       <Field label="E-mail">
         {(ids) => (
@@ -254,11 +225,6 @@ function Invite({ onClose, onInvited }: { onClose: () => void; onInvited: () => 
       <Field label="Role">
         {(ids) => <Select {...ids} value={role} options={ROLES} onChange={(next) => setRole(next as typeof role)} />}
       </Field>
-      {error && (
-        <Note kind="bad" title={error.message}>
-          {error.advice}
-        </Note>
-      )}
-    </Dialog>
+    </ActDialog>
   );
 }

@@ -1,4 +1,4 @@
-import { CheckCheck } from 'lucide-react';
+import { Check, CheckCheck } from 'lucide-react';
 import { Fragment } from 'react';
 import { NOTICE_CHANNELS, type NoticePreference, type Notification } from '#shared/contract/cloud/notifications.ts';
 import type { CloudApi } from '#shared/contract/cloudApi.ts';
@@ -149,9 +149,13 @@ function Notice({ notice, time, onRead }: { notice: Notification; time: number; 
         </p>
       </div>
       {!notice.read && (
-        <Button size="sm" look="ghost" aria-label={`Mark "${notice.title}" as read`} onClick={onRead}>
-          Mark as read
-        </Button>
+        <Button
+          look="ghost"
+          className="max-sm:size-9"
+          aria-label={`Mark "${notice.title}" as read`}
+          icon={<Check className="icon-s" />}
+          onClick={onRead}
+        />
       )}
     </div>
   );
@@ -175,7 +179,7 @@ function Preferences({
             What
           </th>
           {NOTICE_CHANNELS.map((channel) => (
-            <th key={channel} scope="col" className="h-7.5 w-24 px-2">
+            <th key={channel} scope="col" className="h-7.5 w-24 px-2 max-sm:w-16">
               {CHANNELS[channel]}
             </th>
           ))}

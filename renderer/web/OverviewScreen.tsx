@@ -4,13 +4,15 @@ import type { CloudApi } from '#shared/contract/cloudApi.ts';
 import type { Client } from '#shared/contract/contract.ts';
 import { UpgradeButton } from '../account/UpgradeButton.tsx';
 import { AskFailed, Skeleton } from '../look/Asked.tsx';
-import { StateBadge, type StateName } from '../look/Badge.tsx';
+import { StateBadge } from '../look/Badge.tsx';
 import { cx } from '../look/cx.ts';
 import { formatAgo, formatBytes, formatNumber, formatTime, plural } from '../look/format.ts';
 import { Note } from '../look/Note.tsx';
 import { useNow } from '../look/useNow.ts';
 import { METER_NAMES, shareOf } from '../publish/metersToShow.ts';
 import { Usage } from '../publish/Usage.tsx';
+import { waitDetails } from '../runs/waitAnswer.ts';
+import { CONTAINERS } from '../state/statusWords.ts';
 import { ANSWERABLE, WAITS } from '../state/waitWords.ts';
 import { Link } from './Link.tsx';
 import { openRun } from './openRun.ts';
@@ -151,7 +153,7 @@ function RunList({ label, runs, time }: { label: string; runs: RunSummary[]; tim
   return (
     <ul aria-label={label}>
       {runs.map((run) => {
-        const why = run.wait ? WAITS[run.wait.reason] : run.error?.message;
+        const why = whyOf(run);
         return (
           <li key={run.id} className="border-b border-line last:border-b-0">
             <button
@@ -163,7 +165,7 @@ function RunList({ label, runs, time }: { label: string; runs: RunSummary[]; tim
                 <span className="block truncate font-name">{run.workflowName}</span>
                 <span className="block truncate text-small text-ink-3">
                   {formatAgo(run.startedAt ?? run.queuedAt, time)}
-                  {why && `, ${why}`}
+                  {why && ` · ${why}`}
                 </span>
               </span>
               <StateBadge state={run.status} />
@@ -173,6 +175,11 @@ function RunList({ label, runs, time }: { label: string; runs: RunSummary[]; tim
       })}
     </ul>
   );
+}
+
+/** What is asked, or else what it waits for; of a failed one its error. */
+function whyOf({ wait, error }: RunSummary): string | undefined {
+  return wait ? (waitDetails(wait.details).message ?? WAITS[wait.reason]) : error?.message;
 }
 
 /** Bars of the last days: what succeeded, with what failed on top. Their numbers are read out. */
@@ -218,21 +225,10 @@ const timeOf = (day: string) => new Date(`${day}T12:00:00`);
 const nameOf = (day: string) => timeOf(day).toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
 const weekdayOf = (day: string) => timeOf(day).toLocaleDateString('en-GB', { weekday: 'short' });
 
-const CONTAINER: Record<Container['status'], { state: StateName; word: string }> = {
-  running: { state: 'succeeded', word: 'Running' },
-  starting: { state: 'running', word: 'Starting' },
-  upgrading: { state: 'running', word: 'Changing the runtime' },
-  stopping: { state: 'running', word: 'Stopping' },
-  sleeping: { state: 'idle', word: 'Asleep' },
-  stopped: { state: 'idle', word: 'Stopped' },
-  suspended: { state: 'waiting', word: 'Suspended' },
-  error: { state: 'failed', word: 'Failed' },
-};
-
 function ContainerPanel({ container, time }: { container: Container; time: number }) {
   const { status, error, lastActiveAt, ramBytes, cpu } = container;
   return (
-    <Panel title="Container" extra={<StateBadge {...CONTAINER[status]} />}>
+    <Panel title="Container" extra={<StateBadge {...CONTAINERS[status]} />}>
       <div className="flex flex-col gap-2 p-4">
         {error && <Note kind="bad">{error}</Note>}
         <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 text-small">

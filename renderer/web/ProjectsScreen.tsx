@@ -102,6 +102,7 @@ function NewProject({ onClose }: { onClose: () => void }) {
     <Dialog
       open
       onClose={onClose}
+      onSubmit={() => name.trim() !== '' && creating === undefined && void create(name.trim())}
       size="form"
       title="New project"
       consequence="Everybody in the workspace sees it."
@@ -109,10 +110,10 @@ function NewProject({ onClose }: { onClose: () => void }) {
         <>
           <Button onClick={onClose}>Cancel</Button>
           <Button
+            type="submit"
             look="primary"
             busy={creating === '' && 'Creating'}
             blocked={name.trim() === '' && 'Give it a name, or choose one below.'}
-            onClick={() => void create(name.trim())}
           >
             Create project
           </Button>

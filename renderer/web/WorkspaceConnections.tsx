@@ -1,14 +1,11 @@
 import { Plug } from 'lucide-react';
 import { useState } from 'react';
 import type { ConnectionRecord } from '#shared/contract/cloud/common.ts';
-import { SluiceError } from '#shared/error.ts';
 import { cloudClient } from '../host/webLink.ts';
 import { ConnectionDialog, type ConnectionDraft } from '../library/ConnectionDialog.tsx';
+import { ActDialog } from '../look/ActDialog.tsx';
 import { Button } from '../look/Button.tsx';
-import { Dialog } from '../look/Dialog.tsx';
 import { formatAgo } from '../look/format.ts';
-import { Input } from '../look/Input.tsx';
-import { Note } from '../look/Note.tsx';
 import { useNow } from '../look/useNow.ts';
 import { editor } from '../state/store.ts';
 import { ListPage } from './ListPage.tsx';
@@ -113,50 +110,21 @@ type RemoveProps = { record: ConnectionRecord; onClose: () => void; onRemoved: (
 /** What may be used by something that runs asks for its name. */
 function Remove({ record, onClose, onRemoved }: RemoveProps) {
   const { id: workspaceId } = useWorkspace();
-  const [typed, setTyped] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<SluiceError>();
-  async function remove() {
-    setBusy(true);
-    try {
-      await (await cloudClient(workspaceId)).connections.remove({ name: record.name });
-      onRemoved();
-      onClose();
-    } catch (thrown) {
-      setError(SluiceError.from(thrown));
-      setBusy(false);
-    }
-  }
   return (
-    <Dialog
-      open
-      onClose={onClose}
+    <ActDialog
       title={`Delete ${record.name}`}
       consequence="Its secret is gone for good."
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button
-            look="destroy"
-            busy={busy && 'Deleting'}
-            blocked={typed !== record.name && 'Type its name first.'}
-            onClick={() => void remove()}
-          >
-            Delete the connection
-          </Button>
-        </>
-      }
+      act="Delete the connection"
+      busy="Deleting"
+      destroys
+      retype={{ label: 'Name of the connection', text: record.name }}
+      onAct={async () => {
+        await (await cloudClient(workspaceId)).connections.remove({ name: record.name });
+        onRemoved();
+      }}
+      onClose={onClose}
     >
-      <p>
-        Steps that sign in with it fail from now on. Type <strong className="font-heading">{record.name}</strong> to go
-        on.
-      </p>
-      <Input aria-label="Name of the connection" value={typed} onChange={(event) => setTyped(event.target.value)} />
-      {error && (
-        <Note kind="bad" title={error.message}>
-          {error.advice}
-        </Note>
-      )}
-    </Dialog>
+      <p>Steps that sign in with it fail from now on.</p>
+    </ActDialog>
   );
 }

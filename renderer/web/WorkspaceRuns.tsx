@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import { cloudClient } from '../host/webLink.ts';
 import { AskFailed, Skeleton } from '../look/Asked.tsx';
-import { StateBadge } from '../look/Badge.tsx';
+import { STATES, StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { formatAgo, formatDuration, formatTime } from '../look/format.ts';
 import { Select } from '../look/Select.tsx';
@@ -18,18 +18,9 @@ import { useAsk } from './useAsk.ts';
 import { useRefresh } from './useRefresh.ts';
 import { useWorkspace } from './workspace.ts';
 
-const STATES = ['all', 'running', 'waiting', 'failed', 'succeeded', 'cancelled', 'timed_out', 'queued'] as const;
-type State = (typeof STATES)[number];
-const WORDS: Record<State, string> = {
-  all: 'Every state',
-  queued: 'Queued',
-  running: 'Running',
-  waiting: 'Waiting',
-  failed: 'Failed',
-  succeeded: 'Succeeded',
-  cancelled: 'Cancelled',
-  timed_out: 'Timed out',
-};
+const CHOICES = ['all', 'running', 'waiting', 'failed', 'succeeded', 'cancelled', 'timed_out', 'queued'] as const;
+type State = (typeof CHOICES)[number];
+const wordOf = (state: State) => (state === 'all' ? 'Every state' : STATES[state].word);
 const PAGE = 50;
 const REFRESH_MS = 5_000;
 
@@ -64,7 +55,7 @@ export function WorkspaceRuns() {
           look="button"
           aria-label="State"
           value={state}
-          options={STATES.map((value) => ({ value, label: WORDS[value] }))}
+          options={CHOICES.map((value) => ({ value, label: wordOf(value) }))}
           onChange={(next) => setState(next as State)}
         />
       }
@@ -72,7 +63,7 @@ export function WorkspaceRuns() {
       {error && <AskFailed error={error} onAgain={() => void asked.again()} />}
       {!data && !error && <Skeleton />}
       {data?.data.length === 0 && (
-        <Empty title={state === 'all' ? 'Nothing has run yet' : `No run is ${WORDS[state].toLowerCase()}`}>
+        <Empty title={state === 'all' ? 'Nothing has run yet' : `No run is ${wordOf(state).toLowerCase()}`}>
           A published workflow runs when its schedule fires, its webhook is called, or somebody starts it.
         </Empty>
       )}
@@ -88,21 +79,25 @@ export function WorkspaceRuns() {
                 cell: (run) => (
                   <button
                     type="button"
-                    className="max-w-full truncate text-left font-name after:absolute after:inset-0 group-hover:underline max-sm:min-h-0!"
+                    className="line-clamp-2 text-left font-name after:absolute after:inset-0 group-hover:underline max-sm:min-h-0!"
                     onClick={() => void openRun(run)}
                   >
                     {run.workflowName}
                   </button>
                 ),
               },
-              { head: 'Project', cell: (run) => <span className="text-ink-2">{nameOf(run)}</span>, wide: true },
-              { head: 'State', cell: (run) => <RunState run={run} /> },
+              {
+                head: 'Project',
+                cell: (run) => <span className="line-clamp-2 text-ink-2">{nameOf(run)}</span>,
+                wide: true,
+              },
+              { head: 'State', whole: true, cell: (run) => <RunState run={run} /> },
               {
                 head: 'Version',
                 cell: (run) => (run.versionNumber === undefined ? '' : `v${run.versionNumber}`),
                 wide: true,
               },
-              { head: 'Started by', cell: (run) => TRIGGERS[run.trigger], wide: true },
+              { head: 'Started by', cell: (run) => TRIGGERS[run.trigger], wide: true, whole: true },
               {
                 head: 'Started',
                 right: true,
@@ -120,7 +115,11 @@ export function WorkspaceRuns() {
                 cell: (run) => (run.durationMs === undefined ? '' : formatDuration(run.durationMs)),
               },
             ]}
-            below={(run) => `${nameOf(run)}, ${formatAgo(run.startedAt ?? run.queuedAt, time)}`}
+            below={(run) => (
+              <span className="block truncate">
+                {formatAgo(run.startedAt ?? run.queuedAt, time)}, {nameOf(run)}
+              </span>
+            )}
           />
           {data.nextCursor && (
             <Button look="ghost" className="m-3" icon={<RefreshCw className="icon-s" />} onClick={() => void older()}>
@@ -139,7 +138,7 @@ const filterOf = (state: State) => (state === 'all' ? {} : { status: state });
 function RunState({ run }: { run: RunSummary }) {
   const why = run.wait ? WAITS[run.wait.reason] : run.heldBy ? HOLDS[run.heldBy] : undefined;
   return (
-    <span className="flex flex-wrap items-center gap-x-2">
+    <span className="flex items-center gap-x-2">
       <StateBadge state={run.status} />
       {why && <span className="text-small text-ink-3 max-sm:hidden">{why}</span>}
     </span>

@@ -4,9 +4,9 @@ import { SluiceError } from '#shared/error.ts';
 import { PLANS } from '#shared/plan.ts';
 import { UpgradeButton } from '../account/UpgradeButton.tsx';
 import { cloudClient } from '../host/webLink.ts';
+import { ActDialog } from '../look/ActDialog.tsx';
 import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { Button } from '../look/Button.tsx';
-import { Dialog } from '../look/Dialog.tsx';
 import { Field, Input } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
 import { Usage } from '../publish/Usage.tsx';
@@ -33,7 +33,7 @@ export function WorkspaceScreen() {
       {!data && !error && <Skeleton />}
       {data && (
         <>
-          <Panel title="Name">
+          <Panel title="General">
             <NameForm
               key={data.workspace.id}
               workspace={data.workspace}
@@ -144,22 +144,10 @@ function NameForm({
 
 function DeletePart({ workspace }: { workspace: WorkspaceDetail }) {
   const [open, setOpen] = useState(false);
-  const [typed, setTyped] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<SluiceError>();
   async function remove() {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await (await cloudClient(workspace.id)).workspaces.delete({ confirm: typed });
-      await readAccount();
-      await now().loadProjects();
-      setOpen(false);
-    } catch (thrown) {
-      setError(SluiceError.from(thrown));
-    } finally {
-      setBusy(false);
-    }
+    await (await cloudClient(workspace.id)).workspaces.delete({ confirm: workspace.slug });
+    await readAccount();
+    await now().loadProjects();
   }
   return (
     <div className="flex flex-wrap items-center gap-3 p-4">
@@ -168,36 +156,18 @@ function DeletePart({ workspace }: { workspace: WorkspaceDetail }) {
         Delete the workspace
       </Button>
       {open && (
-        <Dialog
-          open
-          onClose={() => setOpen(false)}
+        <ActDialog
           title={`Delete ${workspace.name}`}
           consequence="It can come back for 30 days."
-          actions={
-            <>
-              <Button onClick={() => setOpen(false)}>Cancel</Button>
-              <Button
-                look="destroy"
-                busy={busy && 'Deleting'}
-                blocked={typed !== workspace.slug && 'Type its short name first.'}
-                onClick={() => void remove()}
-              >
-                Delete the workspace
-              </Button>
-            </>
-          }
+          act="Delete the workspace"
+          busy="Deleting"
+          destroys
+          retype={{ label: 'Short name', text: workspace.slug }}
+          onAct={remove}
+          onClose={() => setOpen(false)}
         >
-          <p>
-            Its runs end, its addresses answer no more, and nobody can open it. Type{' '}
-            <strong className="font-heading">{workspace.slug}</strong> to go on.
-          </p>
-          <Input aria-label="Short name" value={typed} onChange={(event) => setTyped(event.target.value)} />
-          {error && (
-            <Note kind="bad" title={error.message}>
-              {error.advice}
-            </Note>
-          )}
-        </Dialog>
+          <p>Its runs end, its addresses answer no more, and nobody can open it.</p>
+        </ActDialog>
       )}
     </div>
   );

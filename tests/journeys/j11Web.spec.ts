@@ -105,7 +105,18 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
     await form.getByRole('textbox', { name: 'Allowed hosts' }).fill('api.tracker.example');
     await expectAccessible(page);
     await form.getByRole('button', { name: 'Create connection' }).click();
-    await expect(page.getByRole('row', { name: /tracker.*api\.tracker\.example/ })).toBeVisible();
+    const row = page.getByRole('row', { name: /tracker.*api\.tracker\.example/ });
+    await expect(row).toBeVisible();
+
+    await row.getByRole('button', { name: 'Delete the connection tracker' }).click();
+    const end = page.getByRole('dialog', { name: 'Delete tracker' });
+    await end.getByRole('textbox', { name: 'Name of the connection' }).fill('track');
+    await page.keyboard.press('Enter');
+    await expect(end.getByRole('button', { name: 'Delete the connection' })).toHaveAttribute('aria-disabled', 'true');
+    await end.getByRole('textbox', { name: 'Name of the connection' }).fill('tracker');
+    await page.keyboard.press('Enter');
+    await expect(end).toBeHidden();
+    await expect(row).toBeHidden();
   });
 
   await test.step('every place is clear to axe, fits a table and a telephone, in light and in dark, and is walked by Tab', async () => {
@@ -145,7 +156,7 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
     await page.getByRole('button', { name: 'New key' }).click();
     const form = page.getByRole('dialog', { name: 'New API key' });
     await form.getByRole('textbox', { name: 'Name' }).fill('Pipeline');
-    await form.getByRole('button', { name: 'Make the key' }).click();
+    await page.keyboard.press('Enter');
     const shown = page.getByRole('dialog', { name: 'The key Pipeline' });
     const secret = await shown.getByRole('textbox', { name: 'The key' }).inputValue();
     const headers = { authorization: `Bearer ${secret}` };
