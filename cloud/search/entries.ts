@@ -49,18 +49,24 @@ function workflowEntry(tree: Tree, workflowId: string, workflow: Workflow): Sear
   const steps = Object.values(workflow.steps);
   const types = [...new Set(steps.map(({ uses }) => uses))];
   const connectors = [...new Set(steps.flatMap((step) => connectorOf(tree, step) ?? []))];
-  const features = new Set([...types, ...connectors, ...wordsOf(workflow.name).map((word) => `“${word}”`)]);
+  const tags = workflow.tags ?? [];
+  const features = new Set([
+    ...types,
+    ...connectors,
+    ...tags.map((tag) => `#${tag}`),
+    ...wordsOf(workflow.name).map((word) => `“${word}”`),
+  ]);
   return withHash({
     key: `workflow/${workflowId}`,
     kind: 'workflow',
     workflowId,
     title: workflow.name,
-    detail: count(steps.length, 'step'),
+    detail: [count(steps.length, 'step'), ...tags.map((tag) => `#${tag}`)].join(' '),
     body: '',
     features: [...features].sort(),
     words: vectorOf([
       { text: workflow.name, weight: 'A' },
-      { text: workflow.slug, weight: 'B' },
+      { text: `${workflow.slug} ${tags.join(' ')}`, weight: 'B' },
       { text: [...types, ...connectors].join(' '), weight: 'C' },
     ]),
   });

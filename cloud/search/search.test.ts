@@ -161,8 +161,55 @@ test('pages go on where the last one ended', async () => {
   const all = [first, second, third].flatMap(({ data }) => data.map(({ title }) => title));
   expect(new Set(all).size).toBe(25);
   expect(third.nextCursor).toBeUndefined();
-  for (const cursor of ['-1', '1e3', 'x', '9999', uuidv7()])
+  const madeUp = (place: unknown) => Buffer.from(JSON.stringify(place)).toString('base64url');
+  for (const cursor of ['-1', '1e3', 'x', '9999', uuidv7(), madeUp([1, 2]), madeUp([1, 2, 'a', 4]), madeUp({})])
     await expect(find('gnu', { cursor }, other.actor)).rejects.toMatchObject({ code: 'request.invalid' });
+});
+
+test('whoever turns pages misses nothing and sees nothing twice, whatever is added and taken away meanwhile', async () => {
+  const other = await control.newTenant();
+  const named = (names: string[]) => {
+    const steps = names.map((name) => [name.toLowerCase().replaceAll(' ', '_'), step('trigger.manual', {}, { name })]);
+    return treeOf(other.projectId, Object.fromEntries(steps));
+  };
+  const names = Array.from({ length: 24 }, (_, n) => `Kudu number ${String.fromCharCode(97 + n)}`);
+  await control.push(other.actor, named(names));
+  const seen: string[] = [];
+  let cursor: string | undefined;
+  for (let page = 0; page === 0 || cursor; page++) {
+    const found = await find('kudu', { limit: 5, cursor }, other.actor);
+    seen.push(...found.data.map(({ title }) => title));
+    cursor = found.nextCursor;
+    // What is new fits better than any other, and so stands before all that was read; of what was read, one goes.
+    const better = ['Kudu', 'Kudu kudu', 'Kudu kudu kudu'].slice(0, page + 1);
+    if (page < 3) await control.push(other.actor, named([...names.slice(1), ...better]));
+  }
+  const old = seen.filter((name) => names.includes(name));
+  expect(old.slice().sort()).toEqual(names);
+  expect((await find('kudu', { limit: 2 }, other.actor)).data.map(({ title }) => title)).toContain('Kudu kudu kudu');
+});
+
+test('workflows are found by their tags, and are alike by them', async () => {
+  const other = await control.newTenant();
+  const tagged = async (name: string, tags: string[]) => {
+    const projectId = uuidv7();
+    const made = treeOf(projectId, { s: step('trigger.manual') }, { name });
+    for (const workflow of Object.values(made.workflows)) Object.assign(workflow, { name, tags });
+    await control.push(other.actor, made);
+    return { projectId, workflowId: Object.keys(made.workflows)[0] ?? '' };
+  };
+  const one = await tagged('Alpha', ['Großkunden', 'month end']);
+  await tagged('Beta', ['month end']);
+  await tagged('Gamma', []);
+  const found = async (q: string) => (await find(q, {}, other.actor)).data.map(({ title, detail }) => [title, detail]);
+  expect(await found('#grosskunden')).toEqual([]);
+  expect(await found('#großkunden')).toEqual([['Alpha', '1 step #Großkunden #month end']]);
+  expect((await found('month')).map(([title]) => title)).toEqual(['Alpha', 'Beta']);
+  const { workflows } = await search.similar(one, other.actor);
+  expect(workflows.map(({ name, shared }) => [name, shared])).toEqual([
+    ['Beta', ['#month end', 'trigger.manual']],
+    ['Gamma', ['trigger.manual']],
+  ]);
 });
 
 test('names go on from what was typed, and other text suggests nothing', async () => {

@@ -90,10 +90,17 @@ export type Asked = {
   /** Whether runs are among what may be found. */
   runs: boolean;
   limit: number;
-  offset: number;
+  /** Where the last page ended; absent: from the beginning. */
+  after?: SearchPlace | undefined;
 };
 
-export type FoundRow = Omit<SearchHit, 'excerpt'> & { body: string };
+/**
+ * Where something stands among what was found, so that the next page goes on behind it whatever was added or taken away
+ * meanwhile: how well it fits, when it was, the beginning of its title, and its id. Ascending, the best first.
+ */
+export type SearchPlace = [fit: number, when: number, title: string, id: string];
+
+export type FoundRow = Omit<SearchHit, 'excerpt'> & { body: string; place: SearchPlace };
 
 /** Runs are searched from the newest back, so many. */
 const RUNS = 5_000;
@@ -106,7 +113,7 @@ const RUN_WORDS = `to_tsvector('simple', regexp_replace(regexp_replace(normalize
 
 /** Best first. */
 export async function findByWords(sql: Sql, asked: Asked): Promise<FoundRow[]> {
-  const { workspaceId, query, kind, projectId, runs, limit, offset } = asked;
+  const { workspaceId, query, kind, projectId, runs, limit, after } = asked;
   const { rows } = await sql.query<{
     kind: SearchKind;
     title: string;
@@ -119,6 +126,10 @@ export async function findByWords(sql: Sql, asked: Asked): Promise<FoundRow[]> {
     run_id: string | null;
     body: string;
     at: Date | null;
+    fit: number;
+    age: number;
+    begins: string;
+    id: string;
   }>(
     `with asked as (select $2::tsquery as query),
      entries as (
@@ -135,15 +146,19 @@ export async function findByWords(sql: Sql, asked: Asked): Promise<FoundRow[]> {
               r.project_id, r.workflow_id, null::text as step_id, r.id as run_id, '' as body, r.queued_at as at,
               0.5 * ts_rank(${RUN_WORDS}, asked.query) as rank
          from recent r, asked where ${RUN_WORDS} @@ asked.query),
-     found as (select * from entries union all select * from runs)
+     found as (
+       select one.*, -one.rank::float8 as fit, coalesce(-extract(epoch from one.at) * 1000000, -9e15)::float8 as age,
+              left(one.title, 20) as begins, md5(concat_ws('/', one.project_id, one.workflow_id, one.step_id, one.run_id)) as id
+         from (select * from entries union all select * from runs) one)
      select f.kind, f.title, f.detail, f.project_id, p.name as project_name, f.workflow_id, w.title as workflow_name, f.step_id,
-            f.run_id, f.body, f.at
+            f.run_id, f.body, f.at, f.fit, f.age, f.begins, f.id
        from found f
        join project p on p.workspace_id = $1 and p.id = f.project_id and p.deleted_at is null
        left join search_entry w on w.workspace_id = $1 and w.project_id = f.project_id and w.key = 'workflow/' || f.workflow_id
-      order by f.rank desc, f.at desc nulls first, f.title, f.project_id, f.workflow_id, f.step_id, f.run_id
-      limit $6 offset $7`,
-    [workspaceId, query, kind ?? null, projectId ?? null, runs, limit, offset],
+      where $7::float8 is null or (f.fit, f.age, f.begins, f.id) > ($7::float8, $8::float8, $9::text, $10::text)
+      order by f.fit, f.age, f.begins, f.id
+      limit $6`,
+    [workspaceId, query, kind ?? null, projectId ?? null, runs, limit, ...(after ?? [null, null, null, null])],
   );
   return rows.map((row) => ({
     kind: row.kind,
@@ -157,6 +172,7 @@ export async function findByWords(sql: Sql, asked: Asked): Promise<FoundRow[]> {
     ...(row.run_id === null ? {} : { runId: row.run_id }),
     ...(row.at === null ? {} : { at: row.at.toISOString() }),
     body: row.body,
+    place: [row.fit, row.age, row.begins, row.id],
   }));
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** How lists are asked for: 20 at a time, at most 100, onward by cursor. */
 export const PageInput = {
   limit: z.coerce.number().int().min(1).max(100).default(20),
-  cursor: z.string().max(200).optional(),
+  cursor: z.string().max(500).optional(),
 };
 
 /** How lists answer. No `nextCursor`: that was the end. */

@@ -197,6 +197,7 @@ describe('the rest of a project', () => {
       { type: 'renameProject', name: 'P' },
       { type: 'setSettings', workflowId, settings },
       { type: 'setInputs', workflowId, inputs: { type: 'object' } },
+      { type: 'setTags', workflowId, tags: ['sales', 'month end', 'sales'] },
       { type: 'setScript', path: 'lib/a.ts', text: 'a\r\nb' },
       { type: 'removeScript', path: 'score.ts' },
       { type: 'setVariable', environment: 'production', name: 'url', value: 'x' },
@@ -213,6 +214,8 @@ describe('the rest of a project', () => {
     );
     expect(next.project.name).toBe('P');
     expect(workflow(next)).toMatchObject({ settings: { timeoutMs: 1000 }, inputs: { type: 'object' } });
+    expect(workflow(next).tags).toEqual(['sales', 'month end']);
+    expect(workflow(applied({ type: 'setTags', workflowId, tags: [] })).tags).toBeUndefined();
     expect(next.scripts).toEqual({ 'lib/a.ts': 'a\nb' });
     expect(next.environments).toEqual({
       local: { vars: { trackerUrl: 'https://tracker.example' }, bindings: {} },

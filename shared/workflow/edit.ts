@@ -13,6 +13,7 @@ import {
   parseEdge,
   Settings,
   Step,
+  Tag,
   type Tree,
   Workflow,
 } from './tree.ts';
@@ -29,6 +30,8 @@ export const Edit = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('addWorkflow'), ...ofWorkflow, name: Name, slug: Slug.optional() }),
   z.strictObject({ type: z.literal('removeWorkflow'), ...ofWorkflow }),
   z.strictObject({ type: z.literal('renameWorkflow'), ...ofWorkflow, name: Name, slug: Slug.optional() }),
+  /** No tag twice; an empty list takes them all away. */
+  z.strictObject({ type: z.literal('setTags'), ...ofWorkflow, tags: z.array(Tag).max(20) }),
   z.strictObject({ type: z.literal('setSettings'), ...ofWorkflow, settings: Settings }),
   z.strictObject({ type: z.literal('setInputs'), ...ofWorkflow, inputs: JsonObject.optional() }),
   z.strictObject({
@@ -185,6 +188,7 @@ type WorkflowEdit = Extract<
   {
     type:
       | 'renameWorkflow'
+      | 'setTags'
       | 'setSettings'
       | 'setInputs'
       | 'addStep'
@@ -204,6 +208,8 @@ function editWorkflow(workflow: Workflow, edit: WorkflowEdit, slug: string): Wor
   switch (edit.type) {
     case 'renameWorkflow':
       return slug === workflow.slug ? put(['name'], edit.name) : { ...put(['name'], edit.name), slug };
+    case 'setTags':
+      return put(['tags'], edit.tags.length > 0 ? [...new Set(edit.tags)] : undefined);
     case 'setSettings':
       return put(['settings'], edit.settings);
     case 'setInputs':

@@ -8,7 +8,7 @@ import { equal, type FileShape } from './yamlSplice.ts';
 const TEXT = { type: 'string' };
 const textFields = (...names: string[]) => Object.fromEntries(names.map((name) => [name, TEXT]));
 
-export const WORKFLOW_FIELDS = ['id', 'name', 'settings', 'inputs', 'steps', 'edges', 'layout'] as const;
+export const WORKFLOW_FIELDS = ['id', 'name', 'tags', 'settings', 'inputs', 'steps', 'edges', 'layout'] as const;
 export const STEP_FIELDS = [
   'uses',
   'version',
@@ -77,6 +77,7 @@ export function workflowTextual(catalog: StepCatalog): (first: Json) => JsonObje
     const limits = { rate: keyed, throttle: keyed, debounce: keyed, singleton: keyed, idempotency: keyed };
     const properties: JsonObject = {
       ...textFields('id', 'name'),
+      tags: { items: TEXT },
       settings: { properties: { ...settings, ...limits } },
       steps: { properties: steps },
       edges: { items: TEXT },
@@ -86,7 +87,7 @@ export function workflowTextual(catalog: StepCatalog): (first: Json) => JsonObje
 }
 
 const DEFAULT_STEP: JsonObject = { version: 1, config: {}, onError: 'stop', disabled: false };
-const EMPTY: JsonObject = { settings: {}, steps: {}, edges: [], layout: {} };
+const EMPTY: JsonObject = { tags: [], settings: {}, steps: {}, edges: [], layout: {} };
 
 /**
  * @param modeOf the mode that a step has where its file does not say one

@@ -100,7 +100,7 @@ export function contentHash(tree: Tree): Hash {
 }
 
 /**
- * Covers what can change a run: no layout, notes, tests or pins, and no name of a step, workflow or project unless
+ * Covers what can change a run: no layout, notes, tags, tests or pins, and no name of a step, workflow or project unless
  * something refers to it.
  */
 export function execHash(tree: Tree): Hash {
@@ -120,7 +120,7 @@ export function execTree(tree: Tree): Json {
   const readsWorkflowName = texts.some((text) => text.includes('$workflow'));
   const kept: Record<string, unknown> = {};
   for (const [id, workflow] of Object.entries(tree.workflows)) {
-    const { layout, slug, name, steps, ...rest } = workflow;
+    const { layout, slug, name, tags, steps, ...rest } = workflow;
     const bare: Record<string, unknown> = { ...rest, steps: {} };
     if (readsWorkflowName) bare.name = name;
     if (workflows.some((other) => refersToSlug(other, slug))) bare.slug = slug;

@@ -86,9 +86,16 @@ export const Settings = z.strictObject({
 });
 export type Settings = z.infer<typeof Settings>;
 
+/** A word or two by which a workflow is found with others of its kind. */
+export const Tag = z
+  .string()
+  .max(40)
+  .regex(/^\S+(?: \S+)*$/, 'must be words with one space between them');
+
 export const Workflow = z.strictObject({
   slug: Slug,
   name: z.string().min(1).max(120),
+  tags: z.array(Tag).max(20).optional(),
   settings: Settings,
   /** JSON Schema of what starts a run by hand, by API or from another workflow. */
   inputs: JsonObject.optional(),

@@ -18,6 +18,7 @@ export function defaultMode(catalog: StepCatalog, uses: Json | undefined): 'each
 /** A workflow as its file says it, with everything left out that is the default. */
 export function workflowToDisk(id: string, workflow: Workflow, catalog: StepCatalog): JsonObject {
   const disk = plain({ id, name: workflow.name });
+  if (workflow.tags !== undefined && workflow.tags.length > 0) disk.tags = workflow.tags;
   const settings = plain({});
   for (const field of SETTING_FIELDS) {
     const value = workflow.settings[field];
