@@ -30,7 +30,6 @@ import { contentHash, execHash } from '#shared/workflow/hash.ts';
 import { Machine } from '#shared/workflow/machine.ts';
 import { readProject } from '#shared/workflow/readProject.ts';
 import { EdgeKey, Tree } from '#shared/workflow/tree.ts';
-import { upgradeTree } from '#shared/workflow/upgrades.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
 import { RUN_ID, WORKFLOW_ID } from '../fixtures/engine.ts';
 import { asJsonText, asYaml, type Inputs, inputsOf, named, tokensOf } from './inputs.ts';
@@ -214,7 +213,7 @@ export const PARSERS: readonly Parser[] = [
     read(text) {
       const value = jsonOf(text);
       if (!isJsonObject(value)) return undefined;
-      const tree = parse(Tree, upgradeTree(value), 'The project');
+      const tree = parse(Tree, value, 'The project');
       const problems = validateTree(tree, catalog);
       contentHash(tree);
       execHash(tree);

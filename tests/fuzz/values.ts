@@ -7,7 +7,6 @@ import { isJsonObject, type Json, type JsonObject } from '#shared/json.ts';
 import { parse } from '#shared/parse.ts';
 import { RunEvent } from '#shared/run/events.ts';
 import { Item, Tree } from '#shared/workflow/tree.ts';
-import { upgradeTree } from '#shared/workflow/upgrades.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
 import { RUN_ID, type RunSketch, runTree, type Sketch, sketchTree, WORKFLOW_ID } from '../fixtures/engine.ts';
 import { asJsonText, inputsOf, tokensOf } from './inputs.ts';
@@ -99,7 +98,7 @@ export const VALUES: readonly Parser[] = [
     inputs: inputsOf({ seeds: wideSeeds, tokens: tokensOf(...wideSeeds), data: asJsonText }),
     async read(text) {
       const value = jsonOf(text);
-      const tree = parse(Tree, upgradeTree(isJsonObject(value) ? value : {}), 'The project', 'project.invalid');
+      const tree = parse(Tree, isJsonObject(value) ? value : {}, 'The project', 'project.invalid');
       validateTree(tree, catalog);
       if (!Object.hasOwn(tree.workflows, WORKFLOW_ID)) throw new SluiceError('workflow.not_found', 'It is not there.');
       return run(tree, { items: ITEMS });
