@@ -15,7 +15,9 @@ import {
   lockConnections,
   writeConnection,
 } from './connectionStore.ts';
+import { expiryOf } from './secretExpiry.ts';
 import type { Vault } from './vault.ts';
+import { planExpiry } from './warnOfExpiry.ts';
 
 export type ConnectionDeps = {
   database: Database;
@@ -33,10 +35,11 @@ export function createConnectionService(deps: ConnectionDeps): Service<typeof cl
   return {
     list: (_input, actor) => database.withWorkspaceSql(actor, (sql) => listConnections(sql, actor.workspaceId)),
 
-    async set({ name, connector, secret, hosts }, actor) {
+    async set({ name, connector, secret, hosts, expiresAt: said }, actor) {
       const { workspaceId, userId } = actor;
       const checked = checkSecret(connector, connectorNamed(connector), secret);
       checkHosts(hosts);
+      const expiresAt = said === undefined ? expiryOf(checked) : new Date(said);
       const before = await database.withWorkspaceSql(actor, (sql) => findConnection(sql, workspaceId, name));
       // The place of a sealed value is part of what it is sealed with, so the id comes first.
       const id = before?.id ?? newId();
@@ -55,13 +58,15 @@ export function createConnectionService(deps: ConnectionDeps): Service<typeof cl
             ciphertext: Buffer.from(ciphertext),
             keyVersion,
             createdById: userId,
+            expiresAt,
           });
           await recordAudit(sql, actor, {
-            action: before ? 'connection.update' : 'connection.create',
+            action: actionOf(before, connector),
             resource: 'connection',
             resourceId: id,
             metadata: { name, connector },
           });
+          if (expiresAt) await planExpiry(sql, workspaceId);
           const connection = await findConnection(sql, workspaceId, name);
           if (!connection) throw noConnection(name);
           return connection;
@@ -87,4 +92,10 @@ export function createConnectionService(deps: ConnectionDeps): Service<typeof cl
         return { done: true as const };
       }),
   };
+}
+
+/** The same service with another secret is a rotation. */
+function actionOf(before: { connector: string } | undefined, connector: string): string {
+  if (!before) return 'connection.create';
+  return before.connector === connector ? 'connection.rotate' : 'connection.update';
 }

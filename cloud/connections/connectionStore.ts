@@ -18,10 +18,11 @@ type Row = {
   hosts: string[];
   status: ConnectionRecord['status'];
   last_used_at: Date | null;
+  expires_at: Date | null;
   created_at: Date;
 };
 
-const RECORD = 'select id, name, connector, hosts, status, last_used_at, created_at from connection';
+const RECORD = 'select id, name, connector, hosts, status, last_used_at, expires_at, created_at from connection';
 
 function toRecord(row: Row): ConnectionRecord {
   return {
@@ -31,6 +32,7 @@ function toRecord(row: Row): ConnectionRecord {
     hosts: row.hosts,
     status: row.status,
     lastUsedAt: row.last_used_at?.toISOString(),
+    expiresAt: row.expires_at?.toISOString(),
     createdAt: row.created_at.toISOString(),
   };
 }
@@ -81,14 +83,15 @@ export async function countConnections(sql: Sql, workspaceId: string): Promise<n
 export async function writeConnection(
   sql: Sql,
   workspaceId: string,
-  connection: SealedConnection & { createdById: string },
+  connection: SealedConnection & { createdById: string; expiresAt?: Date },
 ): Promise<void> {
   await sql.query(
-    `insert into connection (workspace_id, id, name, connector, hosts, ciphertext, key_version, created_by_id, updated_at)
-     values ($1, $2, $3, $4, $5::text[], $6, $7, $8, now())
+    `insert into connection (workspace_id, id, name, connector, hosts, ciphertext, key_version, created_by_id, expires_at,
+                             updated_at)
+     values ($1, $2, $3, $4, $5::text[], $6, $7, $8, $9, now())
      on conflict (workspace_id, id) do update
         set connector = excluded.connector, hosts = excluded.hosts, ciphertext = excluded.ciphertext,
-            key_version = excluded.key_version, status = 'configuring', updated_at = now()`,
+            key_version = excluded.key_version, expires_at = excluded.expires_at, status = 'configuring', updated_at = now()`,
     [
       workspaceId,
       connection.id,
@@ -98,6 +101,7 @@ export async function writeConnection(
       connection.ciphertext,
       connection.keyVersion,
       connection.createdById,
+      connection.expiresAt ?? null,
     ],
   );
 }

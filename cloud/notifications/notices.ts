@@ -23,6 +23,11 @@ export type Notices = {
     sql: Sql,
     use: { workspaceId: string; meter: string; period: string; percent: number; used: number; limit: number },
   ): Promise<void>;
+  /** `stage`: how many days before, of the few times at which it is told. */
+  connectionExpires(
+    sql: Sql,
+    connection: { workspaceId: string; id: string; name: string; expiresAt: Date; stage: number },
+  ): Promise<void>;
   memberJoined(sql: Sql, member: { workspaceId: string; userId: string; name: string; role: string }): Promise<void>;
 };
 
@@ -120,6 +125,27 @@ export function createNotices({ mail, publicUrl, clock = systemClock }: NoticeDe
         advice: 'Choose a larger plan, or let fewer runs start. Runs on your own machine are not counted.',
       };
       await tell(sql, workspaceId, notice, mayDo('billing:read'));
+    },
+
+    async connectionExpires(sql, { workspaceId, id, name, expiresAt, stage }) {
+      const day = expiresAt.toISOString().slice(0, 10);
+      const over = stage === 0;
+      const notice: Notice = {
+        kind: 'connection_expires',
+        title: over ? `The connection ${name} has expired` : `The connection ${name} expires on ${day}`,
+        message: over
+          ? `Its secret was good until ${day}. Steps that use it fail from now on.`
+          : 'After that day steps that use it fail.',
+        data: { connection: name, expiresAt: expiresAt.toISOString() },
+        groupKey: `connection:${id}:${expiresAt.getTime()}:${stage}`,
+        advice: 'Get another secret from the service, and replace it in the connections of the workspace.',
+      };
+      // Looked at every day, and told once.
+      const { rows } = await sql.query('select 1 from notification where about_workspace_id = $1 and group_key = $2', [
+        workspaceId,
+        notice.groupKey,
+      ]);
+      if (rows.length === 0) await tell(sql, workspaceId, notice, mayDo('connection:write'));
     },
 
     async memberJoined(sql, { workspaceId, userId, name, role }) {

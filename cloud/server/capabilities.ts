@@ -5,6 +5,7 @@ import { createAccounts } from '../accounts/accounts.ts';
 import { createApiKeys } from '../apiKeys/apiKeys.ts';
 import { createAudit } from '../audit/audit.ts';
 import { createBilling, createPlatformAllowances } from '../billing/billing.ts';
+import { createConnections } from '../connections/connections.ts';
 import { createContainers } from '../containers/containers.ts';
 import { createMailing } from '../notifications/mailing.ts';
 import { createNotifications } from '../notifications/notifications.ts';
@@ -37,6 +38,7 @@ export const identityCapabilities = async (platform: Platform, events: Workspace
   createAccounts(platform),
   createApiKeys(platform),
   createWorkspaces(platform, events),
+  createConnections(platform),
   createAudit(platform),
   createMailing(platform),
   createNotifications(platform),

@@ -1,7 +1,6 @@
-import { catalog, findConnector } from '#runtime/connectors/registry.ts';
+import { catalog } from '#runtime/connectors/registry.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
 import { createIdentities } from '../accounts/identities.ts';
-import { connectionRouter } from '../connections/connectionRouter.ts';
 import { createVault } from '../connections/vault.ts';
 import { deploymentRouter } from '../deployments/deploymentRouter.ts';
 import { findDeployment } from '../deployments/deploymentStore.ts';
@@ -98,7 +97,6 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
       projectRouter({ ...common, trees }, platform),
       versionRouter({ ...common, trees, runtimeHash, problemsOf: (tree) => validateTree(tree, stepTypes) }, platform),
       environmentRouter(common, platform),
-      connectionRouter({ ...common, connectorNamed: findConnector }, platform),
       deploymentRouter({ ...common, ...places, runtimeHash }, platform),
       runRouter({ ...common, blobs }, platform),
       eventRouter(common, platform),

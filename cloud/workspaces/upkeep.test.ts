@@ -21,7 +21,8 @@ test('each due workspace has its turn once, and one that fails keeps no other fr
     if (workspaceId === broken?.workspaceId) throw new Error('no');
     return 3_600_000;
   };
-  const deps = { db, logger, handlers: { audit, purge: async () => undefined, history: async () => undefined } };
+  const none = async () => undefined;
+  const deps = { db, logger, handlers: { audit, purge: none, history: none, connections: none } };
   const due = () => ownerSql('update upkeep_claim set due_at = now()');
   // Their first entries are seconds old, and nothing is due yet.
   expect(await upkeepTick(deps)).toBe(0);

@@ -1,7 +1,10 @@
 import type { Sql, WorkspaceScope } from '../platform/database.ts';
 
-/** `purge`: its time is over. `audit`: its log has a new end to seal. `history`: it has projects whose commits grow old. */
-export type UpkeepKind = 'purge' | 'audit' | 'history';
+/**
+ * `purge`: its time is over. `audit`: its log has a new end to seal. `history`: it has projects whose commits grow old.
+ * `connections`: it has connections whose secret expires.
+ */
+export type UpkeepKind = 'purge' | 'audit' | 'history' | 'connections';
 export type Upkeep = WorkspaceScope & { kind: UpkeepKind };
 
 const LEASE_S = 900;

@@ -2,6 +2,7 @@ import { cloudApi } from '#shared/contract/cloudApi.ts';
 import { createSessionService } from '../accounts/sessionService.ts';
 import { sealAudit } from '../audit/sealAudit.ts';
 import { createAllowances } from '../billing/allowances.ts';
+import { warnOfExpiry } from '../connections/warnOfExpiry.ts';
 import { createNotices } from '../notifications/notices.ts';
 import { pruneHistory } from '../projects/pruneHistory.ts';
 import type { Capability } from '../server/capabilities.ts';
@@ -31,9 +32,10 @@ export function createWorkspaces(
   platform: Platform,
   { onDeleted = () => undefined, onPurged = async () => undefined }: WorkspaceEvents = {},
 ): Capability {
-  const { db, logger, master, blobs } = platform;
+  const { db, logger, master, blobs, clock } = platform;
   const allowances = createAllowances({ log: logger });
-  const invitations = createOwnInvitations({ db, notices: createNotices(platform) });
+  const notices = createNotices(platform);
+  const invitations = createOwnInvitations({ db, notices });
   const handlers = {
     audit: async (workspaceId: string) => {
       await db.withWorkspaceSql({ workspaceId }, (sql) => sealAudit(sql, workspaceId, { master, logger }));
@@ -43,6 +45,7 @@ export function createWorkspaces(
       await pruneHistory({ db, logger }, workspaceId);
       return DAY_MS;
     },
+    connections: (workspaceId: string) => warnOfExpiry({ db, notices, clock }, workspaceId),
     purge: async (workspaceId: string) => {
       if (!(await db.withWorkspaceSql({ workspaceId }, (sql) => isOver(sql, workspaceId)))) return undefined;
       // Files first: as long as a row is left, somebody comes back for what a crash left.

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Slug } from '../../ids.ts';
+import { Slug, Time } from '../../ids.ts';
 import { JsonObject } from '../../json.ts';
 import type { HttpGroup } from '../contract.ts';
 import { ConnectionRecord, Done, Empty } from './common.ts';
@@ -22,6 +22,8 @@ export const connections = {
       connector: z.string().max(60),
       secret: JsonObject,
       hosts: z.array(z.string().max(260)).max(50),
+      /** When the secret stops being good. A token or certificate that says so itself need not be told. */
+      expiresAt: Time.optional(),
     }),
     output: ConnectionRecord,
   },

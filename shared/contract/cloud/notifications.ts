@@ -13,6 +13,7 @@ export const NOTICE_KINDS = {
   run_failed: { title: 'A run failed', app: true, email: true },
   approval_requested: { title: 'A run waits for your approval', app: true, email: true },
   allowance_warning: { title: 'An allowance is nearly or wholly used up', app: true, email: true },
+  connection_expires: { title: 'A connection is about to expire', app: true, email: true },
   member_joined: { title: 'Somebody joined a workspace', app: true, email: false },
   new_sign_in: { title: 'A new sign-in to your account', app: true, email: 'always' },
 } as const satisfies Record<string, { title: string; app: boolean | 'always'; email: boolean | 'always' }>;
