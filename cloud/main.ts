@@ -134,8 +134,8 @@ async function createPlatform(
   const rates = {
     read: perMinute,
     write: perMinute,
-    // Several people may share an address: it has room for ten of them.
-    address: { ...RATE_LIMITS.address, points: Math.max(RATE_LIMITS.address.points, 10 * perMinute.points) },
+    // Several people may share an address: it has room for three who each ask as much as they may.
+    address: { ...RATE_LIMITS.address, points: Math.max(RATE_LIMITS.address.points, 3 * perMinute.points) },
     sign_in: { points: config.signInsPerMinute, seconds: 60 },
     sign_up: { ...RATE_LIMITS.sign_up, points: config.signUpsPerHour },
     reset: { ...RATE_LIMITS.reset, points: config.resetsPerHour },

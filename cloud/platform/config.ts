@@ -97,8 +97,8 @@ export const Environment = z.object({
   SIGN_UPS_PER_HOUR: z.coerce.number().int().min(1).default(3),
   /** Letters with a new password, per address. */
   RESETS_PER_HOUR: z.coerce.number().int().min(1).default(3),
-  /** Per user and kind of request; an address has ten times as many. API keys are limited by plan. */
-  REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).default(100),
+  /** Per user and kind of request, reading and writing. An address has 1,000, or three times as many if that is more. API keys are limited by plan. */
+  REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).default(300),
   /** What is written to standard output, one JSON line each. */
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** Whether `/metrics` answers others than this computer. */

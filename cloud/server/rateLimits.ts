@@ -9,8 +9,9 @@ export type RateLimit = { points: number; seconds: number; blockSeconds?: number
 
 /** domain.md 10. Hooks and agents have quotas of their own, per tenant; these only keep one address from taking the server. */
 export const RATE_LIMITS: Record<RateClass | 'address', RateLimit> = {
-  read: { points: 100, seconds: 60 },
-  write: { points: 100, seconds: 60 },
+  // Each place of the web asks two to six calls: docs/decisions/0016.
+  read: { points: 300, seconds: 60 },
+  write: { points: 300, seconds: 60 },
   // Also renewals. Guessing is held back by account and address (failedSignIns.ts).
   sign_in: { points: 20, seconds: 60 },
   sign_up: { points: 3, seconds: 60 * 60 },

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PLANS } from '#shared/plan.ts';
+import { loadConfig } from '../../cloud/platform/config.ts';
 import { allCapabilities } from '../../cloud/server/capabilities.ts';
 import { RATE_LIMITS } from '../../cloud/server/rateLimits.ts';
 import { startTestCloud, type TestCloud } from '../fixtures/cloud.ts';
@@ -71,7 +72,9 @@ test('the limits of the page are those of the server', () => {
     const title = name.charAt(0).toUpperCase() + name.slice(1);
     expect(page).toContain(`${title} ${plan.requestsPerSecondPerKey}`);
   }
-  expect([RATE_LIMITS.read.points, RATE_LIMITS.write.points, RATE_LIMITS.address.points]).toEqual([100, 100, 1_000]);
+  expect([RATE_LIMITS.read.points, RATE_LIMITS.write.points, RATE_LIMITS.address.points]).toEqual([300, 300, 1_000]);
+  expect(page).toContain('| a person | 300 a minute for reading, 300 for writing |');
+  expect(loadConfig({}).requestsPerMinute).toBe(RATE_LIMITS.read.points);
   expect([RATE_LIMITS.sign_in, RATE_LIMITS.sign_up, RATE_LIMITS.reset]).toEqual([
     { points: 20, seconds: 60 },
     { points: 3, seconds: 3_600 },
