@@ -9,6 +9,7 @@ import { type Config, loadConfig } from './platform/config.ts';
 import { connectionOf } from './platform/connectionOf.ts';
 import { openDatabase } from './platform/database.ts';
 import { type ConnectionInfo, startEmbeddedPostgres } from './platform/embeddedPostgres.ts';
+import { ensureSameKey } from './platform/keyPrint.ts';
 import { createLogger } from './platform/logger.ts';
 import { createMailTransport } from './platform/mail.ts';
 import { createMail } from './platform/mailOutbox.ts';
@@ -102,6 +103,7 @@ async function prepareDatabase(config: Config, master: MasterKey, undo: (() => u
     owner = embedded.connection;
   }
   await applyMigrations(owner);
+  await ensureSameKey(owner, master);
   await setRolePasswords(owner, passwordsOf(master));
   return owner;
 }
