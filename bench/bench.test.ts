@@ -10,7 +10,7 @@ import { TARGETS } from './targets/target.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
 test('every target answers every workload rightly, and every ratio is a number', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async () => {
   // A wrong answer, before or under load, throws.
   const report = await runBench(QUICK, () => undefined);

@@ -6,9 +6,10 @@ const sandbox = createSandbox({ workers: 2 });
 afterAll(() => sandbox.close());
 
 /** At the limit and half a second a bomb is over; a machine that others use is given the rest. */
-const SLACK_MS = 10_000;
+const SLACK_MS = 60_000;
 const quick = { ...limits, wallMs: 1_000, cpuMs: 500 };
-const { failure, run } = asking(sandbox, { mode: 'once', limits: quick });
+const { failure } = asking(sandbox, { mode: 'once', limits: quick });
+const patient = asking(sandbox, { mode: 'once' });
 const neighbour = asking(sandbox, { context: neighbourContext() });
 
 function neighbourContext() {
@@ -119,7 +120,7 @@ describe('bombs in JavaScript', () => {
   });
 
   test('a log over its limit is cut, and the call succeeds', async () => {
-    const { logs } = await run('for (let i = 0; i < 5_000; i++) console.log("x".repeat(100_000)); return 1');
+    const { logs } = await patient.run('for (let i = 0; i < 5_000; i++) console.log("x".repeat(100_000)); return 1');
     expect(logs).toHaveLength(limits.logLines + 1);
     expect(Math.max(...logs.map(({ message }) => message.length))).toBe(10_000);
   });
@@ -132,7 +133,7 @@ describe('limits', () => {
     [limits.outputBytes + 1, false],
   ])('%i characters of output: %s', async (count, fits) => {
     const source = `return "x".repeat(${count - 1})`;
-    const result = await run(source).then(
+    const result = await patient.run(source).then(
       ({ results }) => (results[0] as string).length === count - 1,
       ({ code }) => code !== 'code.output_exceeded',
     );
@@ -145,7 +146,7 @@ describe('limits', () => {
     [limits.logLines + 1, limits.logLines + 1],
     [limits.logLines + 50, limits.logLines + 1],
   ])('%i lines of log are kept as %i', async (count, kept) => {
-    expect((await run(`for (let i = 0; i < ${count}; i++) console.log(i); return 1`)).logs).toHaveLength(kept);
+    expect((await patient.run(`for (let i = 0; i < ${count}; i++) console.log(i); return 1`)).logs).toHaveLength(kept);
   });
 });
 
@@ -163,11 +164,7 @@ test('a run with many calls waiting delays another run by one call, not by all',
 });
 
 test('a slow script does not hold up the other worker', async () => {
-  const slow = failure(
-    'for (;;) {}',
-    { limits: { ...limits, wallMs: 20_000, cpuMs: 20_000 } },
-    AbortSignal.timeout(1_500),
-  );
+  const slow = failure('for (;;) {}', { limits }, AbortSignal.timeout(1_500));
   for (let i = 0; i < 20; i++) expect(await neighbour.results('return $json.n')).toEqual([1, 2]);
   expect((await slow).code).toBe('run.cancelled');
 });

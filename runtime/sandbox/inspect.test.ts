@@ -35,7 +35,7 @@ function debugged() {
     const id = ++asked;
     toSandbox.write(encodeInspect(JSON.stringify({ id, method, params })));
     return vi.waitFor(() => heard.find((one) => one.id === id) ?? expect.fail(`no answer to ${method}`), {
-      timeout: 15_000,
+      timeout: 60_000,
     });
   };
   /** Where it is paused now: the time it waits is somebody's who looks. */
@@ -46,7 +46,7 @@ function debugged() {
         expect(found.length).toBe(times);
         return found;
       },
-      { timeout: 15_000 },
+      { timeout: 60_000 },
     );
     const [frame] = (all.at(-1)?.params as Paused).callFrames;
     if (!frame) return expect.fail('paused nowhere');

@@ -9,7 +9,8 @@ import { createSandbox } from './sandbox.ts';
 const sandbox = createSandbox();
 afterAll(() => sandbox.close());
 
-const limits = { wallMs: 5_000, cpuMs: 1_000, memoryMb: 64, outputBytes: 200_000, logLines: 20 };
+// Of time there is more than any call needs on a busy machine; the tests of those limits set them.
+const limits = { wallMs: 60_000, cpuMs: 60_000, memoryMb: 64, outputBytes: 200_000, logLines: 20 };
 const context: ScriptRequest['context'] = {
   env: { threshold: 3 },
   run: { id: 'run-1' },
@@ -166,16 +167,10 @@ test('a loop without an end is stopped, awaited or not, and the next call works'
 test.each([
   ['lists', 'const all = []; for (;;) all.push(new Array(100_000).fill(1))'],
   ['texts', 'const all = []; for (;;) all.push(String(Math.random()).repeat(1000) + all.length)'],
-])(
-  'code that eats memory with %s is stopped, and the next call works',
-  async (_, source) => {
-    // Collecting garbage costs time too: on a busy machine the other limits must not come first.
-    const patient = { ...limits, cpuMs: 25_000, wallMs: 25_000 };
-    expect((await failure(source, { mode: 'once', limits: patient })).code).toBe('code.memory_exceeded');
-    await stillAlive();
-  },
-  30_000,
-);
+])('code that eats memory with %s is stopped, and the next call works', async (_, source) => {
+  expect((await failure(source, { mode: 'once' })).code).toBe('code.memory_exceeded');
+  await stillAlive();
+});
 
 test('buffers count as memory', async () => {
   const error = await failure('const all = []; for (;;) all.push(new ArrayBuffer(8_000_000))', { mode: 'once' });
@@ -279,7 +274,7 @@ test('a cancelled call ends at once, and one behind it in the line still runs', 
 });
 
 /** A sandbox whose worker says that it is ready and then does as told when it is asked. */
-function withWorker(thenDo: string) {
+function withWorker(thenDo: string, wallMs = limits.wallMs) {
   const folder = mkdtempSync(join(tmpdir(), 'worker-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const entry = join(folder, 'worker.mjs');
@@ -297,7 +292,7 @@ function withWorker(thenDo: string) {
           path: 'a',
           mode: 'once',
           items: [],
-          limits: { ...limits, wallMs: 200 },
+          limits: { ...limits, wallMs },
           context,
         },
         new AbortController().signal,
@@ -309,8 +304,8 @@ function withWorker(thenDo: string) {
   return ask;
 }
 
-test.each([
-  ['hangs', 'for (;;);', 'code.timed_out'],
+test.each<[string, string, string, number?]>([
+  ['hangs', 'for (;;);', 'code.timed_out', 200],
   ['dies', 'process.exit(3);', 'code.failed'],
   ['is killed', 'process.kill(process.pid, "SIGKILL");', 'code.memory_exceeded'],
   ['aborts', 'process.abort();', 'code.memory_exceeded'],
@@ -318,8 +313,8 @@ test.each([
   ['claims a huge answer', 'process.stdout.write(Buffer.from([255, 255, 255, 255]));', 'code.failed'],
   ['answers another call', 'send(\'{"id":99,"logs":[]}\\n[1]\');', 'code.failed'],
   ['answers in another shape', 'send(\'{"id":1,"logs":"none"}\\n[1]\');', 'code.failed'],
-])('a worker that %s fails its call, and the next call gets another worker', async (_, thenDo, code) => {
-  const ask = withWorker(thenDo);
+])('a worker that %s fails its call, and the next call gets another worker', async (_, thenDo, code, wallMs) => {
+  const ask = withWorker(thenDo, wallMs);
   expect([(await ask()).code, (await ask()).code]).toEqual([code, code]);
 });
 

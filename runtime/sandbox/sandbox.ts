@@ -25,7 +25,7 @@ export type SandboxDeps = {
   inspect?: { channel: InspectChannel; root: string } | undefined;
 };
 
-const START_MS = 15_000;
+const START_MS = 60_000;
 /** An interpreter of Python takes 1.5 s of a free core to start. */
 const PYTHON_START_MS = 60_000;
 /** What each process takes with nothing to do, with room to breathe. */

@@ -137,11 +137,14 @@ async function killing(runs: number, leastKills: number, seed: string, closing: 
     ids.push((await control.start(newRun(sketch, { items }))).runId);
   }
   const isAtWork = () => ids.some((id) => control.get(id)?.run.finishedAt === undefined);
+  const highestFence = () =>
+    Math.max(0, ...ids.flatMap((id) => (control.get(id)?.events ?? []).map(({ fence }) => fence)));
   let kills = 0;
-  for (; kills < leastKills && isAtWork(); kills++) {
-    // From the middle of its start to the middle of its work.
+  // Until one of them has been cut off more than once, too.
+  for (; (kills < leastKills || highestFence() <= 2) && isAtWork(); kills++) {
+    // In the middle of its work.
     const before = receiver.requests.length;
-    const deadline = Date.now() + 2_500;
+    const deadline = Date.now() + 30_000;
     while (receiver.requests.length === before && Date.now() < deadline && isAtWork()) await pause(5);
     await pause(dice.roll() * 120);
     await kill();
@@ -165,7 +168,7 @@ async function killing(runs: number, leastKills: number, seed: string, closing: 
     repeats: receiver.requests.length - byKey.size,
     redone: journals.flatMap(stepsAfterTheirEnd),
     gaps: journals.filter((events) => events.some(({ seq }, index) => seq !== index + 1)).length,
-    highestFence: Math.max(...journals.flatMap((events) => events.map(({ fence }) => fence))),
+    highestFence: highestFence(),
   };
 }
 
