@@ -7,8 +7,8 @@ const common = {
   // As many files at once as there are processors; by itself it leaves one idle, which of two is half.
   maxWorkers: availableParallelism(),
   // Of a machine that does much else at the same time.
-  testTimeout: 120_000,
-  hookTimeout: 120_000,
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
   // Left alone, a poll gives up after a second, which a busy machine may need for one answer.
   expect: { poll: { timeout: 60_000 } },
   // CI draws the same examples each time: what another seed finds must not stop somebody who has nothing to do with it.

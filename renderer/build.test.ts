@@ -11,7 +11,7 @@ beforeAll(async () => {
   const configFile = new URL('./vite.config.ts', import.meta.url).pathname;
   const result = await build({ configFile, logLevel: 'silent', build: { write: false, emptyOutDir: false } });
   files = ([result].flat()[0] as Rolldown.RolldownOutput).output;
-}, 180_000);
+}, 300_000);
 
 /** What the browser fetches before the editor shows: the entry, what it imports without asking, and their styles. */
 function firstLoad(): string[] {

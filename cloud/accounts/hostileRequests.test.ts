@@ -101,7 +101,7 @@ function alteredTokens(real: string): string[] {
 }
 
 test('nothing that only looks like a token is one, and the real one still is after all of them', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const { accessToken } = await signIn();
   const old = await signIn();
@@ -172,7 +172,7 @@ test('nothing but the newest refresh token of a sign-in that holds renews it', a
 // S34: requests that another page made this browser send.
 
 test('no form of another page is taken by any page of ours, and no page may read what we answer', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const forms = routes.filter(({ method, name }) => method === 'POST' && name.startsWith('pages.'));
   expect(forms.length).toBeGreaterThan(10);
@@ -278,7 +278,7 @@ const MORE: [string, unknown][] = [
 ];
 
 test('a call that is told more than it asks for refuses all of it, names it, and does nothing', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const groups: Record<string, HttpGroup> = {
     auth: cloudApi.auth,

@@ -141,10 +141,10 @@ test.concurrent('a key loses what its person loses, and ends with their membersh
       admin.userId,
     ]);
   await set("role = 'editor'");
-  await expect.poll(async () => (await withKey(secret, 'GET', '/v1/audit')).status, { timeout: 20_000 }).toBe(403);
+  await expect.poll(async () => (await withKey(secret, 'GET', '/v1/audit')).status, { timeout: 60_000 }).toBe(403);
   expect((await withKey(secret, 'GET', '/v1/api-key')).status).toBe(200);
   await set('deleted_at = now()');
-  await expect.poll(async () => (await withKey(secret, 'GET', '/v1/api-key')).status, { timeout: 20_000 }).toBe(401);
+  await expect.poll(async () => (await withKey(secret, 'GET', '/v1/api-key')).status, { timeout: 60_000 }).toBe(401);
 });
 
 test.concurrent('after a rotation both keys are taken until the grace is over; with none, only the new one', async ({
@@ -162,12 +162,12 @@ test.concurrent('after a rotation both keys are taken until the grace is over; w
     first.key.id,
   ]);
   await expect
-    .poll(async () => (await withKey(first.secret, 'GET', '/v1/audit')).status, { timeout: 20_000 })
+    .poll(async () => (await withKey(first.secret, 'GET', '/v1/audit')).status, { timeout: 60_000 })
     .toBe(401);
   const third = (await owner.call<NewKey>('POST', path, { graceHours: 0 })).body;
   expect(third.key.graceUntil).toBeUndefined();
   await expect
-    .poll(async () => (await withKey(second.secret, 'GET', '/v1/audit')).status, { timeout: 20_000 })
+    .poll(async () => (await withKey(second.secret, 'GET', '/v1/audit')).status, { timeout: 60_000 })
     .toBe(401);
   expect((await withKey(third.secret, 'GET', '/v1/audit')).status).toBe(200);
   expect((await auditOf(owner)).filter(({ action }) => action === 'apikey.rotate')).toHaveLength(2);
@@ -191,7 +191,7 @@ test.concurrent('a revoked key and one past its end are refused; what it did is 
     [revoked, '/v1/api-keys'],
     [ended, '/v1/audit'],
   ] as const) {
-    await expect.poll(async () => (await withKey(secret, 'GET', path)).status, { timeout: 20_000 }).toBe(401);
+    await expect.poll(async () => (await withKey(secret, 'GET', path)).status, { timeout: 60_000 }).toBe(401);
   }
   expect((await withKey(kept.secret, 'GET', '/v1/audit')).status).toBe(200);
   expect(await owner.call('DELETE', `/v1/api-keys/${revoked.key.id}`)).toMatchObject({

@@ -19,7 +19,7 @@ beforeAll(async () => {
   });
   owner = await cloud.newPerson();
   await cloud.database.ownerSql("update workspace set plan = 'enterprise' where id = $1", [owner.workspaceId]);
-}, 120_000);
+}, 300_000);
 afterAll(() => cloud.stop());
 
 /** A key with exactly these scopes; more of them than a plan has room for. */

@@ -123,7 +123,7 @@ test('the plan says how many days are shown, whatever is asked for', async () =>
 test('the log is sealed soon after an entry, and says of itself that it is whole', async () => {
   const verify = () => robin.call<{ intact: boolean; sealedTo?: number; entries: number }>('GET', '/v1/audit/verify');
   await cloud.database.ownerSql(`update upkeep_claim set due_at = now() where workspace_id = $1`, [robin.workspaceId]);
-  await expect.poll(async () => (await verify()).body.sealedTo, { timeout: 20_000, interval: 300 }).toBeGreaterThan(30);
+  await expect.poll(async () => (await verify()).body.sealedTo, { timeout: 60_000, interval: 300 }).toBeGreaterThan(30);
   const { body } = await verify();
   expect(body).toMatchObject({ intact: true });
   expect(body.entries).toBeGreaterThan(30);

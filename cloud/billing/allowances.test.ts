@@ -17,7 +17,7 @@ let workspaceId: string;
 
 beforeAll(async () => {
   tenants = await createTenantDatabase();
-}, 60_000);
+}, 300_000);
 afterAll(() => tenants.close());
 beforeEach(async () => {
   ({ workspaceId } = await tenants.newWorkspace());

@@ -181,7 +181,7 @@ test(`${ORDERS.length} of the 720 orders of six events, each also twice and at o
     expect(await row()).toEqual(expected);
   }
   expect(await planNow()).toBe('business');
-}, 240_000);
+}, 300_000);
 
 test('events that are handled while the subscription goes on changing leave the newest state, not the last to answer', async () => {
   const before = standin.events().length;

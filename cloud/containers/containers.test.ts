@@ -23,7 +23,7 @@ test('a person buys Pro on the hosted page, and the plan, its caps and the conta
     const subscription = () =>
       owner.call<{ plan: string; status: string }>('GET', '/v1/billing/subscription').then((answer) => answer.body);
     await expect
-      .poll(subscription, { timeout: 10_000 })
+      .poll(subscription, { timeout: 60_000 })
       .toMatchObject({ plan: 'pro', status: 'active', cycle: 'month' });
     expect((await owner.call('GET', '/v1/container')).body).toMatchObject({ ramBytes: 2 * 1024 ** 3, cpu: 2 });
     const { url } = (await owner.call<{ url: string }>('POST', '/v1/billing/portal', {})).body;

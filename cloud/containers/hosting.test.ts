@@ -149,7 +149,7 @@ for (const kind of ['process', 'docker'] as const) {
       async function ended(runId: string): Promise<unknown> {
         const state = () => ok<{ status: string }>('GET', `/v1/runs/${runId}`);
         await expect
-          .poll(async () => (await state()).status, { timeout: 30_000 })
+          .poll(async () => (await state()).status, { timeout: 60_000 })
           .toMatch(/succeeded|failed|cancelled|timed_out/);
         return state();
       }

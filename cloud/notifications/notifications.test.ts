@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.stop());
 
-const soon = { timeout: 15_000, interval: 100 };
+const soon = { timeout: 60_000, interval: 100 };
 
 test('who manages members hears on the feed that somebody joined, reads it and is done with it', async () => {
   const [robin, kim, guest] = [

@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.stop());
 
-const soon = { timeout: 20_000, interval: 200 };
+const soon = { timeout: 60_000, interval: 200 };
 
 /** As it is, and as it would stand in JSON, an address, bytes or a dump of bytes. */
 function formsOf(secret: string): string[] {
@@ -56,7 +56,7 @@ async function dumpOf(): Promise<string> {
 }
 
 test('no secret that was given out or taken stands in the database, a log line, an export or the metrics', {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   const people = createPeople(cloud);
   const robin = await cloud.newPerson('Robin');

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.stop());
 
-const soon = { timeout: 15_000, interval: 200 };
+const soon = { timeout: 60_000, interval: 200 };
 const letters: Letter[] = [];
 const mail: Mail = {
   post: async (_tx, letter) => void letters.push(letter),

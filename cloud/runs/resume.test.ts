@@ -270,4 +270,4 @@ test('a thousand runs that wait hold no connection and no lease, and the one tha
   );
   expect(await resumeDue({ database: control.db, wake: () => undefined })).toBe(1);
   expect((await agent.next(50)).runs).toMatchObject([{ projectId }]);
-}, 120_000);
+}, 300_000);

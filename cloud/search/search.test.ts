@@ -114,7 +114,7 @@ test('a commit is read without anybody searching, and only what changed is writt
       `select key, xmin::text from search_entry where workspace_id = $1 order by key`,
       [other.workspaceId],
     );
-  await expect.poll(async () => (await kept()).length, { timeout: 20_000 }).toBe(3);
+  await expect.poll(async () => (await kept()).length, { timeout: 60_000 }).toBe(3);
   const before = await kept();
   const changed = structuredClone(project);
   changed.project.name = 'Renamed';

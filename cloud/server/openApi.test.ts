@@ -103,7 +103,7 @@ if (!browser) console.log('Skipped: the page in a browser, because there is no C
 /** Chromium lets go of a request when a network comes or goes, as with every container on the same machine. */
 const NETWORK_CHANGED = /ERR_NETWORK_CHANGED/;
 
-test.skipIf(!browser)('somebody finds a call on the page and sends it', { timeout: 120_000 }, async () => {
+test.skipIf(!browser)('somebody finds a call on the page and sends it', { timeout: 300_000 }, async () => {
   const open = await chromium.launch({ executablePath: browser, args: ['--no-sandbox', '--no-first-run'] });
   try {
     for (let tries = 1; ; tries++) {

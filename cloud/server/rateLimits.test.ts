@@ -134,7 +134,7 @@ describe.skipIf(!program)('where Redis counts (needs Redis)', () => {
     // Nobody is let through without a count, and nobody is refused for want of one.
     expect(await accepted(...Array.from({ length: 9 }, () => take(a, 'kim')))).toBe(4);
     expect(await accepted(...Array.from({ length: 9 }, () => take(b, 'kim')))).toBe(4);
-    await expect.poll(() => log.join(''), { timeout: 20_000 }).toContain('each process limits requests for itself');
+    await expect.poll(() => log.join(''), { timeout: 60_000 }).toContain('each process limits requests for itself');
 
     await startRedis(port);
     await ready();

@@ -254,7 +254,7 @@ test('whoever is a member no more loses the project in an open window, with all 
   expect(theirs.events.length).toBe(told);
 });
 
-const WAIT = { timeout: 10_000 };
+const WAIT = { timeout: 60_000 };
 
 test('of 200 pages of strangers none gets a socket, and the page of ours does', async () => {
   const { host, hostname, port } = new URL(cloud.url);

@@ -24,7 +24,7 @@ async function start(...args: string[]) {
     said.err += String(data);
   });
   const ended = once(child, 'close').then(([code]) => ({ code: code as number, ...said }));
-  await vi.waitFor(() => expect(said.err).toContain('once a debugger has come'), { timeout: 30_000 });
+  await vi.waitFor(() => expect(said.err).toContain('once a debugger has come'), { timeout: 60_000 });
   const url = /ws:\/\/127\.0\.0\.1:\d+\/[\w-]{32}/.exec(said.err)?.[0] ?? expect.fail(said.err);
   return { child, said, ended, url };
 }
@@ -48,7 +48,7 @@ async function attach(url: string) {
     const id = ++asked;
     socket.send(JSON.stringify({ id, method, params }));
     return vi.waitFor(() => heard.find((one) => one.id === id)?.result ?? expect.fail(`no answer to ${method}`), {
-      timeout: 20_000,
+      timeout: 60_000,
     });
   };
   const paused = (times: number) =>
@@ -62,7 +62,7 @@ async function attach(url: string) {
         );
         return { frame, url: script?.params?.url, line: frame.location.lineNumber + 1 };
       },
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     );
   for (const method of ['Runtime.enable', 'Debugger.enable', 'Runtime.runIfWaitingForDebugger']) await ask(method);
   return { socket, ask, paused };

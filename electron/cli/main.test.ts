@@ -260,7 +260,7 @@ test('a served project ends with the command that serves it, also when that is k
     );
   expect(await answers()).toBe('yes');
   child.kill('SIGKILL');
-  await expect.poll(answers, { timeout: 20_000 }).toBe('no');
+  await expect.poll(answers, { timeout: 60_000 }).toBe('no');
 });
 
 test('a port that is taken is named with its holder and another is offered', async () => {

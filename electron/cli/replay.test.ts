@@ -77,7 +77,7 @@ beforeAll(async () => {
   // What would answer is gone.
   server.close();
   server.closeAllConnections();
-}, 60_000);
+}, 300_000);
 
 test('a run that was kept as a tape replays equal, its code, ids and times among it, and calls nobody', async () => {
   const { code, out } = await sluice(['replay', tape]);

@@ -45,12 +45,12 @@ async function ended(events: HostEvent[], runId: string) {
       if (last?.type !== 'run.changed' || !last.run.finishedAt) throw new Error('It still runs.');
       return last.run;
     },
-    { timeout: 30_000, interval: 20 },
+    { timeout: 60_000, interval: 20 },
   );
 }
 
 test('the first start makes a sample once, and its run passes items from step to step', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const { host, client, events } = start();
   const sampleId = (await host.makeSample()) ?? '';
@@ -156,7 +156,7 @@ test('a part of a workflow of which nothing is known says what to do', async () 
 });
 
 test('a folder from elsewhere can be opened and edited, and runs only once it is trusted', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const { client, events } = start();
   const dir = join(place(), 'theirs');

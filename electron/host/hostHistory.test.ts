@@ -38,7 +38,7 @@ test('a clash of a file and the canvas is listed, answered, and the answer can b
   await set('mine');
   writeFileSync(file, text.replace(String(before), 'theirs'));
   await vi.waitFor(() => expect(events).toContainEqual({ type: 'conflicts.changed', projectId, open: 1 }), {
-    timeout: 10_000,
+    timeout: 60_000,
   });
   const [entry] = await client.conflicts.list({ projectId });
   expect(entry).toMatchObject({ kind: 'value', where: 'local', base: before, theirs: 'theirs', ours: 'mine' });

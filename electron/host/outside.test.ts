@@ -138,7 +138,7 @@ test('another branch that is checked out waits for a word where the project is i
   project.db.setMeta('sync.binding', '{}');
   // A branch that begins where one stands is no switch, and neither is an edit on it.
   git('checkout', '-q', '-b', 'new');
-  await vi.waitFor(() => expect(project.db.meta('git.head')).toBe('new'), { timeout: 10_000 });
+  await vi.waitFor(() => expect(project.db.meta('git.head')).toBe('new'), { timeout: 60_000 });
   disk.write(disk.read().replace('timeoutMs: 5000', 'timeoutMs: 4000'));
   await project.rescan();
   expect([step('score_m4t8')?.timeoutMs, project.deletion()]).toEqual([4000, undefined]);

@@ -13,7 +13,7 @@ import { FILE, newProject, open } from './openProject.fixture.ts';
 
 /** Waits as long as a slow machine may need. */
 const until = <T>(work: () => T | Promise<T>, options = {}) =>
-  vi.waitFor(work, { timeout: 20_000, interval: 20, ...options });
+  vi.waitFor(work, { timeout: 60_000, interval: 20, ...options });
 
 const changedLines = (before: string, after: string) => {
   const [a, b] = [before.split('\n'), after.split('\n')];

@@ -24,7 +24,7 @@ function sluice(...args: string[]): Promise<{ code: number; out: string; err: st
 }
 
 test('the command line tests and runs a project with its packages, and says what to do where they are missing', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const { dir, packages } = scoreProject();
   const missing = await sluice('test', dir);
@@ -41,7 +41,7 @@ test('the command line tests and runs a project with its packages, and says what
 });
 
 test('the editor packs before a run, into the project itself; from then on nothing needs to be installed', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const { dir, packages } = scoreProject();
   install(dir, packages);
@@ -71,13 +71,13 @@ test('the editor packs before a run, into the project itself; from then on nothi
         if (!run.finishedAt) throw new Error('It still runs.');
         return { status: run.status, text: JSON.stringify(events) };
       },
-      { timeout: 30_000, interval: 20 },
+      { timeout: 60_000, interval: 20 },
     );
   };
   expect(await run()).toMatchObject({ status: 'succeeded', text: expect.stringContaining('tiny says 4') });
   const file = join(dir, 'scripts/packages/npm.js');
   const packed = (await client.projects.open({ projectId })).tree.scripts['packages/npm.js'];
-  await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toBe(packed), { timeout: 20_000 });
+  await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toBe(packed), { timeout: 60_000 });
 
   rmSync(join(dir, 'scripts/node_modules'), { recursive: true });
   expect(await run()).toMatchObject({ status: 'succeeded', text: expect.stringContaining('tiny says 4') });

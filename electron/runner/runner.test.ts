@@ -38,7 +38,7 @@ const childrenOf = (pid: number) =>
 
 test.skipIf(process.platform !== 'linux')(
   'a runner that dies is started again and says hello; one that is stopped is not (needs Linux)',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     const hellos: unknown[] = [];
     const reasons: string[] = [];
@@ -52,13 +52,13 @@ test.skipIf(process.platform !== 'linux')(
     onTestFinished(() => runners.close());
     runners.start(PROJECT);
     runners.start(PROJECT);
-    await vi.waitFor(() => expect(hellos).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(hellos).toHaveLength(1), { timeout: 60_000 });
     expect(hellos[0]).toMatchObject({ runtimeHash: runtime.hash, node: process.version });
 
     const [first, ...others] = childrenOf(process.pid);
     expect(others).toEqual([]);
     process.kill(first ?? 0, 'SIGKILL');
-    await vi.waitFor(() => expect(hellos).toHaveLength(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(hellos).toHaveLength(2), { timeout: 60_000 });
     expect(reasons).toEqual([`${PROJECT}: The runner ended by SIGKILL`]);
 
     await runners.close();
@@ -69,7 +69,7 @@ test.skipIf(process.platform !== 'linux')(
 
 test.skipIf(process.platform !== 'linux')(
   'nothing of our environment reaches a runner (needs Linux)',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     const hellos: unknown[] = [];
     process.env.SLUICE_API_KEY = 'planted';
@@ -80,7 +80,7 @@ test.skipIf(process.platform !== 'linux')(
     const runners = createRunners({ runtime: findRuntime(), agent: () => idle(hellos), dataDir, onStopped: () => {} });
     onTestFinished(() => runners.close());
     runners.start(PROJECT);
-    await vi.waitFor(() => expect(hellos).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(hellos).toHaveLength(1), { timeout: 60_000 });
     const [pid] = childrenOf(process.pid);
     const environment = execFileSync('cat', [`/proc/${pid}/environ`], { encoding: 'utf8' })
       .split('\0')

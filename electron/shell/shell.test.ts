@@ -92,9 +92,9 @@ beforeAll(async () => {
     async () => {
       expect((await ask<{ what: string }[]>('log')).some(({ what }) => what === 'show')).toBe(true);
     },
-    { timeout: 40_000, interval: 100 },
+    { timeout: 60_000, interval: 100 },
   );
-}, 60_000);
+}, 300_000);
 
 afterAll(async () => {
   if (shell?.exitCode === null) {
@@ -195,12 +195,12 @@ inChromium(
           { url: 'https://elsewhere.example/', prevented: true },
         ]);
       },
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     );
     expect(await ask('url')).toBe('app://sluice/');
     await evaluate(`void window.open('https://elsewhere.example/')`);
     await vi.waitFor(async () => expect(await ask('log')).toContainEqual({ what: 'window.open', action: 'deny' }), {
-      timeout: 20_000,
+      timeout: 60_000,
     });
     const tried = await evaluate(`(async () => {
     const failed = (work) => work.then(() => false, () => true);
@@ -283,7 +283,7 @@ inChromium('a second start shows the window of the first and ends (needs Chromiu
   const env = { ...process.env, STANDIN_SECOND: '1', SLUICE_DATA: dataDir };
   const second = spawnSync(process.execPath, ['--import', register, join(out, 'shell/main.js')], {
     env,
-    timeout: 20_000,
+    timeout: 60_000,
   });
   expect(second.status).toBe(0);
   await ask('secondInstance');

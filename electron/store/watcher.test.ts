@@ -7,7 +7,7 @@ import { watchProject } from './watcher.ts';
 
 /** Waits as long as a slow machine may need. */
 const until = <T>(work: () => T | Promise<T>, options = {}) =>
-  vi.waitFor(work, { timeout: 20_000, interval: 20, ...options });
+  vi.waitFor(work, { timeout: 60_000, interval: 20, ...options });
 
 async function watched() {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-watch-'));

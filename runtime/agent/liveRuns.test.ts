@@ -87,7 +87,7 @@ describe('a run whose caller was told nothing yet', () => {
     expect(given).toMatchObject({ status: 201, body: { n: 1 } });
     expect(there).toMatchObject({ run: { status: 'succeeded' }, events });
     // Whoever has the file open already sees it a moment later.
-    await vi.waitFor(() => expect(other.get(runId)).toEqual(there), { timeout: 10_000 });
+    await vi.waitFor(() => expect(other.get(runId)).toEqual(there), { timeout: 60_000 });
     expect(control.get(runId)).toEqual(there);
   });
 

@@ -56,7 +56,7 @@ test('what was kept can be read back as it was, as long as the database does not
   await Promise.all(runs.map((run) => log.keep(run)));
   expect(stored).toEqual([]);
   expect(readEndedLog(file)).toEqual(runs);
-  await vi.waitFor(() => expect(stored).toEqual([['one', 'two', 'three']]), { timeout: 10_000 });
+  await vi.waitFor(() => expect(stored).toEqual([['one', 'two', 'three']]), { timeout: 60_000 });
 });
 
 test('whoever asks the database has everything put there before', async () => {
@@ -93,7 +93,7 @@ test('many go into the database in slices, of which only the last is flushed', a
   const { log, stored, flushes } = setUp();
   const ids = Array.from({ length: 200 }, (_, index) => `run-${index}`);
   await Promise.all(ids.map((id) => log.keep(runOf(id))));
-  await vi.waitFor(() => expect(stored.flat()).toEqual(ids), { timeout: 10_000 });
+  await vi.waitFor(() => expect(stored.flat()).toEqual(ids), { timeout: 60_000 });
   expect(stored.length).toBeGreaterThan(1);
   expect(flushes).toEqual(flushes.map((_, index) => index === flushes.length - 1));
 });

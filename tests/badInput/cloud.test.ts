@@ -19,7 +19,7 @@ beforeAll(async () => {
   cloudDir = mkdtempSync(join(tmpdir(), 'sluice-bad-cloud-'));
   chmodSync(cloudDir, 0o755);
   cloud = await startCloudProcess({ SLUICE_DATA: cloudDir, PORT: '0', ...NO_DOCKER });
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await cloud?.stop();
   rmSync(cloudDir, { recursive: true, force: true });
@@ -37,7 +37,7 @@ edges:
 `;
 
 test('without Docker it says so and works with processes; a hosted webhook refuses as a local one; an ended sign-in stops only what is in the cloud', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   expect(cloud.log.join('\n')).toContain('No Docker engine answered within 2 s: workspaces run as processes.');
 
@@ -138,7 +138,7 @@ test('without Docker it says so and works with processes; a hosted webhook refus
 });
 
 test('a control plane that cannot start stops, and says which setting, program or folder is in the way', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const { sluice } = terminal();
   const dataDir = mkdtempSync(join(cloudDir, 'data-'));

@@ -23,7 +23,7 @@ beforeAll(async () => {
   const person = await cloud.newPerson();
   await cloud.database.ownerSql(`update user_account set email = 'robin@example.com' where id = $1`, [person.userId]);
   values.workspace = person.workspaceId;
-}, 120_000);
+}, 300_000);
 afterAll(() => cloud?.stop());
 
 function partsOf(block: string): { first: string; headers: Record<string, string>; body: string } {

@@ -39,7 +39,7 @@ beforeAll(async () => {
     scopes: ['workflow:read', 'run:read', 'project:write'],
   });
   key = made.body.secret;
-}, 240_000);
+}, 300_000);
 afterAll(async () => {
   await cloud?.stop();
   rmSync(dir, { recursive: true, force: true });
@@ -54,7 +54,7 @@ test('the example of the package runs against a control plane, with the built pa
   expect(stdout).toBe(`Warehouse 0 ${id}\nrun.not_found 404\n`);
 });
 
-test('its types hold on their own, and find what is misspelt', { timeout: 240_000 }, async () => {
+test('its types hold on their own, and find what is misspelt', { timeout: 300_000 }, async () => {
   writeFileSync(
     join(dir, 'wrong.ts'),
     [

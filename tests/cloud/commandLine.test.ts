@@ -16,7 +16,7 @@ const project = join(folder, 'greeting');
 beforeAll(async () => {
   cloud = await startTestCloud({}, allCapabilities);
   person = await cloud.newPerson('Robin');
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await cloud?.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -59,11 +59,11 @@ async function inBrowser(address: string): Promise<string> {
 }
 
 test('a sign-in by the browser; then the project is sent, published, rolled back and looked at', {
-  timeout: 240_000,
+  timeout: 300_000,
 }, async () => {
   expect(await sluice(['whoami'])).toMatchObject({ code: 1, err: 'You are not signed in.\nRun "sluice login".\n' });
   const login = start(['login', '--no-open', '--json']);
-  await expect.poll(() => login.said.err, { timeout: 30_000 }).toContain('/authorize?');
+  await expect.poll(() => login.said.err, { timeout: 60_000 }).toContain('/authorize?');
   expect(await inBrowser(/http\S+/.exec(login.said.err)?.[0] ?? '')).toContain('You are signed in');
   const signedIn = await login.ended;
   expect(signedIn.code, signedIn.err).toBe(0);
@@ -104,7 +104,7 @@ test('a sign-in by the browser; then the project is sent, published, rolled back
 });
 
 test('wrong use, a control plane that is away, and a computer that would forget are said plainly', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   expect(await sluice(['rollback'])).toMatchObject({ code: 2 });
   const away = await sluice(['whoami'], { SLUICE_URL: 'http://127.0.0.1:9', SLUICE_DATA: join(folder, 'other') });
@@ -119,7 +119,9 @@ test('wrong use, a control plane that is away, and a computer that would forget 
   expect(unknown).toMatchObject({ code: 1, err: 'The project has no version 99.\nSee "sluice deployments".\n' });
 });
 
-test('after signing out the project stays, and what needs the cloud says what to do', { timeout: 60_000 }, async () => {
+test('after signing out the project stays, and what needs the cloud says what to do', {
+  timeout: 300_000,
+}, async () => {
   expect((await sluice(['logout'])).code).toBe(0);
   expect((await sluice(['validate', project])).code).toBe(0);
   expect(await sluice(['sync', project])).toMatchObject({

@@ -23,7 +23,7 @@ beforeAll(async () => {
   person = await cloud.newPerson('Robin');
   // One person with many desktops.
   await cloud.database.ownerSql("update workspace set plan = 'enterprise' where id = $1", [person.workspaceId]);
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await cloud?.stop();
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
@@ -51,14 +51,14 @@ async function desktop(url = cloud.url) {
   const events: HostEvent[] = [];
   host.subscribe((event) => events.push(event));
   await vi.waitFor(async () => expect(await client.account.state({})).toMatchObject({ status: 'signed_in' }), {
-    timeout: 10_000,
+    timeout: 60_000,
   });
   const tree = async (projectId: string) => (await client.projects.open({ projectId })).tree;
   return { client, events, dataDir, tree };
 }
 
 test('two desktops and the real control plane: edits arrive by the feed, and a deployment is followed', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const one = await desktop();
   const { id, dir } = await one.client.projects.create({ name: 'Greeting', template: 'hello' });
@@ -89,7 +89,7 @@ test('two desktops and the real control plane: edits arrive by the feed, and a d
       ).toHaveLength(10);
       expect([merkleHash(here), merkleHash(there)]).toEqual([head.hash, head.hash]);
     },
-    { timeout: 30_000, interval: 100 },
+    { timeout: 60_000, interval: 100 },
   );
 
   const deployment = await one.client.publish.start({ projectId: id, environment: 'production' });
@@ -121,7 +121,7 @@ test('two desktops and the real control plane: edits arrive by the feed, and a d
 });
 
 test('two desktops edit one workflow offline: nothing is lost, the one clash is shown on both, and answered on one', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const line = await openLine(cloud.url);
   onTestFinished(line.close);
@@ -136,7 +136,7 @@ test('two desktops edit one workflow offline: nothing is lost, the one clash is 
   await two.client.projects.open({ projectId: id });
   await two.client.sync.bind({ projectId: id, workspaceId: person.workspaceId });
   const [workflowId = ''] = Object.keys((await one.tree(id)).workflows);
-  const wait = { timeout: 40_000, interval: 50 };
+  const wait = { timeout: 60_000, interval: 50 };
 
   line.cut();
   const edit = (on: typeof one, word: string) =>

@@ -16,7 +16,7 @@ let person: Person;
 beforeAll(async () => {
   cloud = await startTestCloud({}, allCapabilities);
   person = await cloud.newPerson('Robin');
-}, 120_000);
+}, 300_000);
 afterAll(() => cloud?.stop());
 
 async function newProject(make: (projectId: string) => Tree): Promise<string> {
@@ -41,7 +41,7 @@ test('four writers at one workflow of 500 steps all get through, and nothing of 
   expect(written.head.hash).toBe(merkleHash(written.head.tree));
   expect(written.rebasedByServer).toBeGreaterThan(0);
   expect(written.refused).toBeLessThanOrEqual(Math.ceil(written.commits / 100));
-}, 120_000);
+}, 300_000);
 
 test('conflicts, history and the lock are there over HTTP as well', async () => {
   const projectId = await newProject((id) => ({ ...largeTree(id), scripts: { 'a.ts': 'export {};\n' } }));
@@ -99,7 +99,7 @@ test('conflicts, history and the lock are there over HTTP as well', async () => 
   });
   expect((await person.call('POST', `${path}/unlock`, {})).body).not.toHaveProperty('locked');
   expect((await person.call('POST', `${path}/commits`, { commit: late })).status).toBe(200);
-}, 60_000);
+}, 300_000);
 
 /** Passes everything on until it is armed; then the first byte of an answer ends the process and the connection. */
 async function startCutter(to: URL, kill: () => void) {
@@ -166,4 +166,4 @@ test('a push whose process is killed after the commit and before the answer is o
   });
   const { body } = await person.call<{ commits: unknown[] }>('GET', `${path}/commits?since=${revision}`);
   expect(body.commits).toHaveLength(1);
-}, 120_000);
+}, 300_000);

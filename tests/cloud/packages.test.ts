@@ -20,7 +20,7 @@ beforeAll(async () => {
   person = await cloud.newPerson('Robin');
   // One person with many desktops.
   await cloud.database.ownerSql("update workspace set plan = 'enterprise' where id = $1", [person.workspaceId]);
-}, 120_000);
+}, 300_000);
 afterAll(() => cloud?.stop());
 
 async function desktop() {
@@ -40,13 +40,13 @@ async function desktop() {
   onTestFinished(() => host.close());
   const client = createClient(hostApi, host.call);
   await vi.waitFor(async () => expect(await client.account.state({})).toMatchObject({ status: 'signed_in' }), {
-    timeout: 10_000,
+    timeout: 60_000,
   });
   return client;
 }
 
 test('publishing packs and freezes what scripts import, and the hosted run executes those bytes', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const { dir, packages } = scoreProject();
   const client = await desktop();

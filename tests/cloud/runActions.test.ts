@@ -67,7 +67,7 @@ beforeAll(async () => {
     await agent.stop(0);
     await ports.close();
   };
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await stopAgent?.();
   await cloud?.stop();
@@ -102,7 +102,7 @@ async function surely(...args: string[]): Promise<string> {
 
 async function signIn(): Promise<void> {
   const login = start(['login', '--no-open']);
-  await expect.poll(() => login.said.err + login.said.out, { timeout: 30_000 }).toContain('/authorize?');
+  await expect.poll(() => login.said.err + login.said.out, { timeout: 60_000 }).toContain('/authorize?');
   const address = new URL(/http\S+\/authorize\S+/.exec(login.said.err + login.said.out)?.[0] ?? '');
   const page = await fetch(`${cloud.url}/sign-in`, {
     method: 'POST',
@@ -130,7 +130,7 @@ edges:
   - ask.approved -> halt
 `;
 
-test('an approval, a retry and a tape from the command line', { timeout: 240_000 }, async () => {
+test('an approval, a retry and a tape from the command line', { timeout: 300_000 }, async () => {
   await signIn();
   await surely('new', project, '--template', 'blank');
   writeFileSync(join(project, 'workflows', 'release.yaml'), WORKFLOW);
@@ -145,7 +145,7 @@ test('an approval, a retry and a tape from the command line', { timeout: 240_000
   expect(begun.status, JSON.stringify(begun.body)).toBe(200);
   const reach = (id: string, status: string) =>
     expect
-      .poll(async () => (await person.call<RunSummary>('GET', `/v1/runs/${id}`)).body.status, { timeout: 30_000 })
+      .poll(async () => (await person.call<RunSummary>('GET', `/v1/runs/${id}`)).body.status, { timeout: 60_000 })
       .toBe(status);
   await reach(runId, 'waiting');
 

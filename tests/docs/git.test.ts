@@ -12,7 +12,7 @@ const blocks = [...page.matchAll(/^```(\S+) ?(\S*)\n(.*?)^```$/gms)].map(([, lan
 const script = (name: string) =>
   blocks.find((block) => block.name === name)?.text ?? expect.fail(`There is no ${name}.`);
 
-test('the page’s commands do what it says, one after the other', { timeout: 180_000 }, async () => {
+test('the page’s commands do what it says, one after the other', { timeout: 300_000 }, async () => {
   expect(blocks.filter(({ language }) => language === 'sh').map(({ name }) => name)).toEqual([
     ...['setup', 'attributes', 'begin', 'branches', 'clash', 'decide'],
   ]);

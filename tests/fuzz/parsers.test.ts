@@ -14,7 +14,7 @@ const { fuzz, close } = openFuzzer();
 afterAll(close);
 
 test.each(PARSERS.map(({ name }) => name))('%s: no input crashes it, hangs it or changes a global', {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async (name) => {
   const fuzzed = await fuzz(name, SLOW.has(name) ? FEW : INPUTS, SEED);
   console.info(toldFuzz(fuzzed));

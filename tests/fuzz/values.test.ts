@@ -9,7 +9,7 @@ const { fuzz, close } = openFuzzer();
 afterAll(close);
 
 test.each(VALUES.map(({ name }) => name))('%s gives a result or a named error, to the end of a run', {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async (name) => {
   const fuzzed = await fuzz(name, INPUTS, 'values-1');
   console.info(toldFuzz(fuzzed));

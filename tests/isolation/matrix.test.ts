@@ -61,7 +61,7 @@ beforeAll(async () => {
       foreign: ours,
     },
   ];
-}, 120_000);
+}, 300_000);
 afterAll(() => cloud?.stop());
 
 /** Names are free in each workspace, so a cell that makes something gets a name that no other cell uses. */
@@ -185,7 +185,7 @@ async function compare({ route, asker, position, example }: Cell): Promise<strin
 }
 
 test('an id of another workspace answers exactly as one that is missing, and changes nothing there', {
-  timeout: 240_000,
+  timeout: 300_000,
 }, async () => {
   const all = cells();
   await makeNames(all);
@@ -257,7 +257,7 @@ const MORE: Record<string, Json> = {
 };
 
 test('no call takes more than it asks for, at any depth, and none does a thing for it', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const [owner] = askers;
   const before = await rowsOf(cloud, ours.workspaceId);
@@ -326,7 +326,7 @@ function order({ method, name }: Route): number {
 }
 
 test('control: the same requests with one’s own ids are told apart from missing ones', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const owner = askers[0];
   if (!owner) throw new Error('There is no owner.');

@@ -288,7 +288,7 @@ const countPeople = async () =>
   )[0];
 
 test('none of what a hostile browser, network or provider says signs anybody in, and the honest attempt after it does', {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   for (const name of ['google', 'github'] as const) {
     const first = pageBrowser(cloud.url);

@@ -20,7 +20,7 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, with: () 
 const installation = `sluicetest${randomBytes(4).toString('hex')}`;
 const limits = { ramBytes: 256 * MB, cpu: 0.5, storageBytes: 100 * MB };
 
-describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout: 60_000 }, () => {
+describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout: 300_000 }, () => {
   const docker = engine as NonNullable<typeof engine>;
   let root: string;
   let runtimeHash: string;
@@ -65,7 +65,7 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     await listen(everywhere, '0.0.0.0');
     driver.onExit((exit) => exits.push(exit));
     await driver.prepare({ agentUrl });
-  }, 120_000);
+  }, 300_000);
 
   afterAll(async () => {
     if (!engine) return;
@@ -76,7 +76,7 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     for (const gate of gates) await gate.close();
     await control.close();
     await rm(root, { recursive: true, force: true });
-  }, 60_000);
+  }, 300_000);
 
   async function start(workspaceId: string = randomUUID(), by: ContainerDriver = driver) {
     const secret = randomBytes(16).toString('hex');
@@ -205,7 +205,7 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     await expect.poll(() => refusals.length).toBe(before + 3);
     expect(refusals[before]).toMatchObject({ workspaceId, host, port: portOf(unlisted) });
     const sent = () => traffic.filter((t) => t.workspaceId === workspaceId).reduce((sum, t) => sum + t.bytesOut, 0);
-    await expect.poll(sent, { timeout: 20_000 }).toBeGreaterThan(0);
+    await expect.poll(sent, { timeout: 60_000 }).toBeGreaterThan(0);
   });
 
   test('what the operator lists on the loopback of the machine is reached there', async () => {
@@ -248,7 +248,7 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     expect(await networkOf(second.ref)).not.toBe(network);
     await driver.stop(first.ref, 0);
     await expect
-      .poll(() => docker.getNetwork(network).inspect().catch(unless(404)), { timeout: 30_000 })
+      .poll(() => docker.getNetwork(network).inspect().catch(unless(404)), { timeout: 60_000 })
       .toBeUndefined();
     const again = await start(first.workspaceId);
     expect(await networkOf(again.ref)).not.toBe(network);
@@ -265,7 +265,7 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     const other = await start();
     control.tell(one.secret, { do: 'exit', code: 7 });
     await expect
-      .poll(() => exits.filter(({ ref }) => ref === one.ref), { timeout: 10_000 })
+      .poll(() => exits.filter(({ ref }) => ref === one.ref), { timeout: 60_000 })
       .toMatchObject([
         { ref: one.ref, containerId: one.containerId, workspaceId: one.workspaceId, exitCode: 7, outOfMemory: false },
       ]);
@@ -277,7 +277,7 @@ describe.skipIf(!engine)('the Docker driver (needs a Docker engine)', { timeout:
     const { ref, secret } = await start();
     control.tell(secret, { do: 'hog' });
     await expect
-      .poll(() => exits.find((exit) => exit.ref === ref), { timeout: 20_000 })
+      .poll(() => exits.find((exit) => exit.ref === ref), { timeout: 60_000 })
       .toMatchObject({ outOfMemory: true });
   });
 

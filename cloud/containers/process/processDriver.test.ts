@@ -122,7 +122,7 @@ test('a process that ends by itself is told once; one that is stopped is not', a
   const other = await start();
   control.tell(one.secret, { do: 'exit', code: 3 });
   await expect
-    .poll(() => exits.filter(({ ref }) => ref === one.ref), { timeout: 10_000 })
+    .poll(() => exits.filter(({ ref }) => ref === one.ref), { timeout: 60_000 })
     .toMatchObject([{ containerId: one.containerId, workspaceId: one.workspaceId, exitCode: 3 }]);
   await driver.stop(other.ref, 2_000);
   expect(exits.some(({ ref }) => ref === other.ref)).toBe(false);

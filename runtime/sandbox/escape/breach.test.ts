@@ -129,7 +129,7 @@ test('the same probes reach each canary from a process that nothing holds', asyn
   canaries.reset();
 });
 
-test('code that runs in the worker outside the isolate reaches nothing', { timeout: 120_000 }, async () => {
+test('code that runs in the worker outside the isolate reaches nothing', { timeout: 300_000 }, async () => {
   writeFileSync(canaries.place.file, canaries.place.secret);
   // Somebody may hold what was loaded before the doors were shut: half of the time the probes do. What no part of a
   // worker loads is not among it.

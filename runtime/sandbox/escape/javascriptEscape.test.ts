@@ -37,7 +37,7 @@ test('each goal reaches its canary where nothing stops it', async () => {
   }
 });
 
-test('no payload of JavaScript or TypeScript reaches a canary', { timeout: 120_000 }, async () => {
+test('no payload of JavaScript or TypeScript reaches a canary', { timeout: 300_000 }, async () => {
   const { place } = canaries;
   const payloads = javascriptPayloads(place);
   expect(payloads.length).toBeGreaterThanOrEqual(650);

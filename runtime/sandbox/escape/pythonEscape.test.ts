@@ -32,7 +32,7 @@ test.skipIf(!hasPython)('each goal reaches its canary in a Python that nothing h
   }
 });
 
-test('no payload of Python reaches a canary', { timeout: 180_000 }, async () => {
+test('no payload of Python reaches a canary', { timeout: 300_000 }, async () => {
   const payloads = pythonPayloads(canaries.place);
   expect(payloads.length).toBeGreaterThanOrEqual(400);
   const escaped: string[] = [];

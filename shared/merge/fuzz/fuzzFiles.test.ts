@@ -46,7 +46,7 @@ const asInMerge = ({ ours, theirs, ...rest }: Conflict): Conflict => ({
   ...(ours === undefined ? {} : { theirs: ours }),
 });
 
-test('two branches of a file lose no change and no comment that both have', { timeout: 120_000 }, () => {
+test('two branches of a file lose no change and no comment that both have', { timeout: 300_000 }, () => {
   let changes = 0;
   let comments = 0;
   const faults: string[] = [];

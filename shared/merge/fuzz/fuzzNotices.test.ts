@@ -23,7 +23,7 @@ test.each<[ConflictKind, string]>([
   ['layout_of_deleted', 'lost without a record'],
   ['add_add_renamed', 'lost without a record'],
   ['cycle', 'a circle that nobody was told of'],
-])('the check notices a merge that keeps no records of %s', { timeout: 120_000 }, (kind, fault) => {
+])('the check notices a merge that keeps no records of %s', { timeout: 300_000 }, (kind, fault) => {
   const faults = found((...given) => {
     const done = rebaseCommit(...given);
     return { ...done, conflicts: done.conflicts.filter((one) => one.kind !== kind) };
@@ -32,7 +32,7 @@ test.each<[ConflictKind, string]>([
 });
 
 test('the check notices a merge that takes fields for all there is: torn edges, places and pins', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, () => {
   const faults = found((base, newer, commit, author) => {
     const done = rebaseCommit(base, newer, commit, author);

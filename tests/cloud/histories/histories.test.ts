@@ -18,7 +18,7 @@ test('what was acknowledged is never lost, and what met is kept, whatever the ne
   expect(played.merges).toBeGreaterThan(5);
   expect(played.records).toBeGreaterThan(5);
   expect(played.decided).toBeGreaterThan(0);
-}, 120_000);
+}, 300_000);
 
 test('a server that forgets a commit, or what met, is found out', async () => {
   const forgetful = await playHistories(control, {
@@ -39,4 +39,4 @@ test('a server that forgets a commit, or what met, is found out', async () => {
     spoil: (sync) => ({ ...sync, push: (input, actor) => sync.push({ ...input, conflicts: [] }, actor) }),
   });
   expect(careless.faults.join('\n')).toContain('a record is gone');
-}, 120_000);
+}, 300_000);
