@@ -1,5 +1,5 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { catalog } from '#runtime/connectors/registry.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
@@ -7,7 +7,7 @@ import { type Conflict, needsPerson } from '#shared/merge/conflict.ts';
 import { mergeProjectFile } from '#shared/merge/mergeProjectFile.ts';
 import { derivedId } from '#shared/workflow/hash.ts';
 import { writeFileAtomic } from '../store/atomicFile.ts';
-import { isProjectPath, readProjectFile } from '../store/projectFolder.ts';
+import { isProjectPath, makeFolders, readProjectFile } from '../store/projectFolder.ts';
 import { type CliContext, EXIT, printJson, type Register, usageError } from './context.ts';
 
 /** For files that do not need one. */
@@ -42,7 +42,7 @@ export const registerMergeDriver: Register = (program, context, action) => {
         const record = open.length === 0 ? undefined : join('.sluice', 'conflicts', `${id}.json`);
         if (record !== undefined) {
           const file = join(place.dir, record);
-          await mkdir(dirname(file), { recursive: true });
+          await makeFolders(place.dir, '.sluice/conflicts');
           const kept = { id, at: new Date().toISOString(), file: place.path, conflicts };
           await writeFileAtomic(file, `${JSON.stringify(kept, null, 2)}\n`);
         }

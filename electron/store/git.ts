@@ -5,6 +5,8 @@ import { dirname, join, resolve } from 'node:path';
 const MOST_PARENTS = 40;
 const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 16 * 1_048_576;
+/** Of the files of Git's that hold one line. */
+const MAX_LINE = 4_096;
 
 /** The folder that Git keeps its own files in for a checkout that holds `dir`; undefined where there is none. */
 export function gitDirOf(dir: string): string | undefined {
@@ -14,7 +16,12 @@ export function gitDirOf(dir: string): string | undefined {
     const stats = statSync(git, { throwIfNoEntry: false });
     if (stats?.isDirectory()) return git;
     // A worktree or a submodule has a file that says where.
-    if (stats?.isFile()) return resolve(at, /^gitdir: (.+)$/m.exec(readFileSync(git, 'utf8'))?.[1] ?? '.git');
+    if (stats?.isFile()) {
+      const elsewhere = /^gitdir: (.+)$/m.exec(lineOf(git) ?? '')?.[1];
+      const found = elsewhere === undefined ? undefined : resolve(at, elsewhere);
+      // It may name any folder there is; only one of Git's is watched.
+      return found !== undefined && lineOf(join(found, 'HEAD')) !== undefined ? found : undefined;
+    }
     if (dirname(at) === at) return undefined;
     at = dirname(at);
   }
@@ -24,9 +31,16 @@ export function gitDirOf(dir: string): string | undefined {
 /** What is checked out: `main`, or the hash of a commit. undefined without Git. */
 export function checkedOut(gitDir: string | undefined): string | undefined {
   if (gitDir === undefined) return undefined;
+  return lineOf(join(gitDir, 'HEAD'))
+    ?.trim()
+    .replace(/^ref: (?:refs\/heads\/)?/, '');
+}
+
+/** A short file's text; undefined where there is none, or something else than a file, which reading might never end. */
+function lineOf(file: string): string | undefined {
   try {
-    const head = readFileSync(join(gitDir, 'HEAD'), 'utf8').trim();
-    return head.replace(/^ref: (?:refs\/heads\/)?/, '');
+    const stats = statSync(file);
+    return stats.isFile() && stats.size <= MAX_LINE ? readFileSync(file, 'utf8') : undefined;
   } catch {
     return undefined;
   }

@@ -73,7 +73,7 @@ export type ProjectDb = {
  * @throws SluiceError project.locked, disk.failed
  */
 export function openProjectDb(dir: string, program: string, system?: LockSystem): ProjectDb {
-  refuseLink(join(dir, '.sluice'));
+  refuseLinks(join(dir, '.sluice'));
   const { db } = openSqlite(join(dir, '.sluice', 'state.db'), SCHEMA);
   let lock: { release(): void };
   try {
@@ -180,12 +180,17 @@ function addColumns(db: DatabaseSync, table: string, names: string[]): void {
   for (const name of names) if (!there.has(name)) db.exec(`ALTER TABLE ${table} ADD COLUMN ${name} TEXT`);
 }
 
-/** A project from elsewhere may bring a link of this name, which would have us write outside of the project. */
-function refuseLink(path: string): void {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats && !stats.isDirectory()) {
-    throw new SluiceError('project.invalid', `${path} is not a folder.`, {
-      advice: 'Take it away; a folder of this name is made when the project is opened.',
+/** A project from elsewhere may bring links of these names, which would have us write outside of the project. */
+function refuseLinks(folder: string): void {
+  const refuse = (path: string, what: string) => {
+    throw new SluiceError('project.invalid', `${path} is not a ${what}.`, {
+      advice: `Take it away; a ${what} of this name is made when the project is opened.`,
     });
+  };
+  const own = lstatSync(folder, { throwIfNoEntry: false });
+  if (own && !own.isDirectory()) refuse(folder, 'folder');
+  for (const name of ['.gitignore', 'state.db', 'state.db-wal', 'state.db-shm']) {
+    const stats = lstatSync(join(folder, name), { throwIfNoEntry: false });
+    if (stats && !stats.isFile()) refuse(join(folder, name), 'file');
   }
 }

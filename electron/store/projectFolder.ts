@@ -213,7 +213,7 @@ function ensureHolds(full: string, path: string, expected: WriteDeps['expected']
 }
 
 /** Makes the folders above a file; one that is a link is refused, because it may lead out of the project. */
-async function makeFolders(dir: string, folder: string): Promise<void> {
+export async function makeFolders(dir: string, folder: string): Promise<void> {
   if (folder === '.') return;
   let path = '';
   for (const part of folder.split('/')) {
@@ -232,14 +232,19 @@ async function keepGeneration(dir: string, path: string, now: number): Promise<v
   const generation = (n: number) => join(dir, '.sluice', 'kept', `${path}.${n}`);
   const newest = await stat(generation(1)).catch(ignoreMissing);
   if (newest && now - newest.mtimeMs < GENERATION_MS) return;
-  await mkdir(dirname(generation(1)), { recursive: true });
+  await makeFolders(dir, dirname(`.sluice/kept/${path}`));
   for (let n = GENERATIONS - 1; n >= 1; n--) await rename(generation(n), generation(n + 1)).catch(ignoreMissing);
-  await copyFile(join(dir, path), generation(1));
+  await copyFile(join(dir, path), generation(1), constants.COPYFILE_EXCL);
 }
 
 /** Removes the temporary files that a crash in the middle of a save left in a project. */
 export async function sweepTemporary(dir: string): Promise<void> {
-  for (const folder of ['.', ...FOLDERS, 'tests/pins']) {
+  const isFolder = async (path: string) => (await lstat(join(dir, path)).catch(ignoreMissing))?.isDirectory() === true;
+  // What a link leads to is not ours to sweep.
+  const swept = await Promise.all([...FOLDERS, 'tests/pins'].map((path) => isFolder(path)));
+  const within = ['.', ...FOLDERS.filter((_, i) => swept[i])];
+  if (within.includes('tests') && swept.at(-1)) within.push('tests/pins');
+  for (const folder of within) {
     const names = await readdir(join(dir, folder)).catch(() => []);
     for (const name of names) {
       if (name.startsWith('.') && name.endsWith(TEMP_SUFFIX))

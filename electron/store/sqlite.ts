@@ -31,6 +31,7 @@ export function openSqlite(file: string, schema: string): { db: DatabaseSync; se
 function openChecked(file: string, schema: string): DatabaseSync {
   const db = new DatabaseSync(file, { timeout: 5_000 });
   try {
+    refusePrograms(db);
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
     db.exec(schema);
     return db;
@@ -40,10 +41,24 @@ function openChecked(file: string, schema: string): DatabaseSync {
   }
 }
 
-/** SQLite's 11 (malformed) and 26 (not a database). */
+/**
+ * Ours hold tables and indexes only. What a file from elsewhere has beside them would run with whatever we write, so such
+ * a file counts as damaged.
+ */
+function refusePrograms(db: DatabaseSync): void {
+  const found = db
+    .prepare(`SELECT name FROM sqlite_schema WHERE type IN ('trigger', 'view') OR sql LIKE 'CREATE VIRTUAL%' LIMIT 1`)
+    .get();
+  if (found) throw Object.assign(new Error(`The database has a program in it: ${found.name}.`), { errcode: DAMAGED });
+}
+
+/** SQLite's code for a malformed database. */
+const DAMAGED = 11;
+
+/** Also 26, which is no database at all. */
 function isDamaged(thrown: unknown): boolean {
   const { errcode } = thrown as { errcode?: number };
-  return errcode === 11 || errcode === 26;
+  return errcode === DAMAGED || errcode === 26;
 }
 
 function freeName(wanted: string): string {
