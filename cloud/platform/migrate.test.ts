@@ -1,10 +1,18 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../tests/fixtures/postgres.ts';
-import { applyMigrations, migrationNames, migrationSql, prismaFolder, schemaDiff } from './migrate.ts';
+import {
+  applyMigrations,
+  migrationNames,
+  migrationSql,
+  prismaFolder,
+  schemaDiff,
+  setRolePasswords,
+} from './migrate.ts';
+import { createMasterKey } from './secrets.ts';
 
 let migrated: TestDatabase;
 let empty: TestDatabase;
@@ -24,6 +32,23 @@ test('every migration is applied once, and its file is the one that was applied'
   }));
   expect(rows).toEqual(files);
   expect(await applyMigrations(migrated.owner)).toEqual([]);
+});
+
+test('an owner that may not give our roles their passwords is told so in words, and one that may has nothing to do', async () => {
+  const name = `somebody_${randomBytes(6).toString('hex')}`;
+  await migrated.ownerSql(`create role ${name} login createrole password 'none'`);
+  try {
+    const somebody = { ...migrated.owner, user: name, password: 'none' };
+    await expect(setRolePasswords(somebody, () => 'another')).rejects.toMatchObject({
+      code: 'config.invalid',
+      message: expect.stringContaining('sluice_app'),
+      advice: expect.stringContaining('docs/self-hosting.md'),
+    });
+  } finally {
+    await migrated.ownerSql(`drop role ${name}`);
+  }
+  const master = createMasterKey(Buffer.from(migrated.masterKey, 'hex'));
+  await setRolePasswords(migrated.owner, (role) => master.derive(`postgres:${role}`));
 });
 
 test('every migration is one transaction and destroys nothing', () => {

@@ -154,11 +154,29 @@ export async function setRolePasswords(owner: ConnectionInfo, passwordOf: (role:
   await client.connect();
   try {
     for (const role of missing) {
-      await client.query(`alter role ${role} with login password ${client.escapeLiteral(passwordOf(role))}`);
+      await client
+        .query(`alter role ${role} with login password ${client.escapeLiteral(passwordOf(role))}`)
+        .catch((cause: unknown) => {
+          throw roleProblem(role, cause);
+        });
     }
   } finally {
     await client.end();
   }
+}
+
+/** SQLSTATE of a role that is not there, and of one that this owner may not change. */
+const [NO_ROLE, MAY_NOT] = ['42704', '42501'];
+
+function roleProblem(role: LoginRole, cause: unknown): unknown {
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  if (code !== NO_ROLE && code !== MAY_NOT) return cause;
+  const why = code === NO_ROLE ? 'is not there' : 'belongs to somebody else';
+  return new SluiceError('config.invalid', `The role "${role}" of the database server ${why}.`, {
+    advice:
+      'After a restore, restore the roles before the database, as docs/self-hosting.md says. Nothing was changed.',
+    cause,
+  });
 }
 
 async function canLogIn(connection: ConnectionInfo): Promise<boolean> {
