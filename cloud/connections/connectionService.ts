@@ -1,4 +1,5 @@
 import { v7 as newId } from 'uuid';
+import type { BoundConnection } from '#shared/contract/agentApi.ts';
 import type { cloudApi } from '#shared/contract/cloudApi.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
@@ -6,16 +7,22 @@ import { recordAudit } from '../audit/recordAudit.ts';
 import { type Database, isTaken } from '../platform/database.ts';
 import type { Allowances } from '../runs/ports.ts';
 import type { Actor } from '../server/actor.ts';
+import { ensure, mustBeVerified } from '../server/policy.ts';
 import { type ConnectorInfo, checkHosts, checkSecret, ensureRoom } from './connectionPolicy.ts';
 import {
   countConnections,
   deleteConnection,
   findConnection,
+  findSealed,
   listConnections,
   lockConnections,
+  markTried,
   writeConnection,
 } from './connectionStore.ts';
+import { oauthOf } from './oauth.ts';
+import type { Outside } from './outside.ts';
 import { expiryOf } from './secretExpiry.ts';
+import { tryConnection } from './tryConnection.ts';
 import type { Vault } from './vault.ts';
 import { planExpiry } from './warnOfExpiry.ts';
 
@@ -24,6 +31,8 @@ export type ConnectionDeps = {
   vault: Vault;
   allowances: Pick<Allowances, 'planOf'>;
   connectorNamed(name: string): ConnectorInfo | undefined;
+  /** Absent: no service is reached from here, and nothing can be tried. */
+  outside?: Outside;
 };
 
 const noConnection = (name: string) =>
@@ -31,7 +40,15 @@ const noConnection = (name: string) =>
 
 /** The workspace's named settings for connectors. A secret goes in and never comes out again. */
 export function createConnectionService(deps: ConnectionDeps): Service<typeof cloudApi.connections, Actor> {
-  const { database, vault, allowances, connectorNamed } = deps;
+  const { database, vault, allowances, connectorNamed, outside } = deps;
+
+  async function attempt(actor: Actor, connection: BoundConnection, url: string | undefined) {
+    // Else anybody could have us knock on doors.
+    ensure(mustBeVerified(actor));
+    if (!outside) throw new SluiceError('service.unavailable', 'No service can be reached from here.');
+    return tryConnection(outside, connection, url);
+  }
+
   return {
     list: (_input, actor) => database.withWorkspaceSql(actor, (sql) => listConnections(sql, actor.workspaceId)),
 
@@ -40,6 +57,7 @@ export function createConnectionService(deps: ConnectionDeps): Service<typeof cl
       const checked = checkSecret(connector, connectorNamed(connector), secret);
       checkHosts(hosts);
       const expiresAt = said === undefined ? expiryOf(checked) : new Date(said);
+      const oauth = oauthOf(checked);
       const before = await database.withWorkspaceSql(actor, (sql) => findConnection(sql, workspaceId, name));
       // The place of a sealed value is part of what it is sealed with, so the id comes first.
       const id = before?.id ?? newId();
@@ -59,6 +77,7 @@ export function createConnectionService(deps: ConnectionDeps): Service<typeof cl
             keyVersion,
             createdById: userId,
             expiresAt,
+            signIn: oauth && (oauth.grant === 'client_credentials' ? 'program' : 'person'),
           });
           await recordAudit(sql, actor, {
             action: actionOf(before, connector),
@@ -77,6 +96,28 @@ export function createConnectionService(deps: ConnectionDeps): Service<typeof cl
           advice: 'Look at it, then set it again if it should be yours.',
         });
       }
+    },
+
+    async test({ connector, secret, hosts, url }, actor) {
+      const checked = checkSecret(connector, connectorNamed(connector), secret);
+      checkHosts(hosts);
+      const settings = oauthOf(checked);
+      if (settings?.grant === 'authorization_code') {
+        const advice = 'Keep it, then connect it with the service: you sign in there.';
+        return { ok: false, message: 'A person has to connect it before it can be tried.', advice, ms: 0 };
+      }
+      return attempt(actor, { connector, secret: checked, hosts }, url);
+    },
+
+    async testKept({ name, url }, actor) {
+      const { workspaceId } = actor;
+      const [sealed] = await database.withWorkspaceSql(actor, (sql) => findSealed(sql, workspaceId, [name]));
+      if (!sealed) throw noConnection(name);
+      const { id, connector, hosts } = sealed;
+      const secret = (await vault.use(workspaceId, sealed)).reveal();
+      const trial = await attempt(actor, { connector, secret, hosts }, url);
+      await database.withWorkspaceSql(actor, (sql) => markTried(sql, workspaceId, id, trial.ok));
+      return trial;
     },
 
     remove: ({ name }, actor) =>

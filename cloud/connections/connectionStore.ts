@@ -19,10 +19,12 @@ type Row = {
   status: ConnectionRecord['status'];
   last_used_at: Date | null;
   expires_at: Date | null;
+  metadata: { signIn?: string; connected?: boolean };
   created_at: Date;
 };
 
-const RECORD = 'select id, name, connector, hosts, status, last_used_at, expires_at, created_at from connection';
+const RECORD =
+  'select id, name, connector, hosts, status, last_used_at, expires_at, metadata, created_at from connection';
 
 function toRecord(row: Row): ConnectionRecord {
   return {
@@ -33,6 +35,7 @@ function toRecord(row: Row): ConnectionRecord {
     status: row.status,
     lastUsedAt: row.last_used_at?.toISOString(),
     expiresAt: row.expires_at?.toISOString(),
+    ...(row.metadata.signIn === 'person' ? { signIn: row.metadata.connected ? 'done' : 'needed' } : {}),
     createdAt: row.created_at.toISOString(),
   };
 }
@@ -42,6 +45,65 @@ export async function listConnections(sql: Sql, workspaceId: string): Promise<Co
     workspaceId,
   ]);
   return rows.map(toRecord);
+}
+
+/** One as it is stored now, whatever it is called. */
+export async function findSealedById(sql: Sql, workspaceId: string, id: string): Promise<SealedConnection | undefined> {
+  const { rows } = await sql.query<Omit<SealedConnection, 'keyVersion'> & { key_version: number }>(
+    `select id, name, connector, hosts, ciphertext, key_version from connection
+      where workspace_id = $1 and id = $2 and deleted_at is null`,
+    [workspaceId, id],
+  );
+  const [row] = rows;
+  if (!row) return undefined;
+  const { key_version: keyVersion, ...rest } = row;
+  return { ...rest, keyVersion };
+}
+
+/** Who renews the tokens of a connection holds this: a service that takes each refresh token once is asked once. */
+export async function lockTokens(sql: Sql, connectionId: string): Promise<void> {
+  await sql.query(`select pg_advisory_xact_lock(hashtextextended('tokens:' || $1, 0))::text as locked`, [connectionId]);
+}
+
+/**
+ * Other tokens for a connection.
+ *
+ * @param expiresAt when only a person can get others
+ * @returns false where somebody has set another secret meanwhile, which stays
+ */
+export async function replaceTokens(
+  sql: Sql,
+  workspaceId: string,
+  before: SealedConnection,
+  {
+    ciphertext,
+    keyVersion,
+    works,
+    expiresAt,
+  }: {
+    ciphertext: Uint8Array;
+    keyVersion: number;
+    works: boolean;
+    expiresAt?: Date;
+  },
+): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `update connection
+        set ciphertext = $4, key_version = $5, status = $6::connection_status, expires_at = $7, updated_at = now(),
+            metadata = metadata || jsonb_build_object('connected', $8::boolean)
+      where workspace_id = $1 and id = $2 and ciphertext = $3 and deleted_at is null`,
+    [
+      workspaceId,
+      before.id,
+      before.ciphertext,
+      Buffer.from(ciphertext),
+      keyVersion,
+      works ? 'connected' : 'error',
+      expiresAt ?? null,
+      works,
+    ],
+  );
+  return rowCount === 1;
 }
 
 export async function findConnection(
@@ -83,15 +145,15 @@ export async function countConnections(sql: Sql, workspaceId: string): Promise<n
 export async function writeConnection(
   sql: Sql,
   workspaceId: string,
-  connection: SealedConnection & { createdById: string; expiresAt?: Date },
+  connection: SealedConnection & { createdById: string; expiresAt?: Date; signIn?: 'person' | 'program' },
 ): Promise<void> {
   await sql.query(
     `insert into connection (workspace_id, id, name, connector, hosts, ciphertext, key_version, created_by_id, expires_at,
-                             updated_at)
-     values ($1, $2, $3, $4, $5::text[], $6, $7, $8, $9, now())
+                             metadata, updated_at)
+     values ($1, $2, $3, $4, $5::text[], $6, $7, $8, $9, $10::jsonb, now())
      on conflict (workspace_id, id) do update
         set connector = excluded.connector, hosts = excluded.hosts, ciphertext = excluded.ciphertext,
-            key_version = excluded.key_version, expires_at = excluded.expires_at, status = 'configuring', updated_at = now()`,
+            key_version = excluded.key_version, expires_at = excluded.expires_at, metadata = excluded.metadata, status = 'configuring', updated_at = now()`,
     [
       workspaceId,
       connection.id,
@@ -102,6 +164,7 @@ export async function writeConnection(
       connection.keyVersion,
       connection.createdById,
       connection.expiresAt ?? null,
+      JSON.stringify(connection.signIn === undefined ? {} : { signIn: connection.signIn }),
     ],
   );
 }
@@ -116,11 +179,19 @@ export async function deleteConnection(sql: Sql, workspaceId: string, name: stri
   return rows[0]?.id;
 }
 
+/** It was tried just now. */
+export async function markTried(sql: Sql, workspaceId: string, id: string, works: boolean): Promise<void> {
+  await sql.query(
+    `update connection set status = $3::connection_status where workspace_id = $1 and id = $2 and deleted_at is null`,
+    [workspaceId, id, works ? 'connected' : 'error'],
+  );
+}
+
 /** Somebody just used them: at most one write a minute each. */
 export async function markUsed(sql: Sql, workspaceId: string, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
   await sql.query(
-    `update connection set last_used_at = now(), status = 'connected'
+    `update connection set last_used_at = now(), status = case status when 'configuring' then 'connected' else status end
       where workspace_id = $1 and id = any($2::uuid[]) and deleted_at is null
         and (last_used_at is null or last_used_at < now() - interval '1 minute' or status = 'configuring')`,
     [workspaceId, ids],

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
 
 type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
@@ -35,6 +36,13 @@ export function addressRefusal(address: string, own: ReadonlySet<string> = new S
   }
   const kind = parsed.range();
   return kind === 'unicast' ? undefined : `a ${kind} address`;
+}
+
+/** Public addresses of this machine; its private ones are refused anyway. */
+export function ownAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const ours = all.flatMap(({ address }) => normalAddress(address) ?? []);
+  return ours.filter((address) => addressRefusal(address) === undefined).sort();
 }
 
 /** One spelling per address, so that two texts can be compared; undefined if the text is no address. */

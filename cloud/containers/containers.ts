@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { readRuntimePackage } from '#runtime/runtimePackage.ts';
 import { cloudApi } from '#shared/contract/cloudApi.ts';
@@ -11,7 +10,7 @@ import type { Actor } from '../server/actor.ts';
 import type { Capability } from '../server/capabilities.ts';
 import { mount } from '../server/mount.ts';
 import type { Platform } from '../server/platform.ts';
-import { addressRefusal, normalAddress } from './addressRules.ts';
+import { ownAddresses } from './addressRules.ts';
 import { chooseDriver } from './chooseDriver.ts';
 import type { ContainerDriver } from './containerDriver.ts';
 import { createContainerService, type FullContainerService } from './containerService.ts';
@@ -141,13 +140,6 @@ async function gateFor(driver: ContainerDriver, agentUrl: string): Promise<Gate 
   const host = await driver.agentHost();
   const isLoopback = hostname === '127.0.0.1' || hostname === '[::1]' || hostname === 'localhost';
   return isLoopback && host !== hostname ? openGate(host, agentUrl) : undefined;
-}
-
-/** Public addresses of this machine; its private ones are refused anyway. */
-function ownAddresses(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const ours = all.flatMap(({ address }) => normalAddress(address) ?? []);
-  return ours.filter((address) => addressRefusal(address) === undefined).sort();
 }
 
 /** `build/out`: above us when bundled, beside the sources otherwise. */

@@ -114,7 +114,7 @@ async function boundConnections(
 export async function completeAssignment(workspaceId: string, draft: Draft, vault: Vault): Promise<Assignment> {
   const connections: Record<string, BoundConnection> = {};
   for (const { name, connection } of draft.sealed) {
-    const secret = (await vault.open(workspaceId, connection)).reveal();
+    const secret = (await vault.use(workspaceId, connection)).reveal();
     connections[name] = { connector: connection.connector, secret, hosts: connection.hosts };
   }
   return { ...draft.assignment, connections };

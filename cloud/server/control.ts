@@ -1,6 +1,8 @@
 import { catalog } from '#runtime/connectors/registry.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
 import { createIdentities } from '../accounts/identities.ts';
+import { createPlatformOutside } from '../connections/connections.ts';
+import { createOAuth } from '../connections/oauth.ts';
 import { createVault } from '../connections/vault.ts';
 import { deploymentRouter } from '../deployments/deploymentRouter.ts';
 import { findDeployment } from '../deployments/deploymentStore.ts';
@@ -54,7 +56,7 @@ export async function createControl(platform: Platform, deps: ControlDeps): Prom
   });
   const stopping = new AbortController();
   const isDraining = () => stopping.signal.aborted;
-  const vault = createVault({ database, secrets });
+  const vault = createVault({ database, secrets, oauth: createOAuth(createPlatformOutside(platform.config).fetch) });
   const versionTrees = createVersionTrees();
   const trees = createTreeCache();
   let agents: AgentService | undefined;

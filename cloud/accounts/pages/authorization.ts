@@ -66,6 +66,7 @@ const PAGES: Record<string, string | undefined> = {
   '/connected-accounts': undefined,
   '/sessions': undefined,
   '/api-keys': 'workspace',
+  '/connections/connect': 'connection',
 };
 
 /** Where a form goes on to: only ever a page of ours. The request is set where that page is `/authorize`. */

@@ -101,9 +101,18 @@ export function createSqlPool({ env = process.env }: { env?: NodeJS.ProcessEnv }
 }
 
 async function connect(secret: PostgresSecret, signal: AbortSignal, env: NodeJS.ProcessEnv): Promise<PooledClient> {
+  const { host, port } = secret;
+  return signInToPostgres(secret, await openSocket({ host, port, timeoutMs: CONNECT_MS, signal }, env), signal);
+}
+
+/** Signs in to a database over a connection that is open already. @throws what the driver throws; the socket is gone then */
+export async function signInToPostgres(
+  secret: PostgresSecret,
+  socket: Socket,
+  signal: AbortSignal,
+): Promise<PooledClient> {
   const { default: postgresDriver } = await import('pg');
   const { host, port, database, user, password, tls, ca } = secret;
-  const socket = await openSocket({ host, port, timeoutMs: CONNECT_MS, signal }, env);
   // The driver opens its stream by itself; this one is open already.
   const stream = Object.assign(socket, {
     connect: () => {

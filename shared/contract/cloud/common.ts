@@ -111,6 +111,8 @@ export const ConnectionRecord = z.strictObject({
   hosts: z.array(z.string()),
   status: z.enum(['configuring', 'connected', 'disconnected', 'error']),
   lastUsedAt: Time.optional(),
+  /** Of one that a person connects with the service in the browser, by OAuth. */
+  signIn: z.enum(['needed', 'done']).optional(),
   /** When its secret stops being good, where that is known. */
   expiresAt: Time.optional(),
   createdAt: Time,
