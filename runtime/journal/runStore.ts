@@ -218,7 +218,7 @@ export function openRunStore(file: string) {
       ).map((row) => String(row.run_id));
     },
     /** Changes when another process has written to the file. */
-    dataVersion: () => Number(one('PRAGMA data_version')?.data_version),
+    dataVersion: () => Number(prepared('PRAGMA data_version').get()?.data_version),
     listRuns(filter: { projectId: string; workflowId?: string; before?: string; limit: number }): ShownRun[] {
       return all(
         `${SELECT_SHOWN} WHERE project_id = ? AND (? IS NULL OR workflow_id = ?) AND (? IS NULL OR run_id < ?)

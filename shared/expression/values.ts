@@ -115,14 +115,19 @@ export function toJson(evaluation: Evaluation, value: unknown, depth = 0): unkno
 function fieldsToJson(evaluation: Evaluation, value: Fields, depth: number): Fields {
   const keys = Object.keys(value);
   charge(evaluation, keys.length + 1);
-  let changed = false;
-  const copy = emptyFields();
-  for (const key of keys) {
+  let copy: Fields | undefined;
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as string;
     const before = value[key];
     const after = toJson(evaluation, before, depth + 1);
-    if (after !== before) changed = true;
-    if (after !== undefined) copy[key] = after;
-    else changed = true;
+    if (after !== before || after === undefined) copy ??= firstFields(value, keys, i);
+    if (copy !== undefined && after !== undefined) copy[key] = after;
   }
-  return changed ? copy : value;
+  return copy ?? value;
+}
+
+function firstFields(value: Fields, keys: readonly string[], count: number): Fields {
+  const copy = emptyFields();
+  for (const key of keys.slice(0, count)) copy[key] = value[key];
+  return copy;
 }

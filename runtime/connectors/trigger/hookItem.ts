@@ -24,6 +24,7 @@ export type HookItem = {
 };
 
 const MAX_DEPTH = 100;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Makes the item that a webhook's run starts with. JSON is parsed, a form becomes an object, text stays text; what is
@@ -68,7 +69,7 @@ function bodyOf(bytes: Uint8Array, mime: string, type: string): Json | undefined
 export function jsonOf(bytes: Uint8Array): Json {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = utf8.decode(bytes);
   } catch (cause) {
     throw new SluiceError('hook.body_invalid', 'The body is not valid UTF-8, which JSON must be.', { cause });
   }
