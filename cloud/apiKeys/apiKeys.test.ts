@@ -223,9 +223,12 @@ test('the plan says how many keys there may be, also for requests at the same mo
 test('one key is answered as often in a second as the plan says, and leaves its person’s own requests alone', async () => {
   const owner = await newOwner('free');
   const { secret } = await make(owner, ['audit:read']);
-  const answers = await Promise.all(Array.from({ length: 40 }, () => withKey(secret, 'GET', '/v1/audit')));
-  const statuses = new Set(answers.map(({ status }) => status));
-  expect(statuses).toEqual(new Set([200, 429]));
+  // Where a machine is so slow that forty take seconds, none is too much; soon there is a second that has more of them.
+  const seen = async () => {
+    const answers = await Promise.all(Array.from({ length: 40 }, () => withKey(secret, 'GET', '/v1/audit')));
+    return new Set(answers.map(({ status }) => status));
+  };
+  await expect.poll(seen).toEqual(new Set([200, 429]));
   expect((await owner.call('GET', '/v1/audit')).status).toBe(200);
 });
 

@@ -69,7 +69,7 @@ afterEach(async () => {
   await driver.close();
 });
 
-async function makeService(startMs = 10_000) {
+async function makeService(startMs = 60_000) {
   const driver = createProcessDriver(driverDeps);
   await driver.prepare({ agentUrl });
   const clock = { now: () => new Date(Date.now() + skew) };

@@ -5,6 +5,7 @@ import { v7 as newId } from 'uuid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '#shared/json.ts';
 import { type Control, createControlBench, eventsOf, step, treeOf } from '../../tests/fixtures/control.ts';
+import { awayFromMidnight } from '../../tests/fixtures/midnight.ts';
 import { createAuthenticator } from '../server/authenticate.ts';
 import { createRateLimits } from '../server/rateLimits.ts';
 import { createRoutes } from '../server/routes.ts';
@@ -20,7 +21,7 @@ let draining = false;
 beforeAll(async () => {
   control = await createControlBench();
   const deps = { ...control, database: control.db };
-  const inbox = createInbox({ ...deps, answerMs: 5_000 });
+  const inbox = createInbox({ ...deps, answerMs: 100_000 });
   const targets = createApiTargets(deps);
   const http = {
     routes: createRoutes(),
@@ -112,7 +113,7 @@ describe('routes', () => {
     const { workspaceId, urlOf, runs, inputOf } = await published();
     const asked = fetch(`${urlOf('get').replace(':id', '7')}?a=1`, { headers: { cookie: 'session=secret' } });
     const agent = await control.newAgent(workspaceId);
-    const [assignment] = (await agent.next(1, 10_000)).runs;
+    const [assignment] = (await agent.next(1, 60_000)).runs;
     if (!assignment) throw new Error('no run came');
     const headers = { 'X-Total': '1', 'Set-Cookie': 'a=b', 'Content-Security-Policy': 'default-src *' };
     const answer = { type: 'run.answered', stepId: 'answer', status: 201, headers, body: { id: 7 } } as const;
@@ -191,6 +192,7 @@ describe('routes', () => {
   });
 
   test('the allowance holds, and a server that stops sends callers away for a moment', async () => {
+    await awayFromMidnight();
     const { urlOf } = await published('free');
     for (let n = 0; n < 50; n++) expect((await fetch(urlOf('send'), { method: 'POST' })).status).toBe(202);
     const over = await fetch(urlOf('send'), { method: 'POST' });

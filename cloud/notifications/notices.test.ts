@@ -150,7 +150,8 @@ test('an allowance that is passed is told once for each share of it, to who look
     alert: (sql, alert) => notices.allowanceWarning(sql, alert),
   });
   await control.db.withWorkspaceSql(actor, async (sql) => {
-    for (let n = 0; n < 50; n++) await allowances.countRun(sql, workspaceId, { runId: uuidv7(), queuedAt: new Date() });
+    for (let n = 0; n < 50; n++)
+      await allowances.countRun(sql, workspaceId, { runId: uuidv7(), queuedAt: clock.now() });
   });
   const titles = (await listOf(userId)).map(({ title }) => title);
   expect(titles).toEqual([

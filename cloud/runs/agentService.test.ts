@@ -10,6 +10,7 @@ import {
   treeOf,
   workflowIdOf,
 } from '../../tests/fixtures/control.ts';
+import { awayFromMidnight } from '../../tests/fixtures/midnight.ts';
 import { reconcile, resumeDue } from '../worker/reconcile.ts';
 
 let control: Control;
@@ -287,6 +288,7 @@ test('the journal and the log keep any character', async () => {
 });
 
 test('the 51st run of a day on Free is refused with what to do, and is not queued', async () => {
+  await awayFromMidnight();
   const { start, actor, projectId } = await published('free');
   for (let i = 0; i < 50; i++) await start();
   await expect(start()).rejects.toMatchObject({

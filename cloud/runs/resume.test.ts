@@ -261,7 +261,7 @@ test('a thousand runs that wait hold no connection and no lease, and the one tha
   expect(claims).toEqual([{ n: N }]);
   const busy = `select count(*)::int as n from pg_stat_activity
     where usename like 'sluice\\_%' and state <> 'idle' and datname = current_database() and pid <> pg_backend_pid()`;
-  expect(await control.ownerSql(busy)).toEqual([{ n: 0 }]);
+  await expect.poll(() => control.ownerSql(busy)).toEqual([{ n: 0 }]);
   expect(await resumeDue({ database: control.db, wake: () => undefined })).toBe(0);
   await control.ownerSql(
     `update run_claim set due_at = now() where (workspace_id, run_id) in (

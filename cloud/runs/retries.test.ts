@@ -7,7 +7,7 @@ import { replayTape } from '#runtime/tape/replayTape.ts';
 import { readTape } from '#runtime/tape/tape.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
-import { quietLogger, temporaryDir, until } from '../../tests/fixtures/agent.ts';
+import { quietLogger, temporaryDir } from '../../tests/fixtures/agent.ts';
 import { type Control, createControlBench, step, treeOf, workflowIdOf } from '../../tests/fixtures/control.ts';
 import { isResumeToken, resumeToken } from './resumeRun.ts';
 
@@ -99,10 +99,7 @@ async function hosted(
         actor,
       ),
     async reach(runId: string, status: string) {
-      for (let look = 0; look < 200 && (await get(runId)).status !== status; look++) {
-        await new Promise((resolve) => setTimeout(resolve, 25));
-      }
-      expect(await get(runId)).toMatchObject({ status });
+      await expect.poll(() => get(runId)).toMatchObject({ status });
       return get(runId);
     },
     events: async (runId: string) => (await control.runs.events({ runId, after: 0 }, actor)).events,
@@ -226,16 +223,9 @@ test('a run starts another beside it, once, and the failure of one is told to it
   const run = await one.start();
   await one.reach(run.id, 'failed');
   const list = async () => (await control.runs.list({ limit: 20 }, one.actor)).data;
-  await until(() => true);
-  for (let look = 0; look < 100 && (await list()).some(({ finishedAt }) => !finishedAt); look++) {
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  const runs = await list();
-  expect(runs.map(({ trigger, status }) => `${trigger} ${status}`).sort()).toEqual([
-    'error succeeded',
-    'manual failed',
-    'sub_workflow succeeded',
-  ]);
+  await expect
+    .poll(async () => (await list()).map(({ trigger, status }) => `${trigger} ${status}`).sort())
+    .toEqual(['error succeeded', 'manual failed', 'sub_workflow succeeded']);
 });
 
 test('the address of a reply is derived, and another run’s does not open it', () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JsonObject } from '#shared/json.ts';
 import type { Settings } from '#shared/workflow/tree.ts';
 import { type Control, createControlBench, eventsOf, step, treeOf } from '../../tests/fixtures/control.ts';
+import { awayFromMidnight } from '../../tests/fixtures/midnight.ts';
 import { reconcile, resumeDue } from '../worker/reconcile.ts';
 import { nextAfter } from './plan.ts';
 import { scheduleTick } from './scheduleTick.ts';
@@ -165,6 +166,7 @@ test('cancel ends the older run and starts the new one', async () => {
 });
 
 test('a time whose run the plan refuses is recorded as that, and the schedule goes on', async () => {
+  await awayFromMidnight();
   const { due, fires, next, runs, workspaceId } = await scheduled({ overlap: 'allow' }, 'free');
   await control.ownerSql(
     `insert into usage_counter (workspace_id, meter, period, used, updated_at)

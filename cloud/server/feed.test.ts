@@ -142,12 +142,27 @@ const STEPS = {
   work: step('items.set', { fields: { n: 1 } }, { mode: 'each' }),
 };
 
+/** Waits until the other process has heard of all that was done so far, so that what is told from now on is new. */
+async function allHeard(workspaceId: string): Promise<void> {
+  const marker = newId();
+  const came = new Promise<void>((done) => {
+    const stop = there.subscribe((one) => {
+      if (one.kind !== 'run' || one.runId !== marker) return;
+      stop();
+      done();
+    });
+  });
+  control.signals.publish({ kind: 'run', workspaceId, projectId: newId(), runId: marker, changed: false });
+  await came;
+}
+
 async function watcher() {
   const tenant = await control.newTenant();
   const { workspaceId, userId, projectId, actor } = tenant;
   const tree = treeOf(projectId, STEPS, { edges: ['start.main->work.main'] });
   await control.publish(actor, tree);
   const { accessToken, family } = await signIn(userId, workspaceId);
+  await allHeard(workspaceId);
   const client = await connect();
   client.say({ type: 'hello', accessToken, workspaceId });
   await client.hear('ready');

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { freePort } from '../../tests/fixtures/freePort.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createRateLimits, rateHeaders } from './rateLimits.ts';
 import { openRateStore, type RateStore } from './rateStore.ts';
@@ -150,11 +151,3 @@ describe.skipIf(!program)('where Redis counts (needs Redis)', () => {
     expect(await accepted(...Array.from({ length: 9 }, () => a.take('read', 'robin')))).toBe(4);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}

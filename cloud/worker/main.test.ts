@@ -74,7 +74,7 @@ test('a deployment is carried out, and a run that nobody waits for wakes the con
   const workflowId = workflowIdOf(projectId);
   const { id } = await runs.start({ projectId, environment: 'production', workflowId, items: [{ json: {} }] }, actor);
   // The first word is the ringer's; the second comes once the doorbell went through the queue.
-  while (woken() === before) await signal((one) => one.kind === 'work' && one.workspaceId === workspaceId);
+  await expect.poll(woken).toBeGreaterThan(before);
   const agent = await control.newAgent(workspaceId);
   expect((await agent.next()).runs.map(({ runId }) => runId)).toEqual([id]);
 });
@@ -82,7 +82,7 @@ test('a deployment is carried out, and a run that nobody waits for wakes the con
 test('a schedule that becomes due reaches a runtime that waits', async () => {
   const { workspaceId } = await deployed();
   const agent = await control.newAgent(workspaceId);
-  const waiting = agent.next(1, 20_000);
+  const waiting = agent.next(1, 60_000);
   const planned = new Date();
   for (const table of ['schedule', 'schedule_claim']) {
     await control.ownerSql(`update ${table} set next_run_at = $2 where workspace_id = $1`, [workspaceId, planned]);
@@ -100,7 +100,7 @@ test('a lost runtime is noticed without the queue, and its run goes to the one t
   if (!first) throw new Error('no run');
   await agent.report(first, eventsOf(first, { type: 'run.started' }));
   const other = await control.newAgent(workspaceId);
-  const waiting = other.next(1, 20_000);
+  const waiting = other.next(1, 60_000);
   await control.ownerSql(`update run_claim set lease_until = now() - interval '1 s' where run_id = $1`, [first.runId]);
   const [second] = (await waiting).runs;
   expect(second).toMatchObject({ runId: first.runId, events: [{ type: 'run.started' }] });
@@ -115,7 +115,7 @@ test('a sleeping run reaches a runtime that waits when its time has come', async
   if (!first) throw new Error('no run');
   const until = new Date(Date.now() + 1_000).toISOString();
   await agent.report(first, eventsOf(first, { type: 'run.started' }, { type: 'run.waiting', until }), true);
-  const [second] = (await agent.next(1, 20_000)).runs;
+  const [second] = (await agent.next(1, 60_000)).runs;
   expect(second?.runId).toBe(first.runId);
 });
 
