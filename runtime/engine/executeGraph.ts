@@ -45,7 +45,12 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       settle();
     };
     const onAbort = () => end(() => reject(signal.reason));
-    const fail = (error: StepError) => end(() => resolve({ status: 'failed', error }));
+    const settleWith = (result: GraphResult) =>
+      end(() => {
+        graph.letGo();
+        resolve(result);
+      });
+    const fail = (error: StepError) => settleWith({ status: 'failed', error });
     const breakOff = (thrown: unknown) => end(() => reject(thrown));
     if (signal.aborted) {
       onAbort();
@@ -257,8 +262,8 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
           if (!goOn()) break;
         }
         if (ended || working > 0 || turn.isGiven()) return;
-        if (waiting.size > 0) end(() => resolve({ status: 'waiting', waits: [...waiting.values()].flat() }));
-        else end(() => resolve({ status: 'succeeded', output }));
+        if (waiting.size > 0) settleWith({ status: 'waiting', waits: [...waiting.values()].flat() });
+        else settleWith({ status: 'succeeded', output });
       } catch (thrown) {
         breakOff(thrown);
       }

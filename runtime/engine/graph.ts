@@ -213,5 +213,10 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
       );
       takeOutputs(run, { [plan.steps.get(run.stepId)?.through ?? 'main']: items });
     },
+    /** The execution has ended. Whatever of it outlives it for a while holds none of its step runs (docs/decisions/0010). */
+    letGo(): void {
+      state.runs.clear();
+      retention.letGo();
+    },
   };
 }

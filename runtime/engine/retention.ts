@@ -19,7 +19,7 @@ const NO_ITEMS: Item[] = [];
  */
 export function createRetention(state: RunState, limit: number) {
   let kept = 0;
-  const ended = createQueue<WorkScope>();
+  let ended = createQueue<WorkScope>();
   /** Of batches that were let go, the step runs that `$('step').all()` speaks of. */
   const latest = new Map<string, StepRun>();
 
@@ -65,6 +65,11 @@ export function createRetention(state: RunState, limit: number) {
         latest.delete(stepId);
       }
       for (let oldest = ended.shift(); oldest; oldest = kept > limit ? ended.shift() : undefined) empty(oldest);
+    },
+    /** Nothing of it is asked for any more. */
+    letGo(): void {
+      ended = createQueue();
+      latest.clear();
     },
     /** Items of batches that are there, for tests. */
     kept: () => kept,
