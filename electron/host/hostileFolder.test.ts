@@ -1,24 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import {
-  accessSync,
-  constants,
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { v7 as uuid } from 'uuid';
 import { expect, test } from 'vitest';
 import { catalog } from '#runtime/connectors/registry.ts';
 import { SluiceError } from '#shared/error.ts';
+import { scratchDir } from '../../tests/fixtures/scratch.ts';
 import { openProjectDb } from '../store/projectDb.ts';
 import { openProject } from './projectHost.ts';
 
@@ -30,8 +27,6 @@ const MANIFEST = `id: ${ID}\nname: Gift\nformat: 1\n`;
 const MAIN = `id: ${WORKFLOW}\nname: Main\nsteps:\n  start:\n    uses: trigger.manual\n  set:\n    uses: items.set\n    config:\n      fields: { a: 1 }\nedges:\n  - start -> set\n`;
 
 const AT_ONCE = 12;
-/** In memory where that can be: hundreds of databases are made, and none has to last. */
-const SCRATCH = mayWrite('/dev/shm') ? '/dev/shm' : tmpdir();
 
 type Place = { dir: string; victim: string; canary: string };
 type Hostile = { what: string; make(place: Place): void; isOpened?: true };
@@ -39,15 +34,6 @@ type Hostile = { what: string; make(place: Place): void; isOpened?: true };
 function put(dir: string, path: string, text: string): void {
   mkdirSync(dirname(join(dir, path)), { recursive: true });
   writeFileSync(join(dir, path), text);
-}
-
-function mayWrite(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Something else in the place of a file or folder of the project. */
@@ -186,7 +172,7 @@ const HOSTILE: Hostile[] = [
 ];
 
 function newPlace(): Place {
-  const root = mkdtempSync(join(SCRATCH, 'sluice-gift-'));
+  const root = scratchDir('sluice-gift-');
   const [dir, victim] = [join(root, 'project'), join(root, 'victim')];
   for (const [path, text] of Object.entries(VICTIM)) put(victim, path, text);
   put(dir, 'sluice.yaml', MANIFEST);

@@ -1,88 +1,11 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { v7 as uuid } from 'uuid';
-import { expect, onTestFinished, test, vi } from 'vitest';
-import { type Client, createClient } from '#shared/contract/contract.ts';
-import { type HostApi, type HostEvent, hostApi } from '#shared/contract/hostApi.ts';
+import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/error.ts';
-import { commitOf } from '#shared/merge/ops.ts';
-import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
+import type { Edit } from '#shared/workflow/edit.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
-import { type ProjectCloud, startProjectCloud } from '../../tests/fixtures/projectCloud.ts';
-import { cloudKey } from '../account/cloudKey.ts';
-import { memorySecrets } from '../host/localSecrets.ts';
-import { startHost } from '../host/startHost.ts';
-import { memoryStore } from '../vault/secretStore.ts';
-import { connectCloud } from './connectCloud.ts';
-
-/** Waits as long as a slow machine may need. */
-const until = <T>(work: () => T | Promise<T>, options = {}) =>
-  vi.waitFor(work, { timeout: 60_000, interval: 20, ...options });
-
-async function cloudServer(): Promise<ProjectCloud> {
-  const cloud = await startProjectCloud();
-  onTestFinished(cloud.stop);
-  return cloud;
-}
-
-/** A desktop that is signed in. @param projectDir a project of somebody else's that it opens */
-async function desktop(
-  cloud: ProjectCloud,
-  { dataDir = mkdtempSync(join(tmpdir(), 'sluice-sync-')), vault = memoryStore(), signIn = true } = {},
-) {
-  if (signIn) await vault.set('account', cloudKey(cloud.url), uuid());
-  const services = connectCloud({ cloudUrl: cloud.url, dataDir, vault, version: '0.1.0', settleMs: 10, retryMs: 20 });
-  const host = startHost({
-    places: { dataDir, projectsDir: join(dataDir, 'projects'), checkout: undefined },
-    cloud: services,
-    secrets: memorySecrets(),
-    shell: { kind: 'browser', keychain: false },
-    program: 'The test',
-    version: '0.1.0',
-  });
-  let open = true;
-  const close = async () => {
-    if (open) await host.close();
-    open = false;
-  };
-  onTestFinished(close);
-  const client: Client<HostApi> = createClient(hostApi, host.call);
-  const events: HostEvent[] = [];
-  host.subscribe((event) => events.push(event));
-  if (signIn) await until(async () => expect(await client.account.state({})).toMatchObject({ status: 'signed_in' }));
-  const tree = async (projectId: string) => (await client.projects.open({ projectId })).tree;
-  const edit = async (projectId: string, ...edits: Edit[]) => client.documents.edit({ projectId, edits });
-  const stateOf = async (projectId: string) =>
-    (await client.projects.list({})).find(({ id }) => id === projectId)?.sync;
-  const reaches = (projectId: string, state: string) =>
-    until(async () => expect(await stateOf(projectId)).toMatchObject({ state }), {
-      timeout: 60_000,
-      interval: 10,
-    });
-  return { client, events, close, tree, edit, stateOf, reaches, dataDir, vault };
-}
-type Desktop = Awaited<ReturnType<typeof desktop>>;
-
-async function boundProject(cloud: ProjectCloud, on: Desktop) {
-  const { id, dir } = await on.client.projects.create({ name: 'Triage', template: 'hello' });
-  await on.client.projects.open({ projectId: id });
-  expect(await on.client.sync.bind({ projectId: id, workspaceId: cloud.workspaceId })).toMatchObject({
-    state: 'synced',
-    pending: 0,
-  });
-  return { id, dir, head: () => cloud.projects.get(id) as NonNullable<ReturnType<ProjectCloud['projects']['get']>> };
-}
-
-const variable = (name: string, value: string): Edit => ({ type: 'setVariable', environment: 'local', name, value });
-
-/** Somebody else's change, straight at the server. */
-function elsewhere(cloud: ProjectCloud, projectId: string, ...edits: Edit[]) {
-  const { tree, revision } = cloud.projects.get(projectId) as { tree: Tree; revision: number };
-  const about = { commitId: uuid(), deviceId: uuid(), baseRevision: revision, origin: 'canvas' } as const;
-  return cloud.push(projectId, commitOf(tree, edits.reduce(applyEdit, tree), about), 'Sam');
-}
+import { boundProject, cloudServer, desktop, elsewhere, until, variable } from '../../tests/fixtures/syncDesktop.ts';
 
 test('binding sends the project; each edit follows by itself in one request, and both sides have one hash', async () => {
   const cloud = await cloudServer();
@@ -271,21 +194,6 @@ test('a viewer’s edits stay here, with the reason, and others’ still arrive'
   expect(head().tree.environments.local?.vars).toMatchObject({ theirs: '2', word: 'Moin' });
 });
 
-test.each([
-  'plan.limit_exceeded',
-  'project.invalid',
-  'client.upgrade_required',
-] as const)('%s keeps the edit here and says why', async (code) => {
-  const cloud = await cloudServer();
-  const one = await desktop(cloud);
-  const { id } = await boundProject(cloud, one);
-  cloud.mood.refuse = new SluiceError(code, 'Refused for a reason.');
-  await one.edit(id, variable('word', 'Moin'));
-  await one.reaches(id, 'cannot_sync');
-  expect((await one.stateOf(id))?.reason).toBe('Refused for a reason.');
-  expect((await one.tree(id)).environments.local?.vars.word).toBe('Moin');
-});
-
 test('where the cloud keeps a newer format, nothing is sent, what others do arrives, and the next version sends all', async () => {
   const cloud = await cloudServer();
   const one = await desktop(cloud);
@@ -388,6 +296,7 @@ test('with a sign-in that has ended every project opens, is edited and saved; a 
   const cloud = await cloudServer();
   const first = await desktop(cloud);
   const { id, dir, head } = await boundProject(cloud, first);
+  const other = await boundProject(cloud, first);
   await first.close();
   cloud.mood.sessionEnded = true;
   const again = await desktop(cloud, { ...first, signIn: false });
@@ -399,8 +308,16 @@ test('with a sign-in that has ended every project opens, is edited and saved; a 
   await again.reaches(id, 'needs_sign_in');
   expect(await again.stateOf(id)).toMatchObject({ pending: 1 });
   await until(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('offline'));
-  const [workflowId = ''] = Object.keys((await again.tree(id)).workflows);
-  await again.client.runs.start({ projectId: id, workflowId });
+  await again.edit(other.id, variable('word', 'offline too'));
+  await again.reaches(other.id, 'needs_sign_in');
+  const runs = async () => {
+    const [workflowId = ''] = Object.keys((await again.tree(id)).workflows);
+    const { runId } = await again.client.runs.start({ projectId: id, workflowId });
+    await until(async () =>
+      expect((await again.client.runs.get({ runId })).run).toMatchObject({ status: 'succeeded' }),
+    );
+  };
+  await runs();
   await expect(again.client.sync.now({ projectId: id })).rejects.toMatchObject({ code: 'session.expired' });
 
   const listed = async () => (await again.client.projects.list({})).map((project) => project.id);
@@ -408,13 +325,17 @@ test('with a sign-in that has ended every project opens, is edited and saved; a 
   await again.client.account.signOut({});
   expect(await listed()).toEqual(before);
   expect((await again.tree(id)).environments.local?.vars.word).toBe('offline');
+  await again.edit(id, variable('later', 'signed out'));
+  await runs();
   expect(existsSync(dir)).toBe(true);
   await again.close();
   cloud.mood.sessionEnded = false;
   const back = await desktop(cloud, first);
   await back.client.projects.open({ projectId: id });
-  await back.reaches(id, 'synced');
-  expect(head().tree.environments.local?.vars.word).toBe('offline');
+  await back.client.projects.open({ projectId: other.id });
+  for (const projectId of [id, other.id]) await back.reaches(projectId, 'synced');
+  expect(head().tree.environments.local?.vars).toMatchObject({ word: 'offline', later: 'signed out' });
+  expect(other.head().tree.environments.local?.vars.word).toBe('offline too');
 });
 
 test('a computer that starts while nobody answers opens, edits and runs all it has, and sends it later', async () => {
