@@ -47,7 +47,8 @@ export function isKnown(req: Request, res: Response, body: Json): boolean {
   if (req.method === 'POST' || !isJsonObject(body) || typeof body.revision !== 'number') return false;
   const etag = `"${body.revision}"`;
   res.setHeader('ETag', etag);
-  const reads = req.method === 'GET' || req.method === 'HEAD';
+  // A revision without a hash covers what is overwritten, and not all that is told beside it.
+  const reads = (req.method === 'GET' || req.method === 'HEAD') && typeof body.hash === 'string';
   return reads && hasTag(req.get('if-none-match') ?? '', etag);
 }
 

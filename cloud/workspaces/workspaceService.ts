@@ -27,6 +27,11 @@ export type WorkspaceDeps = {
 };
 
 const DONE = { done: true } as const;
+const changedMeanwhile = (revision: number, expected: number | undefined) =>
+  new SluiceError('request.changed', 'Somebody else changed these settings since you last saw them.', {
+    details: { revision, ...(expected === undefined ? {} : { expectedRevision: expected }) },
+    advice: 'Look at them again, then change them again.',
+  });
 const noWorkspace = () => new SluiceError('workspace.not_found', 'There is no such workspace.');
 
 /** Workspaces: made, named, given to somebody else, deleted, and brought back while that can be. */
@@ -58,11 +63,12 @@ export function createWorkspaceService(deps: WorkspaceDeps): MountedService<type
 
     get: (_input, actor) => db.withWorkspaceSql(actor, (sql) => detailOf(sql, actor)),
 
-    async update({ name, slug, timezone }, actor) {
+    async update({ name, slug, timezone, expectedRevision }, actor) {
       if (slug !== undefined) checkSlug(slug);
       if (timezone !== undefined) checkTimeZone(timezone);
       const change = async (sql: Sql) => {
-        await changeWorkspace(sql, actor.workspaceId, { name, slug, timezone });
+        const changed = await changeWorkspace(sql, actor.workspaceId, { name, slug, timezone }, expectedRevision);
+        if (!changed) throw changedMeanwhile((await detailOf(sql, actor)).revision, expectedRevision);
         const metadata = JSON.parse(JSON.stringify({ name, slug, timezone }));
         const record = { action: 'workspace.update', resource: 'workspace', resourceId: actor.workspaceId, metadata };
         await recordAudit(sql, actor, record);

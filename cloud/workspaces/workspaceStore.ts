@@ -58,13 +58,14 @@ export type WorkspaceRow = {
   ownerId: string;
   ownerName: string;
   createdAt: Date;
+  revision: number;
 };
 
 /** The workspace of the transaction, unless it was deleted. */
 export async function findWorkspace(sql: Sql, workspaceId: string): Promise<WorkspaceRow | undefined> {
   const { rows } = await sql.query<WorkspaceRow>(
     `select w.id, w.name, w.slug, w.plan, w.timezone, w.owner_id as "ownerId", u.name as "ownerName",
-            w.created_at as "createdAt"
+            w.created_at as "createdAt", w.revision
        from workspace w join user_account u on u.id = w.owner_id
       where w.id = $1 and w.deleted_at is null`,
     [workspaceId],
@@ -72,18 +73,20 @@ export async function findWorkspace(sql: Sql, workspaceId: string): Promise<Work
   return rows[0];
 }
 
-/** @throws where the slug is taken: `isTaken` knows it */
+/** @returns whether it is changed: not where it is at another revision than is expected @throws where the slug is taken: `isTaken` knows it */
 export async function changeWorkspace(
   sql: Sql,
   workspaceId: string,
   { name, slug, timezone, ownerId }: { name?: string; slug?: string; timezone?: string; ownerId?: string },
-): Promise<void> {
-  await sql.query(
+  expectedRevision?: number,
+): Promise<boolean> {
+  const { rowCount } = await sql.query(
     `update workspace set name = coalesce($2, name), slug = coalesce($3, slug), timezone = coalesce($4, timezone),
-            owner_id = coalesce($5::uuid, owner_id), updated_at = now()
-      where id = $1 and deleted_at is null`,
-    [workspaceId, name ?? null, slug ?? null, timezone ?? null, ownerId ?? null],
+            owner_id = coalesce($5::uuid, owner_id), updated_at = now(), revision = revision + 1
+      where id = $1 and deleted_at is null and ($6::int is null or revision = $6)`,
+    [workspaceId, name ?? null, slug ?? null, timezone ?? null, ownerId ?? null, expectedRevision ?? null],
   );
+  return rowCount === 1;
 }
 
 /** Whether somebody with this address is a member. */

@@ -35,6 +35,32 @@ test('a workspace is made, renamed, put into another time zone and found again b
   expect(all.map(({ slug }) => slug)).toContain('the-new-mill');
 });
 
+test('of two who change the settings at once, the second is told, and nothing of the first is overwritten', async () => {
+  const robin = await people.newPerson();
+  const at = (ifMatch: string | null) => ({ headers: { 'if-match': ifMatch ?? '' } });
+  const change = (change: object, more: object = {}) =>
+    robin.call<WorkspaceDetail & { details: object }>('PATCH', '/v1/workspaces/current', change, more);
+  const { headers, body } = await current(robin, robin.workspaceId);
+  const etag = headers.get('etag');
+  expect(etag).toBe(`"${body.revision}"`);
+  const first = await change({ name: 'One' }, at(etag));
+  expect([first.status, first.body.revision, first.headers.get('etag')]).toEqual([
+    200,
+    body.revision + 1,
+    `"${body.revision + 1}"`,
+  ]);
+  const second = await change({ name: 'Two' }, at(etag));
+  expect(second).toMatchObject({
+    status: 412,
+    body: { code: 'request.changed', details: { revision: body.revision + 1, expectedRevision: body.revision } },
+  });
+  const races = await Promise.all(['Three', 'Four'].map((name) => change({ name }, at(first.headers.get('etag')))));
+  expect(races.map(({ status }) => status).sort()).toEqual([200, 412]);
+  // What somebody does not ask for is not held against them.
+  expect((await change({ name: 'Five' })).body).toMatchObject({ name: 'Five', revision: body.revision + 3 });
+  expect((await current(robin, robin.workspaceId)).headers.get('etag')).toBe(`"${body.revision + 3}"`);
+});
+
 test('a slug that is taken, reserved or none is refused; the one before is free again', async () => {
   const [robin, kim] = [await people.newPerson(), await people.newPerson('Kim')];
   const rename = (person: QuickPerson, slug: string) => person.call('PATCH', '/v1/workspaces/current', { slug });

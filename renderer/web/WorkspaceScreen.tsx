@@ -86,7 +86,9 @@ function NameForm({
     setError(undefined);
     try {
       const cloud = await cloudClient(workspace.id);
-      onSaved(await cloud.workspaces.update({ name: name.trim(), slug, timezone }));
+      onSaved(
+        await cloud.workspaces.update({ name: name.trim(), slug, timezone, expectedRevision: workspace.revision }),
+      );
       await readAccount();
     } catch (thrown) {
       setError(SluiceError.from(thrown));

@@ -18,6 +18,8 @@ export const WorkspaceDetail = Workspace.extend({
   /** What the one who asks may do here. */
   permissions: z.array(z.enum(PERMISSIONS)),
   createdAt: Time,
+  /** Counts changes of its name, slug, zone and owner; it is also the ETag. */
+  revision: z.int(),
 });
 export type WorkspaceDetail = z.infer<typeof WorkspaceDetail>;
 
@@ -51,7 +53,13 @@ export const workspaces = {
     route: 'PATCH /v1/workspaces/current',
     access: 'workspace:write',
     rate: 'write',
-    input: z.strictObject({ name: Name.optional(), slug: Slug.optional(), timezone: TimeZone.optional() }),
+    /** With `expectedRevision`, what somebody else changed since is not overwritten. */
+    input: z.strictObject({
+      name: Name.optional(),
+      slug: Slug.optional(),
+      timezone: TimeZone.optional(),
+      expectedRevision: z.int().optional(),
+    }),
     output: WorkspaceDetail,
   },
   /** Another member becomes its owner, and the one who asks an admin. */
