@@ -30,7 +30,11 @@ const TRUSTED_SECONDS = 24 * 3_600;
 export function createFailedSignIns(attempts: Attempts): FailedSignIns {
   const pair = ({ email, ip }: Pick<PasswordGuess, 'email' | 'ip'>): AttemptName => ['password', email, networkOf(ip)];
   const strangers = ({ email }: PasswordGuess): AttemptName => ['password of a stranger', email];
-  const trusted = ({ email, ip }: Pick<PasswordGuess, 'email' | 'ip'>): AttemptName => ['trusted', email, ip];
+  const trusted = ({ email, ip }: Pick<PasswordGuess, 'email' | 'ip'>): AttemptName => [
+    'trusted',
+    email,
+    networkOf(ip),
+  ];
   return {
     inTurn: (guess, work) => attempts.inTurn(guess.knownAddress ? pair(guess) : strangers(guess), work),
     async check(guess) {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Person, send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
+import { hashPassword, passwordMatches } from './passwords.ts';
 
 type Tokens = { accessToken: string; refreshToken: string };
 
@@ -138,4 +139,11 @@ test('a person who forgot the password sets another one by the pages alone', asy
   expect((await form('/reset', { token, password: 'another few words' })).text).toContain('Your password is set');
   expect((await form('/reset', { token, password: 'a third few words' })).status).toBe(401);
   expect((await signIn(person.email, 'another few words')).status).toBe(200);
+});
+
+test('a password is the same however a keyboard puts its letters together, and another one is not', async () => {
+  const typed = 'Schöne große Wörter';
+  const stored = await hashPassword(typed.normalize('NFD'));
+  expect(await passwordMatches(stored, typed.normalize('NFC'))).toBe(true);
+  expect(await passwordMatches(stored, 'Schone große Worter')).toBe(false);
 });

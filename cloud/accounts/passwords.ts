@@ -18,13 +18,16 @@ export function requireUncommon(password: string, email: string): void {
   });
 }
 
+/** Keyboards put together what looks the same in more than one way: each is the same password. */
+const asTyped = (password: string) => password.normalize('NFKC');
+
 export function hashPassword(password: string): Promise<string> {
-  return hash(password, COST);
+  return hash(asTyped(password), COST);
 }
 
 /** The same work whether or not there is such a user, so that time tells nothing. */
 export async function passwordMatches(passwordHash: string | null | undefined, password: string): Promise<boolean> {
   decoy ??= hashPassword('nobody has this password');
-  const matches = await verify(passwordHash ?? (await decoy), password);
+  const matches = await verify(passwordHash ?? (await decoy), asTyped(password));
   return matches && typeof passwordHash === 'string';
 }

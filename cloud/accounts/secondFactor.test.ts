@@ -132,6 +132,16 @@ test('new recovery codes make the ones before worthless, and a second app is ref
     code: codeOf(secret),
   });
   expect(renewed.body.recoveryCodes).toHaveLength(10);
+  await expect
+    .poll(
+      () =>
+        cloud
+          .letters(person.email)
+          .map(({ text }) => text.replaceAll('\n', ' '))
+          .join(' '),
+      { timeout: 20_000 },
+    )
+    .toContain('New recovery codes were made');
   expect((await signIn(person, recoveryCodes[0])).status).toBe(401);
   expect((await signIn(person, renewed.body.recoveryCodes[0])).status).toBe(200);
   const again = await person.call<Refusal>('POST', '/v1/second-factor/enrol', { password: person.password });

@@ -199,7 +199,13 @@ export function createSecondFactor(deps: SecondFactorDeps): SecondFactor {
       const { userId } = caller.session;
       await confirmPassword(caller, password);
       await confirmCode(caller, code);
-      return db.withUser(userId, (tx) => giveCodes(tx, userId));
+      const { ip, userAgent } = caller;
+      const codes = await db.withUser(userId, async (tx) => {
+        await recordAccountEvent(tx, userId, { action: 'auth.recovery_codes_renewed', ip, userAgent }, clock.now());
+        return giveCodes(tx, userId);
+      });
+      await tell(userId, 'New recovery codes were made, and the ones before work no more.');
+      return codes;
     },
 
     async disable({ password, code }, caller) {

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Tx } from '../platform/database.ts';
+import { networkOf } from '../platform/network.ts';
 
 export function findFactor(tx: Tx, userId: string) {
   return tx.secondFactor.findUnique({ where: { userId } });
@@ -56,9 +57,13 @@ export function countCodes(tx: Tx, userId: string): Promise<number> {
   return tx.recoveryCode.count({ where: { userId, usedAt: null } });
 }
 
-/** Whether this person has signed in from this address before. */
+/** Whether this person has signed in from this address before, or from a neighbour of it that is counted with it. */
 export async function knowsAddress(tx: Tx, userId: string, ip: string, since: Date): Promise<boolean> {
-  return (
-    (await tx.session.findFirst({ where: { userId, ip, createdAt: { gt: since } }, select: { id: true } })) !== null
-  );
+  const seen = await tx.session.findMany({
+    where: { userId, createdAt: { gt: since } },
+    select: { ip: true },
+    distinct: ['ip'],
+    take: 1_000,
+  });
+  return seen.some((session) => session.ip !== null && networkOf(session.ip) === networkOf(ip));
 }

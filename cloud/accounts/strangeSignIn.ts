@@ -1,6 +1,7 @@
 import { noticeSignIn } from '../notifications/notices.ts';
 import type { Tx } from '../platform/database.ts';
 import type { Mail } from '../platform/mail.ts';
+import { networkOf } from '../platform/network.ts';
 import type { Caller } from '../server/actor.ts';
 import { strangeSignInLetter } from './letters.ts';
 
@@ -27,7 +28,8 @@ export async function tellOfStrangeSignIn(
     take: 1_000,
   });
   // The first sign-in of all is no news.
-  if (seen.length === 0 || seen.some((session) => session.ip === ip)) return;
+  if (seen.length === 0 || seen.some((session) => session.ip !== null && networkOf(session.ip) === networkOf(ip)))
+    return;
   if (kind === 'browser' && seen.some((session) => session.kind === kind && session.userAgent === userAgent)) return;
   const { email: to, name } = await tx.user.findUniqueOrThrow({ where: { id: userId } });
   const url = `${publicUrl}/sessions`;

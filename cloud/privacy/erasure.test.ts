@@ -226,23 +226,6 @@ test('an account with a password asks for it, and the last owner of what others 
   expect((await ask(person.password)).status).toBe(200);
 });
 
-test('a workspace that a crash left to nobody goes with the account; one that others use stays', async () => {
-  const [robin, kim] = [await people.newPerson(), await people.newPerson('Kim')];
-  const shared = await people.newPerson('Shared');
-  await people.join(shared.workspaceId, robin, 'owner');
-  // As far as it came: the account is on its way out, and nothing else is.
-  const { ownerSql } = cloud.database;
-  await ownerSql("update user_account set deleted_at = now() - interval '31 days' where id = $1", [robin.userId]);
-  await ownerSql(
-    "insert into account_erasure (user_id, restore_hash, requested_at, erase_after) values ($1, 'none', now(), now())",
-    [robin.userId],
-  );
-  await expect.poll(erase, soon).toBeGreaterThanOrEqual(0);
-  const left = async (ids: string[]) => (await ownerSql('select id from workspace where id = any($1)', [ids])).length;
-  await expect.poll(() => left([robin.workspaceId]), soon).toBe(0);
-  expect(await left([kim.workspaceId, shared.workspaceId])).toBe(2);
-});
-
 test('after thirty days nothing anywhere names the person, what others have stays, and the logs are still whole', async () => {
   const { robin, guest, traces } = await traced();
   const before = await hits(traces);
@@ -294,4 +277,22 @@ test('after thirty days nothing anywhere names the person, what others have stay
   expect(await erase()).toBe(0);
   const again = await people.newPerson('Somebody', { email: guest.email });
   expect(again.userId).not.toBe(guest.userId);
+});
+
+test('a workspace that a crash left to nobody goes with the account; one that others use stays', async () => {
+  const [robin, kim] = [await people.newPerson(), await people.newPerson('Kim')];
+  const shared = await people.newPerson('Shared');
+  await people.join(shared.workspaceId, robin, 'owner');
+  // As far as it came: the account is on its way out, and nothing else is.
+  const { ownerSql } = cloud.database;
+  await ownerSql("update user_account set deleted_at = now() - interval '31 days' where id = $1", [robin.userId]);
+  await ownerSql(
+    "insert into account_erasure (user_id, restore_hash, requested_at, erase_after) values ($1, 'none', now(), now())",
+    [robin.userId],
+  );
+  // The server looks for who is due, too, and may be quicker.
+  await erase();
+  const left = async (ids: string[]) => (await ownerSql('select id from workspace where id = any($1)', [ids])).length;
+  await expect.poll(() => left([robin.workspaceId]), soon).toBe(0);
+  expect(await left([kim.workspaceId, shared.workspaceId])).toBe(2);
 });

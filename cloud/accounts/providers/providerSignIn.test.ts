@@ -89,6 +89,20 @@ test('an account with the same address is not opened: its owner signs in, sees w
   expect((await goThrough(pageBrowser(cloud.url), 'google')).location).toBe('/sign-in?next=%2Fconnect');
 });
 
+test('an account that is being deleted is not signed in to, and it is said how to keep it', async () => {
+  const email = 'leaver@provider.example';
+  newAccount(email);
+  expect((await goThrough(pageBrowser(cloud.url), 'google')).location).toBe('/signed-in');
+  const leaving = (at: string) =>
+    cloud.database.ownerSql(`update user_account set deleted_at = ${at} where email = $1`, [email]);
+  await leaving('now()');
+  const open = pageBrowser(cloud.url);
+  expect((await goThrough(open, 'google')).text).toContain('is being deleted');
+  expect(await whoIs(open)).toBeUndefined();
+  await leaving('null');
+  expect((await goThrough(open, 'google')).location).toBe('/signed-in');
+});
+
 test('nothing is connected without a press on our own page, for another address, twice, or by somebody else', async () => {
   const [person, other] = [await cloud.newPerson(), await cloud.newPerson()];
   newAccount(person.email);

@@ -113,9 +113,8 @@ export function createProviderSignIn(deps: ProviderSignInDeps) {
         throw failed(provider.title);
       }
       const linked = await store.findLinked(db, provider.name, identity.accountId);
-      if (linked && (linked.user.deletedAt || (session && session.userId !== linked.userId))) {
-        throw taken(provider.title);
-      }
+      if (linked?.user.deletedAt) throw leaving();
+      if (linked && session && session.userId !== linked.userId) throw taken(provider.title);
       if (linked) return { userId: linked.userId, next };
       const [email] = identity.emails;
       if (email === undefined) throw unverified(provider.title);
@@ -227,6 +226,12 @@ function unverified(title: string): SluiceError {
 function taken(title: string): SluiceError {
   return new SluiceError('user.exists', `This account of ${title} belongs to another Sluice account.`, {
     advice: 'Sign out, then sign in with it, or disconnect it there.',
+  });
+}
+
+function leaving(): SluiceError {
+  return new SluiceError('sign_in.failed', 'The account that this signs in to is being deleted.', {
+    advice: 'To keep it, open the link in the letter that we sent when you asked for that.',
   });
 }
 
