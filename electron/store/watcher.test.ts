@@ -9,7 +9,8 @@ import { watchProject } from './watcher.ts';
 const until = <T>(work: () => T | Promise<T>, options = {}) =>
   vi.waitFor(work, { timeout: 60_000, interval: 20, ...options });
 
-async function watched() {
+/** @param settleMs longer where a slow machine must not come between changes that are made together */
+async function watched(settleMs?: number) {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-watch-'));
   for (const name of ['workflows', '.git', '.sluice', 'scripts/deep']) mkdirSync(join(dir, name), { recursive: true });
   writeFileSync(join(dir, 'sluice.yaml'), 'name: x\n');
@@ -21,6 +22,7 @@ async function watched() {
     (error) => {
       throw error;
     },
+    settleMs,
   );
   onTestFinished(() => watcher.close());
   await watcher.ready;
@@ -28,7 +30,7 @@ async function watched() {
 }
 
 test('changes that come together are told together, and only files of the project', async () => {
-  const { dir, batches } = await watched();
+  const { dir, batches } = await watched(1_500);
   writeFileSync(join(dir, 'workflows/a.yaml'), 'a');
   writeFileSync(join(dir, 'scripts/deep/b.ts'), 'b');
   writeFileSync(join(dir, 'notes.txt'), 'c');

@@ -15,11 +15,13 @@ const CHECKED_OUT = '.git/HEAD';
  *
  * @param onChange gets paths below the folder, and `CHECKED_OUT`; the next call waits until the promise it gives has settled
  * @param onError when watching itself fails, for example because the system's limit of watches is reached
+ * @param settleMs how long nothing must have changed
  */
 export function watchProject(
   dir: string,
   onChange: (paths: string[]) => Promise<void>,
   onError: (error: unknown) => void,
+  settleMs = SETTLE_MS,
 ): { ready: Promise<void>; close(): Promise<void> } {
   const gitDir = gitDirOf(dir);
   const changed = new Set<string>();
@@ -45,7 +47,7 @@ export function watchProject(
     clearTimeout(timer);
     timer = setTimeout(() => {
       if (gitIsBusy(gitDir) && waitedForGit < GIT_LOCK_MS) {
-        waitedForGit += SETTLE_MS;
+        waitedForGit += settleMs;
         settle();
         return;
       }
@@ -56,7 +58,7 @@ export function watchProject(
         changed.clear();
         await onChange(paths).catch(onError);
       });
-    }, SETTLE_MS);
+    }, settleMs);
   }
 
   watcher.on('all', (_event, full) => {

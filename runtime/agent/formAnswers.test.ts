@@ -59,10 +59,7 @@ const inputs = () =>
     return first?.type === 'run.started' && 'items' in first.input ? first.input.items : [];
   });
 async function allEnded() {
-  for (let tries = 0; bench.runs().some(({ status }) => status !== 'succeeded'); tries++) {
-    expect(tries).toBeLessThan(300);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await expect.poll(() => bench.runs().filter(({ status }) => status !== 'succeeded'), { interval: 10 }).toEqual([]);
 }
 
 describe('the page', () => {

@@ -68,12 +68,7 @@ describe('answers', () => {
     const reply = await post(url, '{}', { 'content-type': 'application/json' });
     expect(reply.status).toBe(202);
     const { runId } = (await reply.json()) as { runId: string };
-    for (let tries = 0; ; tries++) {
-      const run = (await runsThere()).find(({ id }) => id === runId);
-      if (run?.status === 'succeeded') break;
-      expect(tries, run?.status).toBeLessThan(200);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await expect.poll(async () => (await runsThere()).find(({ id }) => id === runId)?.status).toBe('succeeded');
   });
 
   test('by the workflow: its status, headers and body, before the run has ended', async () => {
@@ -374,14 +369,14 @@ test('a stop answers whoever is still waiting, and leaves what waits to the next
   const sketch: Sketch = {
     steps: {
       hook: hook({ answer: 'respond' }),
-      pause: { uses: 'flow.wait', config: { forMs: 200 } },
+      pause: { uses: 'flow.wait', config: { forMs: 1_000 } },
       answer: respond({ body: 'done' }),
     },
     edges: ['hook -> pause', 'pause -> answer'],
   };
   const { url } = await serve(sketch);
   const asked = post(url, '{}');
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await expect.poll(async () => (await runsThere()).length).toBe(1);
   await serving.pop()?.stop();
   expect(await (await asked).text()).toBe('done');
   await expect(fetch(`${url}/livez`)).rejects.toThrow();
@@ -397,14 +392,15 @@ describe('schedules', () => {
       edges: ['tick -> add'],
     };
     await Promise.all([serve(sketch), serve(sketch)]);
-    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    const plannedTimes = async () =>
+      (await runsThere()).flatMap(({ events }) =>
+        events.flatMap((event) =>
+          event.type === 'run.started' && 'items' in event.input ? [String(event.input.items[0]?.json.plannedAt)] : [],
+        ),
+      );
+    await expect.poll(async () => (await plannedTimes()).length).toBeGreaterThanOrEqual(3);
     await Promise.all(serving.splice(0).map((one) => one.stop()));
-    const planned = (await runsThere()).flatMap(({ events }) =>
-      events.flatMap((event) =>
-        event.type === 'run.started' && 'items' in event.input ? [String(event.input.items[0]?.json.plannedAt)] : [],
-      ),
-    );
-    expect(planned.length).toBeGreaterThanOrEqual(3);
+    const planned = await plannedTimes();
     expect(new Set(planned).size).toBe(planned.length);
   });
 
@@ -417,7 +413,9 @@ describe('schedules', () => {
       edges: ['tick -> long'],
     };
     await Promise.all([serve(sketch), serve(sketch)]);
-    await new Promise((resolve) => setTimeout(resolve, 3_200));
+    await expect.poll(runsThere).toHaveLength(1);
+    // Two more times pass.
+    await new Promise((resolve) => setTimeout(resolve, 2_200));
     expect(await runsThere()).toHaveLength(1);
   });
 
@@ -430,9 +428,12 @@ describe('schedules', () => {
       edges: ['tick -> long'],
     };
     await serve(sketch);
-    await new Promise((resolve) => setTimeout(resolve, 3_200));
-    const statuses = (await runsThere()).map(({ status }) => status);
-    expect(statuses.length).toBeGreaterThanOrEqual(2);
-    expect(statuses.filter((status) => status !== 'cancelled')).toHaveLength(1);
+    // Each second there is a newer one; in between, the older one is cancelled and the newer one is not.
+    const counts = async () => {
+      const statuses = (await runsThere()).map(({ status }) => status);
+      const cancelled = statuses.filter((status) => status === 'cancelled').length;
+      return [cancelled > 0, statuses.length - cancelled];
+    };
+    await expect.poll(counts).toEqual([true, 1]);
   });
 });

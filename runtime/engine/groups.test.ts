@@ -154,12 +154,16 @@ const MAPPED = (concurrency: number, batch = 1): Sketch => ({
 });
 
 /** Answers after times that put the answers out of order; counts who is there at once. */
-function crowd() {
+/** @param atLeast so many calls are there at once before the first of them is answered */
+function crowd(atLeast = 1) {
   let here = 0;
+  const { promise: gathered, resolve: gather } = Promise.withResolvers<void>();
   const seen = { most: 0, calls: [] as string[] };
   const http: NonNullable<RunSketch['http']> = async ({ url }) => {
     seen.calls.push(url);
     seen.most = Math.max(seen.most, ++here);
+    if (seen.most >= atLeast) gather();
+    await gathered;
     await new Promise((resolve) => setTimeout(resolve, (url.charCodeAt(url.length - 1) % 5) * 3));
     here--;
     return ok({ id: Number(url.split('/').at(-1)) });
@@ -173,10 +177,11 @@ test.each([
   [30, 1],
   [4, 3],
 ])('a map with %d batches of %d at once works on no more, and gives the items in their order', async (concurrency, batch) => {
-  const { http, seen } = crowd();
+  const most = Math.min(concurrency, Math.ceil(40 / batch));
+  const { http, seen } = crowd(most);
   const { outcome, left } = await runSketch(MAPPED(concurrency, batch), { items: numbers(40), http });
   expect(outcome.status).toBe('succeeded');
-  expect(seen.most).toBe(Math.min(concurrency, Math.ceil(40 / batch)));
+  expect(seen.most).toBe(most);
   expect(left('after').map((json) => (json as JsonObject).id)).toEqual(numbers(40).map(({ n }) => n));
   expect(left('after').map((json) => (json as JsonObject).first)).toEqual(numbers(40).map(({ n }) => n));
 });

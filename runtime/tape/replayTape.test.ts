@@ -9,6 +9,7 @@ import type { JsonObject } from '#shared/json.ts';
 import type { RunEvent } from '#shared/run/events.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { RUN_ID, type RunSketch, runTree, type Sketch, sketchTree, WORKFLOW_ID } from '../../tests/fixtures/engine.ts';
+import { createDice } from '../../tests/fuzz/dice.ts';
 import { openProjectFiles } from '../engine/ports/files.ts';
 import { createVirtualClock } from '../engine/ports/virtualClock.ts';
 import { replayTape } from './replayTape.ts';
@@ -116,12 +117,13 @@ test('branches that ran at once come together in the order of the tape', async (
     steps[name] = { uses: 'http.request', config: { url: `https://${name}.example` } };
     edges.push(`start -> ${name}`, `${name} -> join`);
   }
+  const dice = createDice('branches');
   for (let round = 0; round < 5; round++) {
     const { tape, ofType } = await record(
       { steps, edges },
       {
         http: async ({ url }) => {
-          await new Promise((resolve) => setTimeout(resolve, Math.random() * 15));
+          await new Promise((resolve) => setTimeout(resolve, dice.pick(15)));
           return { status: 200, headers: {}, body: url };
         },
       },
