@@ -2,7 +2,7 @@ import type { ErrorRequestHandler, Response } from 'express';
 import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 import { rateHeaders } from './rateLimits.ts';
-import { isUnstorable } from './wholeText.ts';
+import { isUnstorable, unstorable } from './wholeText.ts';
 
 /** Answers with a problem document (formats.md 13). A bug shows nothing of itself: its cause is in the log. */
 export function sendProblem(res: Response, thrown: unknown, requestId: string, logger: Logger): void {
@@ -82,14 +82,6 @@ function asSluiceError(thrown: unknown): SluiceError {
     return new SluiceError('request.invalid', 'The body could not be read.');
   }
   if (thrown instanceof URIError) return new SluiceError('request.invalid', 'The address is not well formed.');
-  if (isUnstorable(thrown)) {
-    return new SluiceError(
-      'request.invalid',
-      'A text of the request holds the character NUL, which cannot be stored.',
-      {
-        advice: 'Take it out, and send the request again.',
-      },
-    );
-  }
+  if (isUnstorable(thrown)) return unstorable();
   return SluiceError.from(thrown);
 }

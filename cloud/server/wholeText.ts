@@ -37,6 +37,13 @@ function cutText(path: readonly string[]): SluiceError {
 /** SQLSTATE of a text that Postgres cannot hold: it has a character NUL. */
 const NO_TEXT = new Set(['22021', '22P05']);
 
+/** A text with a character NUL as whoever sent it is told of it. */
+export function unstorable(): SluiceError {
+  return new SluiceError('request.invalid', 'A text of the request holds the character NUL, which cannot be stored.', {
+    advice: 'Take it out, and send the request again.',
+  });
+}
+
 /** Whether the database refused a text because of its characters, through whichever library it was asked. */
 export function isUnstorable(thrown: unknown, depth = 0): boolean {
   if (typeof thrown !== 'object' || thrown === null || depth > 4) return false;

@@ -7,7 +7,6 @@ import type { Identities } from '../server/authenticate.ts';
 import type { Calls } from '../server/calls.ts';
 import { ensure, mustHave } from '../server/policy.ts';
 import type { RateLimits } from '../server/rateLimits.ts';
-import { checkWholeText } from '../server/wholeText.ts';
 
 /** Somebody who is signed in on a page. */
 export type Person = Caller & { session: SignedIn };
@@ -53,7 +52,6 @@ export async function askInside(
   }
   const asker = await askerFor(deps, person, known.call.access, workspaceId);
   await deps.limits?.take(known.call.rate, person.session.userId);
-  checkWholeText(input);
   return known.answer(parse(known.call.input, input, 'The request'), asker);
 }
 

@@ -311,6 +311,25 @@ test('whatever is sent in place of an input, every call refuses it in words and 
   expect({ ...after, info: before.info }).toEqual(before);
 });
 
+test('text that nothing can store is refused in words here too, and other strange text is kept as it is', async () => {
+  const window = await windowOf();
+  const { projectId } = await projectIn(window);
+  const rename = (name: string) =>
+    window.host.documents.edit({ projectId, edits: [{ type: 'renameProject', name }] }).then(
+      () => 'done',
+      (error: { code: string }) => error.code,
+    );
+  const found = (name: string) => window.cloud().workspaces.create({ name });
+  for (const name of ['nul \0', 'half \ud800']) {
+    await expect(found(name)).rejects.toMatchObject({ code: 'request.invalid', advice: expect.any(String) });
+    expect(['request.invalid', 'edit.invalid']).toContain(await rename(name));
+  }
+  const strange = '\u202e💥 <img src=x onerror=alert(1)> {{1}}';
+  expect((await found(strange)).name).toBe(strange);
+  expect(await rename(strange)).toBe('done');
+  expect((await window.host.projects.open({ projectId })).tree.project.name).toBe(strange);
+});
+
 test('a frame that is none ends the window, and nothing else', async () => {
   const other = await windowOf();
   for (const text of ['', '{', '{"id":1}', '{"id":"1","name":"host.describe","input":{}}', `${'['.repeat(300)}`]) {

@@ -11,6 +11,7 @@ import type { Signals } from '../runs/signals.ts';
 import type { SignedIn } from '../server/actor.ts';
 import { checkShape } from '../server/bodyShape.ts';
 import type { RateLimits } from '../server/rateLimits.ts';
+import { checkWholeText, isUnstorable, unstorable } from '../server/wholeText.ts';
 import type { Person } from './innerClient.ts';
 import type { WebHost } from './webHost.ts';
 
@@ -119,14 +120,16 @@ export function createWebSockets(deps: WebSocketDeps): WebSockets {
     if (!frame) return client.close(1007, 'no frame of ours');
     const { id, input } = frame;
     try {
+      checkWholeText(input);
       const output =
         'cloud' in frame
           ? await host.ask({ name: frame.cloud, workspaceId: frame.workspaceId, input })
           : await host.call(frame.name, input);
       send(client, { id, reply: { ok: true, output } });
     } catch (thrown) {
-      report(thrown);
-      const error: WireError = SluiceError.from(thrown).toWire();
+      const refusal = isUnstorable(thrown) ? unstorable() : thrown;
+      report(refusal);
+      const error: WireError = SluiceError.from(refusal).toWire();
       send(client, { id, reply: { ok: false, error } });
     }
   }
