@@ -72,7 +72,7 @@ function get(port: number, path: string, headers: Record<string, string> = {}, m
 }
 
 async function until(check: () => boolean): Promise<void> {
-  for (let n = 0; n < 400 && !check(); n++) await new Promise((done) => setTimeout(done, 5));
+  for (let n = 0; n < 12_000 && !check(); n++) await new Promise((done) => setTimeout(done, 5));
   expect(check()).toBe(true);
 }
 

@@ -9,7 +9,7 @@ import { WebSocket } from 'ws';
 import { SLUICE } from '../../tests/fixtures/sluice.ts';
 import { install, scoreProject } from '../packages/project.fixture.ts';
 
-const SLOW = { timeout: 90_000 };
+const SLOW = { timeout: 300_000 };
 
 /** Runs the command line until it says where its debugger's door is. */
 async function start(...args: string[]) {

@@ -7,9 +7,12 @@ import { createEndedLog, type EndedRun, readEndedLog } from './endedLog.ts';
 const closing: { close(): void }[] = [];
 afterEach(() => {
   for (const one of closing.splice(0).reverse()) one.close();
+  vi.useRealTimers();
 });
 
 function setUp() {
+  // However slow the disk is, nothing goes into the database before a test lets time pass, as `waitFor` does.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const place = temporaryDir();
   closing.push({ close: () => place[Symbol.dispose]() });
   const file = join(place.dir, 'runs.db.ended-1-a');

@@ -13,7 +13,7 @@ export function rawRequest(base: string, lines: readonly string[], body = ''): P
     const socket = connect({ host: hostname, port: Number(port) });
     let text = '';
     socket.setEncoding('utf8');
-    socket.setTimeout(30_000, () => socket.destroy(new Error(`No answer to ${lines[0]}`)));
+    socket.setTimeout(120_000, () => socket.destroy(new Error(`No answer to ${lines[0]}`)));
     socket.on('data', (part) => {
       text += String(part);
     });
