@@ -29,6 +29,8 @@ export type SessionTokens = {
 };
 
 const TIMEOUT_MS = 30_000;
+/** Several times the largest project. */
+const MAX_ANSWER_BYTES = 100 * 1_048_576;
 const PATIENT_TRIES = 20;
 const LONGEST_WAIT_S = 10;
 
@@ -105,13 +107,24 @@ async function askOnce(deps: CloudClientDeps, request: HttpRequest, token: strin
 async function answerOf({ cloudUrl }: CloudClientDeps, response: Response): Promise<unknown> {
   let answer: unknown;
   try {
-    answer = await response.json();
+    answer = JSON.parse(await textOf(response));
   } catch (thrown) {
     // Something between us and the control plane answered in its place, or the answer broke off.
     throw unreachable(cloudUrl, thrown);
   }
   if (response.ok) return answer;
   throw problemOf(cloudUrl, answer);
+}
+
+async function textOf(response: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of response.body ?? []) {
+    bytes += part.byteLength;
+    if (bytes > MAX_ANSWER_BYTES) throw new Error(`The answer has more than ${MAX_ANSWER_BYTES} bytes.`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
 }
 
 function problemOf(cloudUrl: string, answer: unknown): SluiceError {

@@ -4,11 +4,11 @@ import { dirname, join, resolve } from 'node:path';
 import type { ProjectInfo } from '#shared/contract/host/common.ts';
 import { SluiceError } from '#shared/error.ts';
 import { writeProject } from '#shared/workflow/files.ts';
-import { merkleHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { CloudClient } from '../account/cloudClient.ts';
 import type { HostForCloud } from '../host/cloudServices.ts';
 import { diskFailure } from '../store/atomicFile.ts';
+import { checkHead } from './fetchHead.ts';
 
 type CloneDeps = { host: HostForCloud; cloud: CloudClient; projectId: string; dir: string | undefined };
 
@@ -33,11 +33,7 @@ export async function cloneProject({
     });
   }
   const head = await cloud.projects.head({ projectId });
-  if (merkleHash(head.tree) !== head.hash) {
-    throw new SluiceError('project.invalid', 'What the control plane sent is not what it says it has.', {
-      advice: 'Try again; if it stays so, tell who runs it.',
-    });
-  }
+  checkHead(projectId, head);
   const place = dir === undefined ? folders.free(head.tree.project.name) : resolve(dir);
   if (existsSync(place) && readdirSync(place).length > 0) {
     throw new SluiceError('file.exists', `${place} holds something already.`, { advice: 'Choose an empty folder.' });

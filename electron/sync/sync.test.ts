@@ -16,9 +16,8 @@ test('binding sends the project; each edit follows by itself in one request, and
   await one.client.sync.now({ projectId: id });
   const before = cloud.requests.length;
   await one.edit(id, variable('word', 'Moin'));
-  await one.reaches(id, 'ahead');
+  await until(() => expect(head().tree.environments.local?.vars.word).toBe('Moin'));
   await one.reaches(id, 'synced');
-  expect(head().tree.environments.local?.vars.word).toBe('Moin');
   expect(cloud.requests.slice(before).filter((line) => line.startsWith('POST'))).toHaveLength(1);
   const told = one.events.flatMap((event) => (event.type === 'project.sync' ? event.sync.state : []));
   expect(told).toContain('ahead');
