@@ -210,6 +210,33 @@ test('the head of a project is not sent again to who has it', async () => {
     expect((await person.call('GET', path, undefined, { 'if-none-match': other })).status).toBe(200);
 });
 
+test('pages of a list go on behind the last one, whatever is added meanwhile; a cursor that is made up is refused', async () => {
+  const one = await cloud.newPerson('Pages');
+  const make = async (name: string) => {
+    const id = uuidv7();
+    expect((await one.call('POST', '/v1/projects', { id, name })).status).toBe(200);
+    return id;
+  };
+  const made: string[] = [];
+  for (const name of ['a', 'b', 'c', 'd', 'e']) made.push(await make(name));
+  const seen: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const at = `/v1/projects?limit=2${cursor ? `&cursor=${cursor}` : ''}`;
+    const { body } = await one.call<{ data: { id: string }[]; nextCursor?: string }>('GET', at);
+    expect(body.data.length).toBeLessThanOrEqual(2);
+    seen.push(...body.data.map(({ id }) => id));
+    if (seen.length === 2) await make('meanwhile');
+    cursor = body.nextCursor;
+  } while (cursor);
+  expect(seen.filter((id) => made.includes(id))).toEqual(made);
+  expect(new Set(seen).size).toBe(seen.length);
+  for (const bad of ['x', '-1', `${uuidv7()}x`])
+    expectProblem(await one.call('GET', `/v1/projects?cursor=${bad}`), 422, 'request.invalid');
+  for (const limit of ['0', '101', '-1', '1.5', 'all', ''])
+    expectProblem(await one.call('GET', `/v1/projects?limit=${limit}`), 422, 'request.invalid');
+});
+
 test('pages of listed origins may read answers, with a token and without cookies, and no others may', async () => {
   const from = (origin: string, method = 'GET', headers: Record<string, string> = {}) =>
     fetch(`${cloud.url}/v1/projects`, { method, headers: { origin, ...headers } });
