@@ -1,6 +1,6 @@
 import { FileCode, Globe, History, Play, Plus, Settings, Workflow } from 'lucide-react';
 import { Dialog as Radix } from 'radix-ui';
-import { type ReactNode, useMemo, useState } from 'react';
+import { type ReactNode, useMemo, useRef, useState } from 'react';
 import { addStep, runFrom, tidyUp, toggleDisabled, togglePin } from '../canvas/commands.ts';
 import { Marked } from '../library/AddStep.tsx';
 import { searchSteps } from '../library/searchSteps.ts';
@@ -8,6 +8,7 @@ import { STATES } from '../look/Badge.tsx';
 import { Kbd } from '../look/Kbd.tsx';
 import { SearchList, SearchOption } from '../look/SearchList.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
+import { useFocusBack } from '../look/useFocusBack.ts';
 import { openConflicts } from '../state/conflictsSlice.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { hasComputer } from '../state/hostFacts.ts';
@@ -31,11 +32,14 @@ const MOST_A_GROUP = 6;
 export function CommandBar() {
   const [typed, setTyped] = useState('');
   const [active, setActive] = useState(0);
+  const giveFocusBack = useFocusBack();
+  const chosen = useRef(false);
   const entries = useMemo(() => find(typed), [typed]);
   const close = () => now().setDialog(undefined);
   const choose = (index: number) => {
     const entry = entries[index];
     if (!entry) return;
+    chosen.current = true;
     close();
     entry.run();
   };
@@ -47,6 +51,8 @@ export function CommandBar() {
         <Radix.Overlay className="fixed inset-0 z-40 bg-scrim animate-[fade-in_120ms_ease-out]" />
         <Radix.Content
           aria-describedby={undefined}
+          // What was chosen is elsewhere, and the keys of the canvas act there; only whoever reads its outline stays in it.
+          onCloseAutoFocus={(event) => giveFocusBack(event, chosen.current ? '[role="treeitem"]' : undefined)}
           className="fixed top-28 left-1/2 z-50 flex max-h-[min(540px,calc(100vh-140px))] w-[min(640px,calc(100vw-32px))] -translate-x-1/2 flex-col overflow-hidden rounded-dialog bg-panel shadow-dialog outline-none animate-[fade-in_120ms_ease-out]"
         >
           <Radix.Title className="visually-hidden">Search or run a command</Radix.Title>

@@ -12,13 +12,17 @@ const INKS = { ok: 'text-ok-ink', info: 'text-ink-3', bad: 'text-bad-ink' };
 /** Messages that pass. They stay while the pointer or the focus is on them. */
 export function Toasts() {
   const toasts = useEditor((state) => state.toasts);
+  const aside = useEditor((state) => state.host?.shell === 'web' && state.doc === undefined);
   return (
     // What is live stays in reach of screen readers while a dialog hides the rest. It is spoken by the region below, once.
     <section
       data-toasts
       aria-label="Messages"
       aria-live="off"
-      className="pointer-events-none fixed inset-x-0 bottom-10 z-70 flex flex-col items-center gap-2 px-4"
+      className={cx(
+        'pointer-events-none fixed inset-x-0 bottom-10 z-70 flex flex-col items-center gap-2 px-4',
+        aside && 'sm:items-end sm:px-6',
+      )}
     >
       {toasts.map((toast) => (
         <OneToast key={toast.id} toast={toast} />

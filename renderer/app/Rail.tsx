@@ -46,7 +46,7 @@ function RailButton({
   count: number;
 }) {
   const on = useEditor((state) => state.area === area);
-  const words = count > 0 ? `${label}, ${count} need a decision` : label;
+  const words = count > 0 ? `${label}, ${count} ${count === 1 ? 'needs' : 'need'} a decision` : label;
   return (
     <Tooltip text={words} side="right">
       <button

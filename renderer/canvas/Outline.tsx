@@ -1,4 +1,4 @@
-import { useMemo } from 'react';
+import { useEffect, useMemo, useRef } from 'react';
 import type { Workflow } from '#shared/workflow/tree.ts';
 import { STATES } from '../look/Badge.tsx';
 import { plural } from '../look/format.ts';
@@ -15,11 +15,23 @@ export function Outline() {
   const steps = useEditor((state) => shownRunOf(state)?.run.steps);
   const selection = useEditor((state) => state.selection);
   const order = useMemo(() => (workflow ? readingOrder(workflow) : []), [workflow]);
-  if (!workflow) return null;
+  const tree = useRef<HTMLDivElement>(null);
   // What was selected may be gone; one of the steps can always be reached.
-  const reached = selection.findLast((stepId) => workflow.steps[stepId]) ?? order[0]?.stepId;
+  const reached = selection.findLast((stepId) => workflow?.steps[stepId]) ?? order[0]?.stepId;
+  // Whoever reads the outline goes along where the arrows of the canvas lead.
+  useEffect(() => {
+    const row = tree.current?.querySelector<HTMLElement>(`[data-step="${reached}"]`);
+    if (row && tree.current?.contains(document.activeElement)) row.focus({ preventScroll: true });
+  }, [reached]);
+  if (!workflow) return null;
   return (
-    <div role="tree" aria-label={`Steps of ${workflow.name}`} aria-multiselectable className="visually-hidden">
+    <div
+      ref={tree}
+      role="tree"
+      aria-label={`Steps of ${workflow.name}`}
+      aria-multiselectable
+      className="visually-hidden"
+    >
       {order.map(({ stepId, level }) => {
         const step = workflow.steps[stepId];
         const ran = steps?.[stepId];
@@ -33,11 +45,12 @@ export function Outline() {
         return (
           <div
             key={stepId}
+            data-step={stepId}
             role="treeitem"
             aria-level={level + 1}
             aria-selected={selection.includes(stepId)}
             tabIndex={stepId === reached ? 0 : -1}
-            onFocus={() => now().select([stepId])}
+            onFocus={() => selection.includes(stepId) || now().select([stepId])}
             onClick={() => now().select([stepId])}
             onKeyDown={(event) => event.key === 'Enter' && now().openStep(stepId)}
           >

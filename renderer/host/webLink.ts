@@ -1,7 +1,6 @@
 import type { CloudApi } from '#shared/contract/cloudApi.ts';
 import { type Client, createClient } from '#shared/contract/contract.ts';
-import type { Preferences } from '#shared/contract/host/host.ts';
-import { Preferences as PreferencesShape } from '#shared/contract/host/host.ts';
+import { type Preferences, Preferences as PreferencesShape } from '#shared/contract/host/host.ts';
 import type { Link } from './connect.ts';
 import { type SocketLink, socketAddress, socketLink } from './socketLink.ts';
 

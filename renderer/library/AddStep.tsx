@@ -1,10 +1,11 @@
 import { Dialog as Radix } from 'radix-ui';
-import { useMemo, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { addStep } from '../canvas/commands.ts';
 import { cx } from '../look/cx.ts';
 import { Kbd } from '../look/Kbd.tsx';
 import { SearchList, SearchOption } from '../look/SearchList.tsx';
 import { StepIcon } from '../look/stepIcon.tsx';
+import { useFocusBack } from '../look/useFocusBack.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { now, useEditor } from '../state/store.ts';
 import { searchSteps } from './searchSteps.ts';
@@ -32,13 +33,17 @@ function StepSearch() {
       ? found
       : [...found.filter((one) => one.title !== 'Triggers'), ...found.filter((one) => one.title === 'Triggers')];
   }, [catalog, typed, anchored, noSteps]);
+  const giveFocusBack = useFocusBack();
+  const chosen = useRef(false);
   const flat = groups.flatMap((group) => group.entries);
 
   if (!at) return null;
 
   const choose = (index: number) => {
     const info = flat[index];
-    if (info) addStep(info.type, at);
+    if (!info) return;
+    chosen.current = true;
+    addStep(info.type, at);
   };
   const place = at.screen && {
     left: Math.max(8, Math.min(at.screen.x, window.innerWidth - WIDTH - 8)),
@@ -52,6 +57,8 @@ function StepSearch() {
         <Radix.Overlay className={cx('fixed inset-0 z-40', !place && 'bg-scrim')} />
         <Radix.Content
           aria-describedby={undefined}
+          // What was chosen is elsewhere, and the keys of the canvas act there; only whoever reads its outline stays in it.
+          onCloseAutoFocus={(event) => giveFocusBack(event, chosen.current ? '[role="treeitem"]' : undefined)}
           style={place ? { ...place, width: WIDTH } : { top: 112 }}
           className={cx(
             'fixed z-50 flex max-h-105 flex-col overflow-hidden rounded-dialog bg-panel outline-none animate-[fade-in_120ms_ease-out]',

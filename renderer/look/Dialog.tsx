@@ -3,6 +3,7 @@ import { Dialog as Radix } from 'radix-ui';
 import type { ReactNode } from 'react';
 import { Button } from './Button.tsx';
 import { cx } from './cx.ts';
+import { useFocusBack } from './useFocusBack.ts';
 
 type DialogProps = {
   open: boolean;
@@ -24,7 +25,7 @@ type DialogProps = {
 
 const WIDTHS = { confirm: 'w-[420px]', form: 'w-[640px]', wide: 'w-[960px]' };
 
-/** Blocks the screen; only publish, delete, sign-in and their like may. Radix traps and returns the focus. */
+/** Blocks the screen; only publish, delete, sign-in and their like may. It traps the focus and gives it back. */
 export function Dialog({
   open,
   onClose,
@@ -37,6 +38,7 @@ export function Dialog({
   bare,
   onSubmit,
 }: DialogProps) {
+  const giveFocusBack = useFocusBack();
   const parts = (
     <>
       <div
@@ -75,10 +77,7 @@ export function Dialog({
             event.preventDefault();
             (first ?? box).focus();
           }}
-          onCloseAutoFocus={(event) => {
-            // Where one dialog leads to the next, the focus belongs to that one.
-            if (document.querySelector('[role="dialog"]')) event.preventDefault();
-          }}
+          onCloseAutoFocus={(event) => giveFocusBack(event)}
           onInteractOutside={(event) => {
             // A message that passes lies above the dialog and does not belong to what is behind it.
             if ((event.target as HTMLElement | null)?.closest('[data-toasts]')) event.preventDefault();

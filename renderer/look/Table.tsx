@@ -6,8 +6,8 @@ export type Column<T> = {
   cell: (row: T) => ReactNode;
   /** Numbers and times stand at the right. */
   right?: boolean;
-  /** What a narrow screen shows below the first column instead. */
-  wide?: boolean;
+  /** What a narrow screen shows below the first column instead; `lg`: what only a wide one has room for. */
+  wide?: boolean | 'lg';
   /** Short words that are not to be broken. */
   whole?: boolean;
 };
@@ -40,7 +40,7 @@ export function Table<T>({ label, rows, keyOf, columns, below, actions }: TableP
                 className={cx(
                   'h-7.5 border-b border-line px-4 whitespace-nowrap',
                   right && 'text-right',
-                  wide && 'max-sm:hidden',
+                  wide && (wide === 'lg' ? 'max-lg:hidden' : 'max-sm:hidden'),
                 )}
               >
                 {head}
@@ -66,7 +66,7 @@ export function Table<T>({ label, rows, keyOf, columns, below, actions }: TableP
                     'h-10 border-b border-line px-4 py-1.5 group-last:border-b-0 max-sm:h-auto max-sm:border-0 max-sm:p-0',
                     right ? 'text-right tabular-nums whitespace-nowrap' : '[overflow-wrap:anywhere]',
                     whole && 'whitespace-nowrap',
-                    wide && 'max-sm:hidden',
+                    wide && (wide === 'lg' ? 'max-lg:hidden' : 'max-sm:hidden'),
                     index === 0 && 'font-name max-sm:min-w-0 max-sm:flex-[1_1_55%] max-sm:whitespace-normal',
                   )}
                 >

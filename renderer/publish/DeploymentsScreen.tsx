@@ -14,7 +14,7 @@ import { DEPLOYMENTS } from '../state/statusWords.ts';
 import { editor, now, useEditor } from '../state/store.ts';
 import { Addresses } from './Addresses.tsx';
 
-const NARROW_LEAVES: ReadonlySet<string> = new Set(['Environment', 'By', 'When']);
+const NARROW_LEAVES: ReadonlySet<string> = new Set(['Environment', 'When']);
 
 /** What was published where, newest first; an earlier version goes live again with one click. */
 export function DeploymentsScreen() {
@@ -83,6 +83,7 @@ export function DeploymentsScreen() {
                       className={cx(
                         'sticky top-0 h-7.5 border-b border-line bg-panel px-3 first:pl-6 max-sm:first:pl-4',
                         NARROW_LEAVES.has(head) && 'max-sm:hidden',
+                        head === 'By' && 'max-lg:hidden',
                       )}
                     >
                       {head}
@@ -118,7 +119,7 @@ export function DeploymentsScreen() {
                     <td className="h-9 border-b border-line px-3">
                       <StateBadge {...DEPLOYMENTS[one.status]} />
                     </td>
-                    <td className="h-9 border-b border-line px-3 text-ink-2 max-sm:hidden">{one.requestedByName}</td>
+                    <td className="h-9 border-b border-line px-3 text-ink-2 max-lg:hidden">{one.requestedByName}</td>
                     <td
                       className="h-9 border-b border-line px-3 whitespace-nowrap text-ink-3 max-sm:hidden"
                       title={one.createdAt}

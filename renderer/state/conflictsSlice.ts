@@ -106,7 +106,8 @@ export function createConflictsSlice(deps: EditorDeps): StateCreator<EditorState
           if (get().doc?.info.id !== projectId) return;
           set({ conflicts });
           const open = conflicts.filter(isOpen);
-          if (open.length > before) get().announce(`${open.length} conflicts wait for an answer.`);
+          if (open.length > before)
+            get().announce(`${plural(open.length, 'conflict waits', 'conflicts wait')} for an answer.`);
           if (!open.some((one) => one.id === get().conflictId)) set({ conflictId: open[0]?.id });
         } catch (thrown) {
           get().fail(thrown, 'The conflicts could not be read');
@@ -153,7 +154,9 @@ export function createConflictsSlice(deps: EditorDeps): StateCreator<EditorState
           told(conflict);
           get().setDraft(conflictId, undefined);
           const open = openConflicts(get());
-          get().announce(open.length === 0 ? 'All conflicts are answered.' : `${open.length} conflicts left.`);
+          get().announce(
+            open.length === 0 ? 'All conflicts are answered.' : `${plural(open.length, 'conflict')} left.`,
+          );
         } catch (thrown) {
           const refused = { state: 'refused' as const, choice, error: SluiceError.from(thrown) };
           note(conflictId, value === undefined ? refused : { ...refused, value });

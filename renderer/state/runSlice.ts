@@ -38,6 +38,13 @@ export type RunSlice = {
 };
 
 const MOST_LOG_LINES = 5_000;
+/** What is read out when a run has ended. */
+const ENDS: Record<Extract<RunEvent, { type: 'run.ended' }>['status'], string> = {
+  succeeded: 'The run succeeded.',
+  failed: 'The run failed.',
+  cancelled: 'The run was cancelled.',
+  timed_out: 'The run took too long and was ended.',
+};
 
 export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], [], RunSlice> {
   return (set, get) => {
@@ -82,8 +89,7 @@ export function createRunSlice(deps: EditorDeps): StateCreator<EditorState, [], 
       const view = get().runs[event.runId];
       const workflowId = view?.run.workflowId;
       if (!workflowId || get().shownRun[workflowId] !== event.runId) return;
-      if (event.status === 'succeeded') get().announce('The run succeeded.');
-      else get().announce(`The run ${event.status.replace('_', ' ')}. ${event.error?.message ?? ''}`);
+      get().announce(`${ENDS[event.status]} ${event.error?.message ?? ''}`.trim());
       // The panel opens by itself only when something failed.
       if (event.status === 'failed' || event.status === 'timed_out') {
         const failed = event.error?.stepId;

@@ -139,6 +139,18 @@ test('an error that names a step leads to it', async () => {
   expect(state().toasts.at(-1)?.action).toBeUndefined();
 });
 
+test('the same words are read out again when the same happens again', async () => {
+  const { state } = await opened();
+  const said = () => {
+    state().announce('Copied.');
+    return state().spoken;
+  };
+  const [first, second, third] = [said(), said(), said()];
+  expect([first, second, third].map((text) => text.trim())).toEqual(['Copied.', 'Copied.', 'Copied.']);
+  expect(second).not.toBe(first);
+  expect(third).not.toBe(second);
+});
+
 const rename = (stepId: string, name: string): Edit => ({ type: 'renameStep', workflowId, stepId, name });
 
 test('an edit is drawn, saved, undone and redone, on both sides', async () => {

@@ -251,7 +251,8 @@ export function createViewSlice(deps: EditorDeps): StateCreator<EditorState, [],
       },
 
       dismiss: (id) => set((state) => ({ toasts: state.toasts.filter((toast) => toast.id !== id) })),
-      announce: (spoken) => set({ spoken }),
+      // The same words again are only read out where the text differs.
+      announce: (text) => set(({ spoken }) => ({ spoken: text === spoken ? `${text}\u00a0` : text })),
 
       size(name, fallback) {
         const value = get().preferences.layout[name];

@@ -130,7 +130,7 @@ export function MembersScreen() {
             columns={[
               { head: 'E-mail', cell: (one) => one.email },
               { head: 'Role', whole: true, cell: (one) => <span className="capitalize">{one.role}</span> },
-              { head: 'By', cell: (one) => <span className="text-ink-2">{one.invitedByName}</span>, wide: true },
+              { head: 'By', cell: (one) => <span className="text-ink-2">{one.invitedByName}</span>, wide: 'lg' },
               {
                 head: 'Sent',
                 right: true,

@@ -11,7 +11,9 @@ import { formatAgo } from '../look/format.ts';
 import { Checkbox } from '../look/Switch.tsx';
 import { useNow } from '../look/useNow.ts';
 import { editor, now } from '../state/store.ts';
+import { openRun } from './openRun.ts';
 import { Empty, Page, Panel } from './Page.tsx';
+import { readUnread } from './unread.ts';
 import { useAsk } from './useAsk.ts';
 import { useRefresh } from './useRefresh.ts';
 import { chooseWorkspace } from './workspace.ts';
@@ -39,7 +41,7 @@ export function NotificationsScreen() {
     } catch (thrown) {
       now().fail(thrown, what);
     }
-    await asked.again();
+    await Promise.all([asked.again(), readUnread()]);
   }
 
   const unread = data?.list.some(({ read }) => !read);
@@ -130,9 +132,22 @@ export function NotificationsScreen() {
   );
 }
 
+/** The run that a notification is about, if it is about one. */
+function runOf({ data }: Notification): { id: string; projectId: string } | undefined {
+  const { runId: id, projectId } = data;
+  return typeof id === 'string' && typeof projectId === 'string' ? { id, projectId } : undefined;
+}
+
 function Notice({ notice, time, onRead }: { notice: Notification; time: number; onRead: () => void }) {
+  const run = runOf(notice);
+  function open() {
+    if (!run) return;
+    if (notice.workspaceId) chooseWorkspace(notice.workspaceId);
+    if (!notice.read) onRead();
+    void openRun(run);
+  }
   return (
-    <div className="flex items-start gap-3 px-4 py-2.5">
+    <div className={cx('group relative flex items-start gap-3 px-4 py-2.5', run && 'hover:bg-hover')}>
       <span
         aria-hidden
         className={cx('mt-1.5 size-2 flex-none rounded-full', notice.read ? 'bg-transparent' : 'bg-accent')}
@@ -140,7 +155,17 @@ function Notice({ notice, time, onRead }: { notice: Notification; time: number; 
       <div className="min-w-0 flex-1 [overflow-wrap:anywhere]">
         <p className="font-name">
           {!notice.read && <span className="visually-hidden">Unread: </span>}
-          {notice.title}
+          {run ? (
+            <button
+              type="button"
+              onClick={open}
+              className="text-left after:absolute after:inset-0 group-hover:underline max-sm:min-h-0!"
+            >
+              {notice.title}
+            </button>
+          ) : (
+            notice.title
+          )}
           {notice.count > 1 && <span className="ml-1.5 text-small font-normal text-ink-3">{notice.count} times</span>}
         </p>
         <p className="text-small text-ink-2">{notice.message}</p>
@@ -151,7 +176,7 @@ function Notice({ notice, time, onRead }: { notice: Notification; time: number; 
       {!notice.read && (
         <Button
           look="ghost"
-          className="max-sm:size-9"
+          className="z-1 max-sm:size-9"
           aria-label={`Mark "${notice.title}" as read`}
           icon={<Check className="icon-s" />}
           onClick={onRead}
@@ -179,7 +204,7 @@ function Preferences({
             What
           </th>
           {NOTICE_CHANNELS.map((channel) => (
-            <th key={channel} scope="col" className="h-7.5 w-24 px-2 max-sm:w-16">
+            <th key={channel} scope="col" className="h-7.5 w-24 px-2 whitespace-nowrap max-sm:w-18">
               {CHANNELS[channel]}
             </th>
           ))}

@@ -64,7 +64,7 @@ export function OverviewScreen() {
               <ForSomebody runs={data.waiting.filter(({ wait }) => wait && ANSWERABLE.has(wait.reason))} time={time} />
               <Recent runs={data.runs.slice(0, SHOWN)} time={time} />
             </div>
-            <div className="flex flex-col gap-4">
+            <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 sm:max-md:grid-cols-2">
               <Days days={runDays(data.runs, data.all, time, DAYS)} />
               {data.usage && (
                 <Panel title="Used of the plan" extra={<PlanLink />}>

@@ -13,7 +13,7 @@ export function Page({
   children: ReactNode;
 }) {
   return (
-    <main className="flex min-h-0 min-w-0 flex-1 flex-col bg-app">
+    <main tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col bg-app outline-none">
       <header className="flex min-h-13 flex-none max-sm:[&_button]:min-h-9 flex-wrap items-center gap-x-3 gap-y-2 border-b border-line px-6 py-2 max-sm:px-4">
         <h1 className="text-title font-heading tracking-[-.01em]">{title}</h1>
         {word && <span className="text-small text-ink-3 max-sm:hidden">{word}</span>}

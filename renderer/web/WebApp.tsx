@@ -55,6 +55,8 @@ export function WebApp() {
 
   useEffect(() => {
     document.title = name ? `${name} · Sluice` : 'Sluice';
+    // The link that led here is gone with its page, and with it the place of whoever listens.
+    if (name) now().announce(`The project ${name} is open.`);
   }, [name]);
 
   if (wanted !== undefined) return opened === wanted ? <Shell /> : null;

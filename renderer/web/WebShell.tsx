@@ -17,10 +17,11 @@ import {
   Users,
 } from 'lucide-react';
 import { Dialog as Sheet } from 'radix-ui';
-import { Suspense, useEffect, useState } from 'react';
+import { Suspense, useEffect, useId, useState } from 'react';
 import { ErrorBoundary } from '../app/ErrorBoundary.tsx';
 import { LinkLost } from '../app/Shell.tsx';
 import { useWidth } from '../app/useWidth.ts';
+import { Count } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { cx } from '../look/cx.ts';
 import { Mark } from '../look/Mark.tsx';
@@ -31,6 +32,7 @@ import { AddWorkspace, NoWorkspace } from './AddWorkspace.tsx';
 import { Link } from './Link.tsx';
 import { pathOf, SCREENS, type ScreenName } from './route.ts';
 import { SCREEN_PARTS } from './screens.tsx';
+import { useUnread } from './unread.ts';
 import { chooseWorkspace, useWorkspace } from './workspace.ts';
 
 type Place = { label: string; icon: typeof Bell; group: 'work' | 'workspace' | 'person' };
@@ -69,6 +71,15 @@ export function WebShell({ screen }: { screen: ScreenName }) {
   }, [label]);
   return (
     <div className={cx('flex h-full', narrow && 'flex-col')}>
+      {!narrow && (
+        <button
+          type="button"
+          onClick={() => document.querySelector('main')?.focus()}
+          className="absolute top-2 left-2 z-50 h-9 -translate-y-16 rounded-control bg-raised px-3 font-control shadow-pop focus:translate-y-0"
+        >
+          Skip to the content
+        </button>
+      )}
       {narrow ? (
         <TopBar screen={screen} />
       ) : (
@@ -98,6 +109,7 @@ export function WebShell({ screen }: { screen: ScreenName }) {
 }
 
 function Places({ screen, words, onGo }: { screen: ScreenName; words: boolean; onGo?: () => void }) {
+  const counts: Partial<Record<ScreenName, number>> = { notifications: useUnread(screen) };
   return (
     <>
       {GROUPS.map(({ group, title }) => (
@@ -110,7 +122,7 @@ function Places({ screen, words, onGo }: { screen: ScreenName; words: boolean; o
           {title && !words && <li aria-hidden className="mx-2 my-1.5 h-px bg-line" />}
           {SCREENS.filter((one) => PLACES[one].group === group).map((one) => (
             <li key={one}>
-              <PlaceLink screen={one} on={one === screen} words={words} onGo={onGo} />
+              <PlaceLink screen={one} on={one === screen} words={words} count={counts[one] ?? 0} onGo={onGo} />
             </li>
           ))}
         </ul>
@@ -123,27 +135,42 @@ function PlaceLink({
   screen,
   on,
   words,
+  count,
   onGo,
 }: {
   screen: ScreenName;
   on: boolean;
   words: boolean;
+  /** What is unread there. */
+  count: number;
   onGo?: () => void;
 }) {
   const { label, icon: Icon } = PLACES[screen];
+  const unreadId = useId();
   const link = (
     <Link
       to={pathOf(screen)}
       onClick={onGo}
       aria-current={on ? 'page' : undefined}
-      aria-label={words ? undefined : label}
+      aria-label={label}
+      aria-describedby={count > 0 ? unreadId : undefined}
       className={cx(
-        'flex items-center gap-2.5 rounded-control text-ink-2 no-underline hover:bg-hover hover:text-ink aria-[current]:bg-press aria-[current]:font-name aria-[current]:text-ink',
+        'relative flex items-center gap-2.5 rounded-control text-ink-2 no-underline hover:bg-hover hover:text-ink aria-[current]:bg-press aria-[current]:font-name aria-[current]:text-ink',
         onGo ? 'h-11 px-3' : words ? 'h-7.5 px-2.5' : 'size-11 justify-center',
       )}
     >
       <Icon className="icon" aria-hidden />
-      {words && label}
+      {words && <span className="flex-1">{label}</span>}
+      {count > 0 && (
+        <>
+          <span aria-hidden className={cx(!words && 'absolute top-0.5 right-0.5')}>
+            <Count>{count > 99 ? '99+' : count}</Count>
+          </span>
+          <span id={unreadId} hidden>
+            {count} unread
+          </span>
+        </>
+      )}
     </Link>
   );
   return words ? (

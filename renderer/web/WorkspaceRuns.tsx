@@ -95,9 +95,9 @@ export function WorkspaceRuns() {
               {
                 head: 'Version',
                 cell: (run) => (run.versionNumber === undefined ? '' : `v${run.versionNumber}`),
-                wide: true,
+                wide: 'lg',
               },
-              { head: 'Started by', cell: (run) => TRIGGERS[run.trigger], wide: true, whole: true },
+              { head: 'Started by', cell: (run) => TRIGGERS[run.trigger], wide: 'lg', whole: true },
               {
                 head: 'Started',
                 right: true,

@@ -50,12 +50,12 @@ button,.button{display:grid;place-items:center;min-height:36px;padding:0 16px;bo
 button:hover,.button:hover{background:var(--accent-hover)}
 .quiet{background:transparent;color:var(--ink);box-shadow:inset 0 0 0 1px var(--line-control)}
 .quiet:hover{background:var(--hover)}
-button.link{display:inline;min-height:0;padding:0;background:none;color:var(--accent-ink);font-weight:500}
+button.link{display:inline;min-height:0;padding:4px 0;background:none;color:var(--accent-ink);font-weight:500}
 a{color:var(--accent-ink);font-weight:500;text-decoration:none}
 a:hover,button.link:hover{text-decoration:underline}
 a.button,a.button:hover{color:var(--on-accent);text-decoration:none}
 a.button.quiet,a.button.quiet:hover{color:var(--ink)}
-input:focus-visible,button:focus-visible,a:focus-visible{outline:2px solid transparent;box-shadow:var(--focus);border-radius:6px}
+input:focus-visible,select:focus-visible,button:focus-visible,a:focus-visible{outline:2px solid transparent;box-shadow:var(--focus);border-radius:6px}
 .note{padding:8px 10px;border-radius:8px;background:var(--bad-soft);box-shadow:inset 0 0 0 1px var(--bad-line);color:var(--ink)}
 .device{display:flex;align-items:center;gap:12px;padding:10px 12px;border-radius:8px;background:var(--app);box-shadow:inset 0 0 0 1px var(--line)}
 .device svg{flex:none;width:20px;height:20px;fill:none;stroke:var(--ink-2);stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}
@@ -66,10 +66,11 @@ code,pre{margin:0;font:13px/20px ui-monospace,monospace;color:var(--ink);overflo
 pre{padding:10px 12px;border-radius:8px;background:var(--app);box-shadow:inset 0 0 0 1px var(--line)}
 .ways{display:grid;gap:8px}
 .list{display:grid;gap:1px;margin:0;padding:0;list-style:none}
-.list li{display:flex;align-items:center;justify-content:space-between;gap:12px;padding:10px 0;box-shadow:0 1px 0 var(--line)}
-.list div{display:grid;min-width:0;overflow-wrap:anywhere}
+.list li{display:flex;flex-wrap:wrap;align-items:center;gap:4px 12px;padding:10px 0;box-shadow:0 1px 0 var(--line)}
+.list div{flex:1 1 180px;display:grid;min-width:0;overflow-wrap:anywhere}
 .list strong{font-weight:600}
 .list span{font-size:12px;line-height:16px;color:var(--ink-3)}
 .list form{flex:none}
 .below{display:grid;gap:6px;justify-items:center;text-align:center;font-size:12px;line-height:16px;color:var(--ink-3)}
+@media (max-width:420px){.card{padding:24px 20px}}
 `;

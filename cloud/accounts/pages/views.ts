@@ -93,7 +93,8 @@ export function factorOffPage(problem?: Problem): Page {
 ${PASSWORD_FIELD}
 ${problemNote(problem)}
 <button type="submit">Set it up</button>
-</form>`,
+</form>
+<a class="button quiet" href="/signed-in">Back</a>`,
   };
 }
 
@@ -122,7 +123,8 @@ ${CODE_FIELD}
 ${problemNote(problem)}
 <button type="submit" name="decision" value="renew">Make new recovery codes</button>
 <button type="submit" name="decision" value="off" class="quiet">Turn it off</button>
-</form>`,
+</form>
+<a class="button quiet" href="/signed-in">Back</a>`,
   };
 }
 
