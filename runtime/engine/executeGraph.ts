@@ -165,7 +165,7 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
       }
       const { loop } = run;
       if (!loop || !active.has(run)) return;
-      while (!loop.caught && loop.open.size < loop.concurrency) {
+      while (!loop.caught && loop.open.length < loop.concurrency) {
         const next = nextBatch(run);
         if (next === undefined) {
           if (!loop.source || loop.source.state === 'ended') break;
@@ -181,7 +181,7 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
         // One that sent nothing has ended already and stands in line again.
         if (loop.concurrency === 1) return;
       }
-      if (loop.open.size === 0) finish(run, { status: 'succeeded', outputs: loopOutputs(planned, run) });
+      if (loop.open.length === 0) finish(run, { status: 'succeeded', outputs: loopOutputs(planned, run) });
     }
 
     /** Asks a source for its next batch. The loop stands in line again when it has come. */

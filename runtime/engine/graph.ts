@@ -9,6 +9,7 @@ import { createQueue } from './queue.ts';
 import { createRetention } from './retention.ts';
 import {
   batchScope,
+  closeBatch,
   isInside as isInsideOf,
   newStepRun,
   type Pending,
@@ -100,7 +101,8 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
     for (let current: WorkScope | undefined = scope; current; current = current.parent) {
       const loop = current.loop?.stepId === loopId ? current.loop.loop : undefined;
       if (!loop) continue;
-      for (const [index, { json, binary }] of items.entries()) {
+      for (let index = 0; index < items.length; index++) {
+        const { json, binary } = items[index] as Item;
         // Without where it came from in its batch: that may be more than the item itself.
         const item: Item = { json };
         if (binary) item.binary = binary;
@@ -113,11 +115,11 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
   /** Something of a scope ended; an empty batch lets its loop go on. */
   function release(scope: WorkScope): void {
     scope.live--;
-    if (scope.live > 0 || !scope.loop?.loop?.open.delete(scope.batch)) return;
+    if (scope.live > 0 || !closeBatch(scope)) return;
     // Whoever listens for its end hears no more of the run's.
     scope.controller?.abort(GROUP_ENDED);
     retention.end(scope);
-    if (!progress.replaying) idleLoops.push(scope.loop);
+    if (!progress.replaying && scope.loop) idleLoops.push(scope.loop);
   }
 
   /** A group has ended before its time: nothing that was started in it goes on. @returns the step runs that were at work */
@@ -133,7 +135,7 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
     for (const run of [...waiting.keys()]) if (isInside(run.scope)) waiting.delete(run);
     const cut = [...active].filter(({ scope }) => isInside(scope));
     for (const run of cut) active.delete(run);
-    group.loop?.loop?.open.delete(group.batch);
+    closeBatch(group);
     group.controller ??= new AbortController();
     group.controller.abort(GROUP_ENDED);
     retention.end(group);
@@ -192,7 +194,7 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
       const batch = loop.batches.length;
       loop.batches.push(items);
       const scope = batchScope(run, batch);
-      loop.open.set(batch, scope);
+      loop.open.push(scope);
       if (loop.concurrency > progress.atOnce) progress.atOnce = loop.concurrency;
       deliver(run, BATCH_PORTS[loop.kind], items, scope, batch);
       release(scope);

@@ -17,7 +17,7 @@ export function openLoop(planned: PlannedStep, run: StepRun, execution: Executio
     batchSize: kind === 'try' ? Number.POSITIVE_INFINITY : 1,
     concurrency: 1,
     batches: [],
-    open: new Map(),
+    open: [],
     failed: undefined,
     caught: undefined,
     gathered: [],
@@ -45,7 +45,10 @@ export function nextBatch(run: StepRun): Item[] | undefined {
   if (kind === 'try') return batches.length > 0 ? undefined : items.map((item, from): Item => ({ ...item, from }));
   const start = batches.length * batchSize;
   if (start >= items.length) return undefined;
-  return items.slice(start, start + batchSize).map((item, index): Item => ({ ...item, from: start + index }));
+  const batch: Item[] = [];
+  for (let from = start; from < items.length && from < start + batchSize; from++)
+    batch.push({ ...(items[from] as Item), from });
+  return batch;
 }
 
 /** What leaves when nothing is left to hand out. */

@@ -24,7 +24,7 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
     else if (!run.loop) {
       active.delete(run);
       again.push(run);
-    } else if (run.loop.open.size < run.loop.concurrency || run.loop.caught) idleLoops.push(run);
+    } else if (run.loop.open.length < run.loop.concurrency || run.loop.caught) idleLoops.push(run);
   }
   return failure;
 

@@ -34,8 +34,8 @@ export function createRetention(state: RunState, limit: number) {
     if (!run.loop) return;
     run.loop.gathered = [];
     // Batches that a group's end cut off have not ended of themselves.
-    for (const scope of run.loop.open.values()) empty(scope);
-    run.loop.open.clear();
+    for (const scope of run.loop.open) empty(scope);
+    run.loop.open = [];
   }
 
   function empty(scope: WorkScope): void {

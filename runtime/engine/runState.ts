@@ -51,8 +51,8 @@ export type LoopState = {
   concurrency: number;
   /** Batches that were handed out, by number. */
   batches: Item[][];
-  /** Those of them that have not ended. */
-  open: Map<number, WorkScope>;
+  /** Those of them that have not ended. A list: a map that is added to and deleted from is made anew again and again. */
+  open: WorkScope[];
   /** Its config could not be read; the journal may not say so yet. */
   failed: unknown;
   /** What ended a group before its time. */
@@ -160,6 +160,15 @@ export function batchScope(run: StepRun, batch: number): WorkScope {
   };
   if (run.loop?.kind === 'map') scope.lane = scope;
   return scope;
+}
+
+/** Notes that a batch has ended, of itself or with its group. @returns false where it had before, or is the run itself */
+export function closeBatch(scope: WorkScope): boolean {
+  const open = scope.loop?.loop?.open;
+  const place = open ? open.indexOf(scope) : -1;
+  if (place < 0) return false;
+  open?.splice(place, 1);
+  return true;
 }
 
 /** The innermost group around a scope, as the scope it opened. */
