@@ -4,7 +4,7 @@ import { card, chooseType, dragFromPort, edgeCount, expectState } from './canvas
 import { expect, signInToPublish, signUp, test } from './cloudDesk.ts';
 
 test.skip(({ launchOptions }) => !launchOptions.executablePath, 'needs Chromium');
-test.setTimeout(300_000);
+test.setTimeout(600_000);
 
 const person = { name: 'Journey', email: 'journey@example.com', password: `journey ${randomBytes(9).toString('hex')}` };
 
@@ -89,7 +89,7 @@ test('J3: a workflow is published, answers its webhook, fires on schedule, is wa
     await page.getByRole('button', { name: 'Runs', exact: true }).click();
     await page.getByRole('radio', { name: 'Hosted' }).click();
     await expect(runs.getByRole('row', { name: /Main.*v2.*Succeeded.*Schedule/ }).first()).toBeVisible({
-      timeout: 75_000,
+      timeout: 150_000,
     });
   });
 
@@ -109,7 +109,48 @@ test('J3: a workflow is published, answers its webhook, fires on schedule, is wa
       expect(await call(hook, 21)).toEqual({ status: 200, body: { total } });
     }
   });
+
+  await test.step('what a locked project does not take stays here, and goes on as a project of its own', async () => {
+    await lockProject(cloud.url);
+    await page.getByRole('button', { name: 'Workflows' }).click();
+    await card(page, 'Respond').click();
+    await page.keyboard.press('F2');
+    const name = page.getByRole('dialog', { name: 'Rename the step' }).getByRole('textbox', { name: 'Name' });
+    await name.fill('Answer my way');
+    await name.press('Enter');
+    const status = page.getByRole('contentinfo').getByRole('button', { name: /Why, and what happens next$/ });
+    await expect(status).toContainText('Cannot sync', { timeout: 60_000 });
+    await status.click();
+    await expect(page.getByText(/^Your changes stay on this computer and are sent once/)).toBeVisible();
+    await page.getByRole('button', { name: 'Save as a new project' }).click();
+    const form = page.getByRole('dialog', { name: 'Duplicate Prices' });
+    await form.getByRole('textbox', { name: 'Name' }).fill('Prices of my own');
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('banner')).toContainText('Prices of my own');
+    await expect(card(page, 'Answer my way')).toBeVisible();
+    await expect(status).toContainText('Saved here');
+  });
 });
+
+/** Nobody changes the person's only project from now on. */
+async function lockProject(url: string): Promise<void> {
+  const ask = async (method: string, path: string, headers: Record<string, string>, body?: object) => {
+    const reply = await fetch(new URL(path, url), {
+      method,
+      headers: { 'content-type': 'application/json', 'idempotency-key': randomBytes(9).toString('hex'), ...headers },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    expect(reply.status).toBe(200);
+    return reply.json();
+  };
+  const { email, password } = person;
+  const { accessToken } = await ask('POST', '/v1/auth/sign-in', {}, { email, password });
+  const token = { authorization: `Bearer ${accessToken}` };
+  const { workspaces } = await ask('GET', '/v1/auth/whoami', token);
+  const within = { ...token, 'sluice-workspace': workspaces[0].id };
+  const { data } = await ask('GET', '/v1/projects', within);
+  await ask('POST', `/v1/projects/${data[0].id}/lock`, within, {});
+}
 
 async function newProject(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'All projects' }).click();
