@@ -41,6 +41,25 @@ test('a replaced secret is the one that is opened from then on', async () => {
   expect(await open()).toBeUndefined();
 });
 
+test('of two who set a connection at once, the second is told, and the first one’s secret stays', async () => {
+  const { actor } = await control.newTenant();
+  const set = (secret: string, expectedRevision?: number) =>
+    control.connections.set({ ...entry('sender', secret), expectedRevision }, actor);
+  expect(await set('first', 0)).toMatchObject({ revision: 1 });
+  await expect(set('again', 0)).rejects.toMatchObject({
+    code: 'request.changed',
+    status: 412,
+    details: { revision: 1 },
+  });
+  const both = await Promise.allSettled([set('one', 1), set('two', 1)]);
+  expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(await control.connections.list({}, actor)).toMatchObject([{ name: 'sender', revision: 2 }]);
+  // Who expects nothing overwrites, and a name that is free again begins anew.
+  expect(await set('three')).toMatchObject({ revision: 3 });
+  await control.connections.remove({ name: 'sender' }, actor);
+  expect(await set('new', 0)).toMatchObject({ revision: 1 });
+});
+
 test('a sealed secret that was moved to another connection or workspace does not open', async () => {
   const { actor, workspaceId } = await control.newTenant();
   const other = await control.newTenant();

@@ -52,7 +52,7 @@ export function createConnectionService(deps: ConnectionDeps): Service<typeof cl
   return {
     list: (_input, actor) => database.withWorkspaceSql(actor, (sql) => listConnections(sql, actor.workspaceId)),
 
-    async set({ name, connector, secret, hosts, expiresAt: said }, actor) {
+    async set({ name, connector, secret, hosts, expiresAt: said, expectedRevision }, actor) {
       const { workspaceId, userId } = actor;
       const checked = checkSecret(connector, connectorNamed(connector), secret);
       checkHosts(hosts);
@@ -65,6 +65,7 @@ export function createConnectionService(deps: ConnectionDeps): Service<typeof cl
       try {
         return await database.withWorkspaceSql(actor, async (sql) => {
           await lockConnections(sql, workspaceId);
+          ensureRevision(await findConnection(sql, workspaceId, name), expectedRevision);
           if (!before) {
             ensureRoom(await allowances.planOf(sql, workspaceId), await countConnections(sql, workspaceId));
           }
@@ -139,4 +140,14 @@ export function createConnectionService(deps: ConnectionDeps): Service<typeof cl
 function actionOf(before: { connector: string } | undefined, connector: string): string {
   if (!before) return 'connection.create';
   return before.connector === connector ? 'connection.rotate' : 'connection.update';
+}
+
+/** @param expected absent: whatever stands there is overwritten; 0: it must be new */
+function ensureRevision(kept: { revision: number } | undefined, expected: number | undefined): void {
+  const revision = kept?.revision ?? 0;
+  if (expected === undefined || expected === revision) return;
+  throw new SluiceError('request.changed', 'Somebody else set this connection since you last saw it.', {
+    details: { revision, expectedRevision: expected },
+    advice: 'Look at it again, then set it again if it should be yours.',
+  });
 }

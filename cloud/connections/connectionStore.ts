@@ -21,10 +21,11 @@ type Row = {
   expires_at: Date | null;
   metadata: { signIn?: string; connected?: boolean };
   created_at: Date;
+  revision: number;
 };
 
 const RECORD =
-  'select id, name, connector, hosts, status, last_used_at, expires_at, metadata, created_at from connection';
+  'select id, name, connector, hosts, status, last_used_at, expires_at, metadata, created_at, revision from connection';
 
 function toRecord(row: Row): ConnectionRecord {
   return {
@@ -37,6 +38,7 @@ function toRecord(row: Row): ConnectionRecord {
     expiresAt: row.expires_at?.toISOString(),
     ...(row.metadata.signIn === 'person' ? { signIn: row.metadata.connected ? 'done' : 'needed' } : {}),
     createdAt: row.created_at.toISOString(),
+    revision: row.revision,
   };
 }
 
@@ -153,7 +155,8 @@ export async function writeConnection(
      values ($1, $2, $3, $4, $5::text[], $6, $7, $8, $9, $10::jsonb, now())
      on conflict (workspace_id, id) do update
         set connector = excluded.connector, hosts = excluded.hosts, ciphertext = excluded.ciphertext,
-            key_version = excluded.key_version, expires_at = excluded.expires_at, metadata = excluded.metadata, status = 'configuring', updated_at = now()`,
+            key_version = excluded.key_version, expires_at = excluded.expires_at, metadata = excluded.metadata, status = 'configuring', updated_at = now(),
+            revision = connection.revision + 1`,
     [
       workspaceId,
       connection.id,

@@ -185,6 +185,17 @@ test('a record’s ETag keeps somebody from overwriting what another changed', a
   expectProblem(await set({ A: '3' }, undefined, { expectedRevision: 1 }), 409, 'project.changed');
   for (const tag of ['1', 'W/"2"', '*', '"two"']) expectProblem(await set({}, tag), 422, 'request.invalid');
   expectProblem(await set({}, '"2"', { expectedRevision: 1 }), 422, 'request.invalid');
+  const connection = { connector: 'http', secret: { kind: 'bearer', token: 'x' }, hosts: ['example.com'] };
+  const connect = (ifMatch?: string) =>
+    person.call<Details>(
+      'PUT',
+      '/v1/connections/etag',
+      connection,
+      ifMatch === undefined ? {} : { 'if-match': ifMatch },
+    );
+  expect((await connect()).headers.get('etag')).toBe('"1"');
+  expect((await connect('"1"')).headers.get('etag')).toBe('"2"');
+  expectProblem(await connect('"1"'), 412, 'request.changed');
   // Where there is nothing to compare, nobody is left to believe that it was.
   const made = { id: uuidv7(), name: 'Mill' };
   expectProblem(await person.call('POST', '/v1/projects', made, { 'if-match': '"1"' }), 422, 'request.invalid');

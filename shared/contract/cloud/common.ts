@@ -116,6 +116,8 @@ export const ConnectionRecord = z.strictObject({
   /** When its secret stops being good, where that is known. */
   expiresAt: Time.optional(),
   createdAt: Time,
+  /** Counts how often it was set; it is also the ETag. */
+  revision: z.int(),
 });
 export type ConnectionRecord = z.infer<typeof ConnectionRecord>;
 

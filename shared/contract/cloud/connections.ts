@@ -29,7 +29,7 @@ export const connections = {
     input: Empty,
     output: z.array(ConnectionRecord),
   },
-  /** Makes the connection or replaces its secret. The secret is never given back. */
+  /** Makes the connection or replaces its secret, which is never given back. `expectedRevision` 0: only if it is new. */
   set: {
     route: 'PUT /v1/connections/:name',
     access: 'connection:write',
@@ -41,6 +41,7 @@ export const connections = {
       hosts: Hosts,
       /** When the secret stops being good. A token or certificate that says so itself need not be told. */
       expiresAt: Time.optional(),
+      expectedRevision: z.int().optional(),
     }),
     output: ConnectionRecord,
   },
