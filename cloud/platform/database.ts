@@ -36,15 +36,19 @@ export type Database = {
   withoutTenantSql<T>(fn: (sql: Sql) => Promise<T>): Promise<T>;
   /** One transaction of the dispatcher, which sees the claims of every workspace and nothing else at all. */
   withClaims<T>(fn: (sql: Sql) => Promise<T>): Promise<T>;
+  /** One transaction of the exporter, which changes nothing, and reads of this workspace or person what may leave. */
+  withExport<T>(whose: WorkspaceScope | { userId: string }, fn: (sql: Sql) => Promise<T>): Promise<T>;
   /** Whether the database answers. */
   ping(): Promise<boolean>;
   close(): Promise<void>;
 };
 
+type Role = 'sluice_app' | 'sluice_dispatcher' | 'sluice_exporter';
+
 export type DatabaseOptions = {
   /** Of the database; user and password are replaced by each role's. */
   connection: ConnectionInfo;
-  passwordOf: (role: 'sluice_app' | 'sluice_dispatcher') => string;
+  passwordOf: (role: Role) => string;
   poolSize?: number;
   /** Told of connections that broke while nobody used them. */
   onError?: (error: Error) => void;
@@ -54,7 +58,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const LIMITS = { timeout: 30_000, maxWait: 10_000 };
 
 export function openDatabase({ connection, passwordOf, poolSize = 20, onError }: DatabaseOptions): Database {
-  const pool = (role: 'sluice_app' | 'sluice_dispatcher', max: number): pg.Pool => {
+  const pool = (role: Role, max: number): pg.Pool => {
     const made = new pg.Pool({
       ...connection,
       user: role,
@@ -73,6 +77,7 @@ export function openDatabase({ connection, passwordOf, poolSize = 20, onError }:
   let closing = false;
   const app = pool('sluice_app', poolSize);
   const dispatcher = pool('sluice_dispatcher', 4);
+  const exporter = pool('sluice_exporter', 4);
   const prisma = new PrismaClient({ adapter: new PrismaPg(app) });
 
   async function withSetting<T>(
@@ -101,6 +106,13 @@ export function openDatabase({ connection, passwordOf, poolSize = 20, onError }:
     withoutTenantSql: (fn) => inTransaction(app, fn),
     withClaims: (fn) => inTransaction(dispatcher, fn),
 
+    withExport: (whose, fn) => {
+      const [name, id] =
+        'workspaceId' in whose ? ['app.workspace_id', whose.workspaceId] : ['app.user_id', whose.userId];
+      requireUuid(id);
+      return inTransaction(exporter, fn, `begin read only; select set_config('${name}', '${id}', true)`);
+    },
+
     async ping() {
       try {
         await app.query('select 1');
@@ -113,7 +125,7 @@ export function openDatabase({ connection, passwordOf, poolSize = 20, onError }:
     async close() {
       closing = true;
       await prisma.$disconnect();
-      await Promise.all([app.end(), dispatcher.end()]);
+      await Promise.all([app.end(), dispatcher.end(), exporter.end()]);
     },
   };
 }

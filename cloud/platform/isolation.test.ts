@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 async function as<T>(
-  role: 'sluice_app' | 'sluice_dispatcher' | 'sluice_queue' | 'sluice_readonly',
+  role: 'sluice_app' | 'sluice_dispatcher' | 'sluice_queue' | 'sluice_exporter' | 'sluice_readonly',
   fn: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const client = new pg.Client(database.as(role));
@@ -98,7 +98,7 @@ test('no role that logs in may bypass row-level security, own a table, truncate 
 
 test('without a workspace set, no tenant table shows a row', async () => {
   const tables = [...(await tenantTables()).map((table) => table.name), 'workspace'];
-  for (const role of ['sluice_app', 'sluice_readonly'] as const) {
+  for (const role of ['sluice_app', 'sluice_exporter', 'sluice_readonly'] as const) {
     await as(role, async (client) => {
       let refused = 0;
       for (const table of tables) {

@@ -7,6 +7,7 @@ import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-util
 import pg from 'pg';
 import { SluiceError } from '#shared/error.ts';
 import type { ConnectionInfo } from './embeddedPostgres.ts';
+import { grantExports } from './grantExports.ts';
 
 const SCHEMA_PATH = 'prisma/schema.prisma';
 const FILTERS = { externalTables: [], externalEnums: [] };
@@ -123,6 +124,7 @@ export async function applyMigrations(owner: ConnectionInfo, folder = prismaFold
     const answer = await withEngine(owner, schema, (engine) =>
       engine.applyMigrations({ migrationsList, filters: FILTERS }),
     );
+    await grantExports(owner);
     return answer.appliedMigrationNames;
   } catch (cause) {
     throw new SluiceError('store.failed', `The database could not be brought up to date: ${(cause as Error).message}`, {
@@ -141,7 +143,7 @@ export async function schemaDiff(connection: ConnectionInfo, after: string, befo
 }
 
 /** The roles that log in, with what each may do in `prisma/migrations`. */
-const LOGIN_ROLES = ['sluice_app', 'sluice_dispatcher', 'sluice_queue', 'sluice_readonly'] as const;
+const LOGIN_ROLES = ['sluice_app', 'sluice_dispatcher', 'sluice_queue', 'sluice_exporter', 'sluice_readonly'] as const;
 export type LoginRole = (typeof LOGIN_ROLES)[number];
 
 /** Gives each role its password, unless it has it already. @param passwordOf derived from the master key */

@@ -48,6 +48,41 @@ test('every table of the database stands in the data map, and every column that 
   }
 });
 
+test('the role of exports may read what the map lets leave and nothing else, and may change nothing', async () => {
+  const rights = await control.ownerSql<{ table: string; column: string; reads: boolean; changes: boolean }>(
+    `select c.relname as table, a.attname as column,
+            has_column_privilege('sluice_exporter', c.oid, a.attnum, 'select') as reads,
+            has_table_privilege('sluice_exporter', c.oid, 'insert, update, delete, truncate')
+              or has_column_privilege('sluice_exporter', c.oid, a.attnum, 'insert, update') as changes
+       from pg_class c join pg_attribute a on a.attrelid = c.oid
+      where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace and a.attnum > 0 and not a.attisdropped
+        -- Rows are read in the order of their keys.
+        and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and a.attnum = any (i.indkey))`,
+  );
+  const wrong = rights.filter(({ table, column, reads, changes }) => {
+    const row = DATA_MAP.find((one) => one.table === table);
+    const leaves =
+      row !== undefined &&
+      !row.inner &&
+      (row.of === 'workspace' || row.about !== undefined) &&
+      !row.secret?.includes(column);
+    return changes || reads !== leaves;
+  });
+  expect(wrong).toEqual([]);
+  expect(rights.filter(({ reads }) => reads).length).toBeGreaterThan(200);
+  const attempt = (text: string) => control.db.withExport(mill, (sql) => sql.query(text));
+  expect((await attempt('select name from connection')).rows).not.toEqual([]);
+  await expect(attempt('select ciphertext from connection')).rejects.toMatchObject({ code: '42501' });
+  for (const text of ["update workspace set name = 'x'", 'delete from connection']) {
+    await expect(attempt(text)).rejects.toMatchObject({ code: expect.stringMatching(/^(42501|25006)$/) });
+  }
+  // And of another workspace nothing.
+  const others = await control.db.withExport(mill, (sql) =>
+    sql.query('select 1 from connection where workspace_id = $1', [farm.workspaceId]),
+  );
+  expect(others.rows).toEqual([]);
+});
+
 test('whatever is called like a secret never leaves, and whatever is called like a person is known as one', async () => {
   /** Hashes of what is exported itself. */
   const harmless =
@@ -114,8 +149,7 @@ const keyOf = (table: string) => (table === 'workspace' ? 'id' : 'workspace_id')
 
 async function exported(workspaceId: string): Promise<ExportedRow[]> {
   const rows: ExportedRow[] = [];
-  const run = <T>(work: Parameters<typeof control.db.withWorkspaceSql<T>>[1]) =>
-    control.db.withWorkspaceSql({ workspaceId }, work);
+  const run = <T>(work: Parameters<typeof control.db.withExport<T>>[1]) => control.db.withExport({ workspaceId }, work);
   for await (const row of workspaceRows(run, workspaceId)) rows.push(row);
   return rows;
 }

@@ -61,6 +61,7 @@ export const DATA_MAP: MapRow[] = [
     of: 'person',
     holds: 'links that were sent to confirm an address or set a password',
     kept: ACCOUNT,
+    personal: ['name'],
     secret: ['token_hash', 'password_hash'],
     about: OWN,
     erase: { delete: OWN },

@@ -6,7 +6,7 @@ import { recordAccountEvent } from '../accounts/accountStore.ts';
 import { recordAudit } from '../audit/recordAudit.ts';
 import type { Blobs } from '../platform/blobs.ts';
 import type { Clock } from '../platform/clock.ts';
-import { asSql, type Database } from '../platform/database.ts';
+import type { Database } from '../platform/database.ts';
 import type { Actor, Caller, SignedIn } from '../server/actor.ts';
 import type { MountDeps } from '../server/mount.ts';
 import { rawRoute } from '../server/rawRoute.ts';
@@ -36,8 +36,8 @@ export function exportRouter({ db, blobs, clock }: ExportDeps, http: MountDeps):
       const actor = asker as Actor;
       const { workspaceId } = actor;
       parse(Nothing, req.query, 'The request');
-      const run: Runner = (work) => db.withWorkspaceSql(actor, work);
-      await run((sql) =>
+      const run: Runner = (work) => db.withExport({ workspaceId }, work);
+      await db.withWorkspaceSql(actor, (sql) =>
         recordAudit(sql, actor, { action: 'data.export', resource: 'workspace', resourceId: workspaceId }),
       );
       const line = begin(res, `workspace-${workspaceId}`);
@@ -69,13 +69,13 @@ export function exportRouter({ db, blobs, clock }: ExportDeps, http: MountDeps):
       await line({ format: FORMAT, kind: 'person', id, at: clock.now().toISOString() });
       let rows = 0;
       const who = { id, email, name };
-      for await (const { table, text } of personRows((work) => db.withUser(id, (tx) => work(asSql(tx))), who, 'own')) {
+      for await (const { table, text } of personRows((work) => db.withExport({ userId: id }, work), who, 'own')) {
         await line(text, table);
         rows++;
       }
       // Also of workspaces that the person left: what they did there is theirs to know.
       for (const place of await placesOf(db, id)) {
-        const run: Runner = (work) => db.withWorkspaceSql(place, work);
+        const run: Runner = (work) => db.withExport({ workspaceId: place.workspaceId }, work);
         for await (const { table, text } of personRows(run, who, 'workspace')) {
           await line(text, table);
           rows++;
