@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { SluiceError } from '#shared/error.ts';
 import type { JsonObject } from '#shared/json.ts';
 import { Secret } from '#shared/log.ts';
+import { createSerial } from '../containers/serial.ts';
 import type { Database } from '../platform/database.ts';
 import type { Sealed, Secrets } from '../platform/secrets.ts';
 import { tenantKey } from '../platform/tenantKey.ts';
@@ -42,6 +43,8 @@ const KEPT = 1_000;
  * old is ever handed out.
  */
 export function createVault({ database, secrets, oauth }: VaultDeps): Vault {
+  const serial = createSerial();
+  const fewAtOnce = <T>(digit: string, work: () => Promise<T>) => serial(String(Number.parseInt(digit, 16) % 4), work);
   const renewing = new Map<string, Promise<string | undefined>>();
   const opened = new Map<string, { secret: Secret<JsonObject>; until: number }>();
   const place = (workspaceId: string, row: string) => ({ workspaceId, table: 'connection', row, column: 'ciphertext' });
@@ -85,10 +88,14 @@ export function createVault({ database, secrets, oauth }: VaultDeps): Vault {
       }),
   };
 
-  /** Once for all that want it in the same moment: who waits for the lock keeps a connection to the database. */
+  /**
+   * Once for all that want it in the same moment, and few at once: who waits for the lock, or for the service, keeps a
+   * connection to the database.
+   */
   function renewed(workspaceId: string, id: string): Promise<string | undefined> {
     const key = tenantKey(workspaceId, id);
-    const under = renewing.get(key) ?? renew(workspaceId, id).finally(() => renewing.delete(key));
+    const under =
+      renewing.get(key) ?? fewAtOnce(id.slice(-1), () => renew(workspaceId, id)).finally(() => renewing.delete(key));
     renewing.set(key, under);
     return under;
   }
