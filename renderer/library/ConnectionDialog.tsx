@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import type { z } from 'zod';
+import type { ConnectionTrial } from '#shared/contract/cloud/connections.ts';
 import type { HostApi } from '#shared/contract/hostApi.ts';
 import { Slug } from '#shared/ids.ts';
 import type { Json, JsonObject } from '#shared/json.ts';
@@ -9,6 +10,7 @@ import { NO_DATA } from '../inspector/usePreviewScope.ts';
 import { ActDialog } from '../look/ActDialog.tsx';
 import { Field, Input, TextArea } from '../look/Input.tsx';
 import { Select } from '../look/Select.tsx';
+import { TryConnection } from './TryConnection.tsx';
 
 export type Connector = z.output<HostApi['connections']['connectors']['output']>[number];
 /** What was filled in. */
@@ -22,18 +24,29 @@ type ConnectionDialogProps = {
   taken: string[];
   /** Keeps it. What it throws is shown here, and the dialog stays. */
   onKeep: (draft: ConnectionDraft) => Promise<void>;
+  /** Signs in with it before it is kept; absent: nothing is tried from here. */
+  onTry?: (draft: Omit<ConnectionDraft, 'name'>, url?: string) => Promise<ConnectionTrial>;
   onClose: () => void;
   /** Stands above the secret: where it is kept. */
   children?: ReactNode;
 };
 
 /** The name, the secret and the hosts of a connection, in the project and in the workspace alike. */
-export function ConnectionDialog({ given, connectors, taken, onKeep, onClose, children }: ConnectionDialogProps) {
+export function ConnectionDialog({
+  given,
+  connectors,
+  taken,
+  onKeep,
+  onTry,
+  onClose,
+  children,
+}: ConnectionDialogProps) {
   const [name, setName] = useState(given?.name ?? '');
   const [kind, setKind] = useState(given?.connector ?? connectors[0]?.name ?? '');
   const [secret, setSecret] = useState<JsonObject>({});
   const [hosts, setHosts] = useState((given?.hosts ?? []).join('\n'));
   const connector = connectors.find((one) => one.name === kind);
+  const listed = hosts.split(/[\s,]+/).filter(Boolean);
   const fields = connector ? shownFields(formFields(connector.schema), secret) : [];
   const wrongName = given || name === '' ? undefined : problemOf(name, taken);
 
@@ -45,7 +58,7 @@ export function ConnectionDialog({ given, connectors, taken, onKeep, onClose, ch
       act={given ? 'Replace the secret' : 'Create connection'}
       busy="Saving"
       blocked={(name === '' && 'Give it a name first.') || wrongName}
-      onAct={() => onKeep({ name, connector: kind, secret, hosts: hosts.split(/[\s,]+/).filter(Boolean) })}
+      onAct={() => onKeep({ name, connector: kind, secret, hosts: listed })}
       onClose={onClose}
     >
       {!given && (
@@ -103,6 +116,13 @@ export function ConnectionDialog({ given, connectors, taken, onKeep, onClose, ch
             />
           )}
         </Field>
+      )}
+      {onTry && (
+        <TryConnection
+          key={kind}
+          connector={kind}
+          onTry={(url) => onTry({ connector: kind, secret, hosts: listed }, url)}
+        />
       )}
     </ActDialog>
   );

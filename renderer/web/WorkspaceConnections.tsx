@@ -63,6 +63,7 @@ export function WorkspaceConnections() {
           wide: true,
           cell: (one) => <span className="font-mono text-[11.5px] text-ink-2">{one.hosts.join(', ')}</span>,
         },
+        { head: 'State', wide: true, cell: (one) => <span className="text-ink-2">{stateOf(one)}</span> },
         {
           head: 'Last used',
           right: true,
@@ -74,6 +75,16 @@ export function WorkspaceConnections() {
       actions={(one) =>
         mayWrite && (
           <>
+            {one.signIn && (
+              <Button
+                size="sm"
+                look={one.signIn === 'needed' ? 'primary' : 'plain'}
+                aria-label={`Connect ${one.name} with its service`}
+                onClick={() => window.location.assign(`/connections/connect?connection=${workspaceId}_${one.name}`)}
+              >
+                {one.signIn === 'needed' ? 'Connect' : 'Connect again'}
+              </Button>
+            )}
             <Button size="sm" aria-label={`Replace the secret of ${one.name}`} onClick={() => setOpen({ given: one })}>
               Replace
             </Button>
@@ -95,6 +106,9 @@ export function WorkspaceConnections() {
           connectors={data?.connectors ?? []}
           taken={data?.list.map(({ name }) => name) ?? []}
           onKeep={keep}
+          onTry={async (draft, url) =>
+            (await cloudClient(workspaceId)).connections.test({ ...draft, ...(url === undefined ? {} : { url }) })
+          }
           onClose={() => setOpen(undefined)}
         />
       )}
@@ -103,6 +117,14 @@ export function WorkspaceConnections() {
       )}
     </ListPage>
   );
+}
+
+/** What there is to know of one, in few words. */
+function stateOf({ signIn, status, expiresAt }: ConnectionRecord): string {
+  if (signIn === 'needed') return 'to be connected';
+  if (status === 'error') return 'does not work';
+  if (expiresAt === undefined) return status === 'connected' ? 'works' : 'not used yet';
+  return `${Date.parse(expiresAt) < Date.now() ? 'expired' : 'good until'} ${expiresAt.slice(0, 10)}`;
 }
 
 type RemoveProps = { record: ConnectionRecord; onClose: () => void; onRemoved: () => void };

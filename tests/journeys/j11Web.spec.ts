@@ -103,6 +103,10 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
     const form = page.getByRole('dialog', { name: 'New connection' });
     await form.getByRole('textbox', { name: 'Name', exact: true }).fill('tracker');
     await form.getByRole('textbox', { name: 'Allowed hosts' }).fill('api.tracker.example');
+    // It is tried first: the secret is for its hosts alone.
+    await form.getByRole('textbox', { name: 'Address to try' }).fill('http://127.0.0.1:9/');
+    await form.getByRole('button', { name: 'Try it' }).click();
+    await expect(form.getByRole('alert')).toContainText('It does not work.');
     await expectAccessible(page);
     await form.getByRole('button', { name: 'Create connection' }).click();
     const row = page.getByRole('row', { name: /tracker.*api\.tracker\.example/ });
