@@ -8,6 +8,7 @@ import { send, startTestCloud } from '../tests/fixtures/cloud.ts';
 import { startCloud } from './main.ts';
 import { createLogger } from './platform/logger.ts';
 import { identityCapabilities } from './server/capabilities.ts';
+import { listen } from './server/main.ts';
 
 const quiet = { logger: createLogger('error'), capabilities: identityCapabilities };
 
@@ -99,6 +100,20 @@ test('readiness ends with the database, liveness does not', async () => {
   expect(live.status).toBe(200);
   await expect.poll(async () => (await send(cloud.url, 'GET', '/readyz')).status).toBe(200);
   await cloud.stop();
+});
+
+test('who asks while it is still starting is told so, and when to ask again', async () => {
+  const { server, url } = await listen('127.0.0.1', 0);
+  const answer = await fetch(`${url}/v1/projects`);
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+  expect(await answer.json()).toMatchObject({
+    code: 'service.unavailable',
+    status: 503,
+    requestId: answer.headers.get('sluice-request'),
+  });
+  server.closeAllConnections();
+  server.close();
 });
 
 test('metrics are given to this computer', async () => {

@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { v7 as uuidv7 } from 'uuid';
 import { SluiceError } from '#shared/error.ts';
 import { apiPageRouter } from './apiPage.ts';
 import { createApp } from './app.ts';
@@ -26,8 +27,21 @@ export async function listen(host: string, port: number): Promise<Listener> {
   server.requestTimeout = 30_000;
   server.headersTimeout = 15_000;
   server.keepAliveTimeout = 10_000;
-  const starting = (_req: unknown, res: { writeHead(status: number, headers: object): { end(): void } }) =>
-    res.writeHead(503, { 'Retry-After': '1' }).end();
+  const starting: RequestListener = (_req, res) => {
+    const { code, status, message, advice } = new SluiceError('service.unavailable', 'The control plane is starting.', {
+      advice: 'Ask again in a second.',
+    });
+    const requestId = uuidv7();
+    const problem = { type: `urn:sluice:${code}`, title: message, status, code, detail: advice, requestId };
+    res
+      .writeHead(status, {
+        'Content-Type': 'application/problem+json; charset=utf-8',
+        'Sluice-Request': requestId,
+        'Retry-After': '1',
+        'Cache-Control': 'no-store',
+      })
+      .end(JSON.stringify(problem));
+  };
   server.on('request', starting);
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {

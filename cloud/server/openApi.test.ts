@@ -9,7 +9,7 @@ import { callNames, findCall, type HttpCall } from '#shared/contract/contract.ts
 import type { JsonObject } from '#shared/json.ts';
 import { type Person, send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { allCapabilities } from './capabilities.ts';
-import { isForContainers, templateOf } from './openApi.ts';
+import { describeApi, isForContainers, templateOf } from './openApi.ts';
 import type { Routes } from './routes.ts';
 
 type Description = { openapi: string; paths: Record<string, Record<string, JsonObject>>; components: JsonObject };
@@ -54,6 +54,21 @@ test('every call of the contract is served, and with its own schemas', () => {
     { $ref: '#/components/parameters/Workspace' },
     { $ref: '#/components/parameters/IdempotencyKey' },
   ]);
+});
+
+test('a call that goes away is marked in it, and one that stays is not', () => {
+  const suggest: { deprecated?: object } = cloudApi.search.suggest;
+  const described = () => {
+    const { paths } = describeApi(routes.list(), cloud.url) as unknown as Description;
+    return ['/v1/search/suggestions', '/v1/search'].map((path) => paths[path]?.get?.deprecated);
+  };
+  expect(described()).toEqual([undefined, undefined]);
+  try {
+    suggest.deprecated = { since: '2026-11-21', until: '2027-06-01' };
+    expect(described()).toEqual([true, undefined]);
+  } finally {
+    delete suggest.deprecated;
+  }
 });
 
 test('it is valid OpenAPI 3.1, and what is not is found', async () => {
