@@ -24,7 +24,7 @@ export async function run(page: Page): Promise<void> {
 const GLIDES_MS = 500;
 
 /** Where something is once it has come to rest. */
-async function restingBox(page: Page, thing: Locator) {
+export async function restingBox(page: Page, thing: Locator) {
   for (let before = await thing.boundingBox(); ; ) {
     await page.waitForTimeout(GLIDES_MS);
     const box = await thing.boundingBox();
@@ -46,6 +46,13 @@ export async function dragFromPort(page: Page, step: string, port: string, by: [
   await page.mouse.move(x + by[0] / 2, y + by[1] / 2, { steps: 5 });
   await page.mouse.move(x + by[0], y + by[1], { steps: 5 });
   await page.mouse.up();
+}
+
+/** Selects a step by a click, with the whole drawing in view: where something opened beside it, a part of it may not be. */
+export async function selectStep(page: Page, step: string): Promise<void> {
+  await page.getByRole('toolbar', { name: 'Canvas' }).getByRole('button', { name: 'Fit' }).click();
+  await restingBox(page, card(page, step));
+  await card(page, step).click();
 }
 
 /** Opens a step by a double click, once its card has come to rest: a new one is brought into view first. */

@@ -73,7 +73,7 @@ export function newFolder(): string {
 export async function openEditor(page: Page, url: string): Promise<void> {
   await expect(async () => {
     await page.goto(url);
-    await expect(page.getByRole('button', { name: 'All projects' })).toBeVisible({ timeout: 5_000 });
+    await expect(page.getByRole('button', { name: 'All projects' })).toBeVisible({ timeout: 20_000 });
   }).toPass();
 }
 

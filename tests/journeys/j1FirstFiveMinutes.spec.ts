@@ -69,7 +69,7 @@ test('J1: the sample project opens, runs, and runs again from a changed step, wi
     await expectState(page, 'Greet each guest', 'Succeeded');
     await data.getByRole('radio', { name: 'Output 4' }).click();
     await expect(data.getByRole('cell', { name: '700' })).toBeVisible();
-    expect(desk.read('hello/workflows/hello.yaml')).toContain('letters: =$json.name.length * 100');
+    await expect.poll(() => desk.read('hello/workflows/hello.yaml')).toContain('letters: =$json.name.length * 100');
   });
 
   expect(outside).toEqual([]);

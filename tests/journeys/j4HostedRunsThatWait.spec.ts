@@ -5,7 +5,7 @@ import { expect, signInToPublish, signUp, test } from './cloudDesk.ts';
 import type { Desk } from './desk.ts';
 
 test.skip(({ launchOptions }) => !launchOptions.executablePath, 'needs Chromium');
-test.setTimeout(300_000);
+test.setTimeout(600_000);
 
 const person = { name: 'Journey', email: 'journey@example.com', password: `journey ${randomBytes(9).toString('hex')}` };
 const FILE = 'parcels/workflows/main.yaml';

@@ -3,13 +3,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { parse } from 'yaml';
-import { card, chooseType } from './canvas.ts';
+import { card, chooseType, selectStep } from './canvas.ts';
 import { connectDevice, signInToPublish, signUp } from './cloudDesk.ts';
 import { expectFits } from './places.ts';
 import { expect, type Machine, test } from './twoDesks.ts';
 
 test.skip(({ launchOptions }) => !launchOptions.executablePath, 'needs Chromium');
-test.setTimeout(420_000);
+test.setTimeout(600_000);
 
 const person = { name: 'Robin', email: 'robin@example.com', password: `journey ${randomBytes(9).toString('hex')}` };
 
@@ -84,7 +84,7 @@ test('J5: two machines without a network edit one workflow; nothing is lost, and
   });
 
   await test.step('each sees that the other is here, and at what', async () => {
-    await card(first, 'Classify').click();
+    await selectStep(first, 'Classify');
     await expect(second.getByRole('list', { name: 'Who is here' }).getByRole('button')).toHaveAccessibleName(
       'Robin is here, in Triage',
     );
@@ -98,7 +98,7 @@ test('J5: two machines without a network edit one workflow; nothing is lost, and
     await addStep(first, 'Route', 'filter', 'flow.filter');
     await setField(second, 'Classify', 'prompt', 'Decide the kind and the area.');
     await addStep(second, 'Classify', 'sort', 'items.sort');
-    await card(second, 'Post').click();
+    await selectStep(second, 'Post');
     await second.keyboard.press('Delete');
     await expect(syncWord(first)).toHaveText(/^Saved here, \d+ to send$/);
     await expect(syncWord(second)).toHaveText(/^Saved here, \d+ to send$/);
@@ -253,7 +253,7 @@ async function sendToWorkspace(page: Page): Promise<void> {
 
 async function setField(page: Page, step: string, field: string, value: string): Promise<void> {
   await page.getByRole('button', { name: 'Workflows', exact: true }).click();
-  await card(page, step).click();
+  await selectStep(page, step);
   await page.getByRole('complementary', { name: 'Inspector' }).getByRole('combobox', { name: field }).fill(value);
   await page.keyboard.press('Escape');
 }
@@ -261,7 +261,7 @@ async function setField(page: Page, step: string, field: string, value: string):
 /** Puts a step between a step and the one after it. */
 async function addStep(page: Page, after: string, typed: string, type: string): Promise<void> {
   await page.keyboard.press('Escape');
-  await card(page, after).click();
+  await selectStep(page, after);
   await page.keyboard.press('n');
   await chooseType(page, typed, type);
 }

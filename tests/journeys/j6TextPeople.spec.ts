@@ -7,7 +7,7 @@ import { type CloudDesk, expect, type Person, signUp, test } from './cloudDesk.t
 import { openTerminal } from './textPeople.ts';
 
 test.skip(({ launchOptions }) => !launchOptions.executablePath, 'needs Chromium');
-test.setTimeout(300_000);
+test.setTimeout(600_000);
 
 const person = { name: 'Robin', email: 'robin@example.com', password: `journey ${randomBytes(9).toString('hex')}` };
 const FILE = 'workflows/hello.yaml';

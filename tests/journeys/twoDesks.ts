@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from '@playwright/test';
 import { startCloudProcess } from '../fixtures/cloudProcess.ts';
 import { startDesktopProcess } from '../fixtures/desktopProcess.ts';
+import { freePort } from '../fixtures/freePort.ts';
 import { test as base } from './cloudDesk.ts';
 import { listenForComplaints, openEditor } from './desk.ts';
 
@@ -42,6 +43,8 @@ export const test = base.extend<TwoDesksFixtures>({
       PORT: String(wire.farPort),
       PUBLIC_URL: wire.url,
       CONTAINER_DRIVER: 'process',
+      // Two desktops and two browsers of one person are one address here.
+      REQUESTS_PER_MINUTE: '1000',
     });
     await use({ url: cloud.url, mailDir: join(data, 'mail') });
     await cloud.stop();
@@ -87,6 +90,7 @@ type Wire = Network & { url: string; farPort: number; end(): Promise<void> };
 
 /** Carries every byte to a port of this computer and back, until it is cut. */
 async function layWire(): Promise<Wire> {
+  // The control plane must know its public address, and with it the wire its end, before it starts.
   const farPort = await freePort();
   const sockets = new Set<Socket>();
   let whole = true;
@@ -122,15 +126,6 @@ async function layWire(): Promise<Wire> {
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
-}
-
-/** A port that nobody uses now: the control plane must know its public address, and with it the wire its end, before it starts. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await listen(server);
-  const port = portOf(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const listen = (server: Server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
