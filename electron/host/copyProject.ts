@@ -1,8 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import { projectFiles } from '#shared/workflow/files.ts';
-import { diskFailure } from '../store/atomicFile.ts';
+import { writeNewFiles } from '../store/newFiles.ts';
 import { readProjectFolder } from '../store/projectFolder.ts';
 import type { OpenProject } from './projectHost.ts';
 
@@ -21,14 +19,5 @@ export async function copyProject(
   const { files } = await readProjectFolder(project.dir, { even: true });
   const tree = { ...project.tree(), project: { ...project.tree().project, ...about } };
   const texts: Record<string, string | null> = { ...files, ...projectFiles(tree, files, { catalog }) };
-  for (const [path, text] of Object.entries(texts)) {
-    if (text === null) continue;
-    const file = join(dir, path);
-    try {
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, text, { flag: 'wx' });
-    } catch (thrown) {
-      throw diskFailure(file, thrown);
-    }
-  }
+  await writeNewFiles(dir, texts);
 }

@@ -1,13 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { ProjectInfo } from '#shared/contract/host/common.ts';
 import { SluiceError } from '#shared/error.ts';
 import { writeProject } from '#shared/workflow/files.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import type { CloudClient } from '../account/cloudClient.ts';
 import type { HostForCloud } from '../host/cloudServices.ts';
-import { diskFailure } from '../store/atomicFile.ts';
+import { writeNewFiles } from '../store/newFiles.ts';
 import { checkHead } from './fetchHead.ts';
 
 type CloneDeps = { host: HostForCloud; cloud: CloudClient; projectId: string; dir: string | undefined };
@@ -38,14 +37,6 @@ export async function cloneProject({
   if (existsSync(place) && readdirSync(place).length > 0) {
     throw new SluiceError('file.exists', `${place} holds something already.`, { advice: 'Choose an empty folder.' });
   }
-  for (const [path, text] of Object.entries(writeProject(head.tree, { catalog: folders.catalog }))) {
-    const file = join(place, path);
-    try {
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, text, { flag: 'wx' });
-    } catch (thrown) {
-      throw diskFailure(file, thrown);
-    }
-  }
+  await writeNewFiles(place, writeProject(head.tree, { catalog: folders.catalog }));
   return { info: await folders.add(place), head };
 }

@@ -14,6 +14,7 @@ import { createConflictSync } from './conflictSync.ts';
 import { fetchHead, lastAuthor, type Seen } from './fetchHead.ts';
 import { leaveOut } from './leaveOut.ts';
 import { isRefusal, pathsOf, refusalOf, staysRefused } from './refusal.ts';
+import { syncStateOf } from './syncState.ts';
 import { type Base, type Outgoing, openSyncStore } from './syncStore.ts';
 
 export type ProjectSyncDeps = {
@@ -90,23 +91,17 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
   function state(): SyncState {
     const binding = bound();
     const base = store.base();
-    const open = project.conflicts.countOpen();
-    const counted = open === 0 ? {} : { conflicts: open };
-    if (!binding || !base) return { state: 'local_only', pending: 0, ...counted };
-    const pending = store.countPending(base.localRevision);
-    const refusal = store.refusal();
-    const synced = base.syncedAt === '' ? {} : { syncedAt: base.syncedAt };
-    const about = { revision: base.revision, pending, workspaceId: binding.workspaceId, ...synced, ...counted };
-    const held = project.deletion()?.branch;
-    if (held) return { ...about, state: 'cannot_sync', reason: branchReason(held) };
-    if (!deps.signedIn()) return { ...about, state: 'needs_sign_in' };
-    if (refusal) {
-      const { at: _, ...refused } = refusal;
-      return { ...about, state: 'cannot_sync', reason: refused.reason, refused };
-    }
-    if (open > 0) return { ...about, state: 'conflict', reason: conflictReason(open) };
-    if (pending > 0 || store.outgoing()) return { ...about, state: 'ahead' };
-    return { ...about, state: heard > base.revision ? 'behind' : 'synced' };
+    const openConflicts = project.conflicts.countOpen();
+    if (!binding || !base)
+      return { state: 'local_only', pending: 0, ...(openConflicts === 0 ? {} : { conflicts: openConflicts }) };
+    return syncStateOf({
+      ...{ workspaceId: binding.workspaceId, base, heard, openConflicts },
+      pending: store.countPending(base.localRevision),
+      isSending: store.outgoing() !== undefined,
+      signedIn: deps.signedIn(),
+      refusal: store.refusal(),
+      branch: project.deletion()?.branch,
+    });
   }
 
   function tell(): SyncState {
@@ -336,14 +331,4 @@ function originOf({
   const [only] = origins;
   const origin = (origins.length === 1 && ORIGINS[only ?? '']) || 'canvas';
   return { origin, ...(message === undefined ? {} : { message }) };
-}
-
-function conflictReason(open: number): string {
-  return open === 1
-    ? 'Two answers met in one place. Both are kept; choose which stays.'
-    : `Two answers met in ${open} places. Both are kept in each; choose which stays.`;
-}
-
-function branchReason({ from, to }: { from: string; to: string }): string {
-  return `Git switched from ${from} to ${to}, which changed the project. Nothing is sent until you say whether the workspace shall follow.`;
 }
