@@ -8,6 +8,7 @@ import { formatAgo, formatTime } from '../look/format.ts';
 import { Note } from '../look/Note.tsx';
 import { useNow } from '../look/useNow.ts';
 import type { Answering, ConflictChoice } from '../state/conflictsSlice.ts';
+import { mayOnlyLook } from '../state/historySlice.ts';
 import { now, useEditor } from '../state/store.ts';
 import { Answers } from './Answers.tsx';
 import { canWrite, isText, KINDS, placeOfConflict, type SideWords, sideWords, valueText } from './conflictWords.ts';
@@ -20,6 +21,7 @@ export function ConflictCard({ record }: { record: ConflictEntry }) {
   const isChosen = useEditor((state) => state.conflictId === record.id);
   const answering = useEditor((state) => state.answering[record.id]);
   const draft = useEditor((state) => state.drafts[record.id]);
+  const looks = useEditor(mayOnlyLook);
   const time = useNow(30_000);
   const box = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -33,8 +35,9 @@ export function ConflictCard({ record }: { record: ConflictEntry }) {
     return <AnsweredLine record={record} title={place.title} words={words} answering={answering} />;
 
   const busy = answering?.state === 'busy' ? answering.choice : undefined;
-  const choose = (choice: 'theirs' | 'ours') => void now().answer(record.id, choice);
-  const begin = () => now().setDraft(record.id, draftOf(record));
+  const blocked = blockedBy(looks, busy);
+  const choose = (choice: 'theirs' | 'ours') => void (blocked || now().answer(record.id, choice));
+  const begin = () => blocked || now().setDraft(record.id, draftOf(record));
   const writable = canWrite(record);
 
   function onKeyDown(event: React.KeyboardEvent) {
@@ -88,15 +91,10 @@ export function ConflictCard({ record }: { record: ConflictEntry }) {
         <WriteAnswer record={record} draft={draft} busy={busy === 'edit'} />
       ) : (
         <div className="flex flex-wrap gap-2">
-          <Button
-            size="sm"
-            busy={busy === 'theirs' && 'Keeping'}
-            blocked={blocked(busy)}
-            onClick={() => choose('theirs')}
-          >
+          <Button size="sm" busy={busy === 'theirs' && 'Keeping'} blocked={blocked} onClick={() => choose('theirs')}>
             {words.keep}
           </Button>
-          <Button size="sm" busy={busy === 'ours' && 'Using'} blocked={blocked(busy)} onClick={() => choose('ours')}>
+          <Button size="sm" busy={busy === 'ours' && 'Using'} blocked={blocked} onClick={() => choose('ours')}>
             {words.use}
           </Button>
           {writable && (
@@ -105,7 +103,7 @@ export function ConflictCard({ record }: { record: ConflictEntry }) {
               look="ghost"
               className="ml-auto"
               icon={<Pencil className="icon-xs" />}
-              blocked={blocked(busy)}
+              blocked={blocked}
               onClick={begin}
             >
               Edit
@@ -117,7 +115,8 @@ export function ConflictCard({ record }: { record: ConflictEntry }) {
   );
 }
 
-const blocked = (busy: ConflictChoice | undefined) => busy !== undefined && 'An answer is on its way.';
+const blockedBy = (looks: boolean, busy: ConflictChoice | undefined) =>
+  (looks && 'You may only look at this project.') || (busy !== undefined && 'An answer is on its way.');
 
 /** What a person begins with who writes the answer: mine, for theirs stands already. */
 function draftOf(record: ConflictEntry): string {

@@ -2,6 +2,7 @@ import { ArrowLeft, ChevronDown, ChevronUp, CircleCheck } from 'lucide-react';
 import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
 import { Button } from '../look/Button.tsx';
 import { isOpen } from '../state/conflictsSlice.ts';
+import { mayOnlyLook } from '../state/historySlice.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ConflictCard } from './ConflictCard.tsx';
 import { sideWords } from './conflictWords.ts';
@@ -15,6 +16,7 @@ export function ConflictPanel({ room }: { room: DetailsRoom }) {
   const conflictId = useEditor((state) => state.conflictId);
   const answering = useEditor((state) => state.answering);
   const me = useEditor((state) => state.account?.user?.name);
+  const blocked = useEditor(mayOnlyLook) && 'You may only look at this project.';
   // What was answered in this sitting stays in its place, so that it can be taken back.
   const listed = conflicts.filter((one) => isOpen(one) || answering[one.id]?.state === 'given');
   const open = listed.filter(isOpen);
@@ -76,8 +78,12 @@ export function ConflictPanel({ room }: { room: DetailsRoom }) {
       </div>
       {open.length > 1 && (
         <footer className="flex flex-none flex-wrap items-center gap-2 border-t border-line px-4 py-3">
-          <Button onClick={() => void now().answerAll('theirs')}>{all.keep} for all</Button>
-          <Button onClick={() => void now().answerAll('ours')}>{all.use} for all</Button>
+          <Button blocked={blocked} onClick={() => void now().answerAll('theirs')}>
+            {all.keep} for all
+          </Button>
+          <Button blocked={blocked} onClick={() => void now().answerAll('ours')}>
+            {all.use} for all
+          </Button>
         </footer>
       )}
     </div>

@@ -9,6 +9,7 @@ import { Field } from '../look/Input.tsx';
 import { Screen } from '../look/Screen.tsx';
 import { Segmented } from '../look/Segmented.tsx';
 import { Table } from '../look/Table.tsx';
+import { mayOnlyLook } from '../state/historySlice.ts';
 import { hasComputer } from '../state/hostFacts.ts';
 import { editor, now, useEditor } from '../state/store.ts';
 import { ConnectionDialog, type ConnectionDraft, type Connector } from './ConnectionDialog.tsx';
@@ -39,24 +40,21 @@ export function ConnectionsScreen() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: connections may come and go in the tree, by file or from elsewhere.
   useEffect(() => void load(), [load, inTree]);
 
+  const blocked = useEditor(mayOnlyLook) && 'You may only look at this project.';
+  const add = (
+    <Button icon={<Plus className="icon-s" />} blocked={blocked} onClick={() => setOpen({})}>
+      New connection
+    </Button>
+  );
   return (
-    <Screen
-      title="Connections"
-      actions={
-        <Button icon={<Plus className="icon-s" />} onClick={() => setOpen({})}>
-          New connection
-        </Button>
-      }
-    >
+    <Screen title="Connections" actions={list.length > 0 && add}>
       {list.length === 0 ? (
         <div className="m-auto max-w-90 p-6 text-center">
           <h2 className="text-lead font-heading">Which service should steps sign in to?</h2>
           <p className="mt-1 text-ink-2">
             A connection keeps its secret outside the project’s files. Steps name it and never see what is in it.
           </p>
-          <Button className="mt-3" icon={<Plus className="icon-s" />} onClick={() => setOpen({})}>
-            New connection
-          </Button>
+          <div className="mt-3">{add}</div>
         </div>
       ) : (
         <div className="p-6 max-sm:p-3">
@@ -91,7 +89,12 @@ export function ConnectionsScreen() {
                   : one.connector
               }
               actions={(one) => (
-                <Button size="sm" aria-label={`Set the secret of ${one.name}`} onClick={() => setOpen({ given: one })}>
+                <Button
+                  size="sm"
+                  blocked={blocked}
+                  aria-label={`Set the secret of ${one.name}`}
+                  onClick={() => setOpen({ given: one })}
+                >
                   Set<span className="max-sm:hidden"> the secret</span>
                 </Button>
               )}

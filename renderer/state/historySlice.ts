@@ -44,7 +44,10 @@ export type HistorySlice = {
 
 /** Whether the canvas shows what cannot be changed: a past run, or another state of the project. */
 export const isReadOnly = (state: EditorState): boolean =>
-  state.readOnlyRun !== undefined || state.looking !== undefined || state.doc?.info.readOnly === true;
+  state.readOnlyRun !== undefined || state.looking !== undefined || mayOnlyLook(state);
+
+/** Whoever is here has no right to change the project. */
+export const mayOnlyLook = (state: EditorState): boolean => state.doc?.info.readOnly === true;
 
 /** How a step or an edge of the open workflow differs, while two states are compared. */
 export const markOf =

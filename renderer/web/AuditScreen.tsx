@@ -67,14 +67,15 @@ export function AuditScreen() {
                 whole: true,
                 cell: (entry) => <span className="font-mono text-[12px]">{entry.action}</span>,
               },
-              { head: 'By', cell: (entry) => entry.actorName ?? 'Sluice', wide: true, whole: true },
+              { head: 'By', cell: (entry) => entry.actorName ?? 'Sluice', wide: true },
               {
                 head: 'About',
-                wide: true,
+                wide: 'lg',
                 cell: (entry) => <span className="text-ink-2">{detailsOf(entry.metadata) || entry.resource}</span>,
               },
               {
                 head: 'Outcome',
+                whole: true,
                 cell: ({ outcome: became }) => (
                   <StateBadge state={OUTCOMES[became].state} word={OUTCOMES[became].label} />
                 ),

@@ -15,7 +15,7 @@ const test = base.extend<{ page: Page }>({
   },
 });
 test.skip(({ launchOptions }) => !launchOptions.executablePath, 'needs Chromium');
-test.setTimeout(420_000);
+test.setTimeout(600_000);
 
 const person = { name: 'Journey', email: 'journey@example.com', password: `journey ${randomBytes(9).toString('hex')}` };
 
@@ -33,11 +33,16 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
     await expect(page.getByRole('heading', { name: 'Connections', level: 1 })).toBeVisible();
   });
 
-  await test.step('a project that works is one click away', async () => {
+  await test.step('a project that works is a few keys away', async () => {
     await page.getByRole('link', { name: 'Projects' }).click();
     await expect(page.getByRole('heading', { name: 'What do you want to build?' })).toBeVisible();
     await expectAccessible(page);
-    await page.getByRole('button', { name: /^Hello/ }).click();
+    await page.getByRole('button', { name: 'Skip to the content' }).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    await expect(page.getByRole('main').getByRole('button').first()).toBeFocused();
+    await page.getByRole('button', { name: /^Hello/ }).focus();
+    await page.keyboard.press('Enter');
     await expect(card(page, 'Greet each guest')).toBeVisible();
     await expect(page).toHaveURL(/\/app\/p\/[0-9a-f-]{36}$/);
     await expect(page.getByRole('button', { name: 'Run', exact: true })).toHaveAttribute('aria-disabled', 'true');
@@ -76,7 +81,9 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
     await publish.click();
     const progress = page.getByRole('dialog', { name: 'v1 is live in production' });
     await expect(progress).toBeVisible({ timeout: 60_000 });
-    await progress.getByRole('button', { name: 'Done' }).click();
+    await expect(progress.getByRole('button', { name: 'Done' })).toBeFocused();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('banner').getByRole('button', { name: 'Publish' })).toBeFocused();
     await page.getByRole('button', { name: 'Run v1' }).click();
     await expectState(page, 'Welcome them', 'Succeeded, 4 items');
     await expect(edgeCount(page, 4, 'Make a guest list', 'Welcome them')).toBeVisible();

@@ -72,5 +72,5 @@ pre{padding:10px 12px;border-radius:8px;background:var(--app);box-shadow:inset 0
 .list span{font-size:12px;line-height:16px;color:var(--ink-3)}
 .list form{flex:none}
 .below{display:grid;gap:6px;justify-items:center;text-align:center;font-size:12px;line-height:16px;color:var(--ink-3)}
-@media (max-width:420px){.card{padding:24px 20px}}
+@media (max-width:420px){.card{padding:24px 20px}.list li:has(form~form) div{flex-basis:100%}}
 `;
