@@ -12,7 +12,7 @@ import { insertWorkspace, listWorkspaces } from '../workspaces/workspaceStore.ts
 import * as store from './accountStore.ts';
 import type { Attempts } from './attempts.ts';
 import type { DeviceFlow } from './deviceFlow.ts';
-import { existingLetter, verificationLetter } from './letters.ts';
+import { beingDeletedLetter, existingLetter, verificationLetter } from './letters.ts';
 import type { PasswordCheck } from './passwordCheck.ts';
 import { createPasswordService } from './passwordService.ts';
 import { hashPassword, passwordMatches, requireUncommon } from './passwords.ts';
@@ -48,6 +48,12 @@ export function createAccountService(deps: AccountDeps): AccountService {
     return { row: { tokenHash: hashToken(token), expiresAt }, url: `${publicUrl}/verify?token=${token}` };
   }
 
+  async function tellWhoIsLeaving(email: string): Promise<void> {
+    const leaving = await store.findLeaving(db, email);
+    if (!leaving || (await attempts.add(['sign-up letters', leaving.id], 3_600)) > LETTERS_PER_HOUR) return;
+    await mail.send(beingDeletedLetter({ to: email, name: leaving.name }));
+  }
+
   return {
     checkPassword,
     ...createPasswordService(deps),
@@ -79,9 +85,10 @@ export function createAccountService(deps: AccountDeps): AccountService {
             await store.insertVerification(tx, { userId: id, ...row });
           });
         } catch (thrown) {
+          if (!isTaken(thrown)) throw thrown;
           // Two at the same moment: the other one sends the mail.
-          if (isTaken(thrown)) return DONE;
-          throw thrown;
+          await tellWhoIsLeaving(email);
+          return DONE;
         }
         const record = { action: 'auth.register', ip: caller.ip, userAgent: caller.userAgent };
         await db.withUser(id, (tx) => store.recordAccountEvent(tx, id, record, clock.now()));

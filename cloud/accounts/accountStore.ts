@@ -8,6 +8,11 @@ export function findUserByEmail(db: Database, email: string) {
   return db.withoutTenant((tx) => tx.user.findFirst({ where: { email, deletedAt: null } }));
 }
 
+/** Somebody whose account is being deleted: the address is not free until it is. */
+export function findLeaving(db: Database, email: string) {
+  return db.withoutTenant((tx) => tx.user.findFirst({ where: { email, deletedAt: { not: null } } }));
+}
+
 export function findUser(db: Database, id: string) {
   return db.withoutTenant((tx) => tx.user.findFirst({ where: { id, deletedAt: null } }));
 }

@@ -136,6 +136,22 @@ export function connectedLetter(about: { to: string; name: string; title: string
   };
 }
 
+export function beingDeletedLetter({ to, name }: { to: string; name: string }): Letter {
+  return {
+    to,
+    subject: 'Your Sluice account is still being deleted',
+    text: [
+      `Hello ${oneLine(name)},`,
+      '',
+      'somebody tried to sign up for Sluice with this address, or to set a password. Its account is being deleted, and the',
+      'address is not free until that is done. To keep the account, open the link in the letter that we sent when you asked for',
+      'it to be deleted.',
+      '',
+      'If it was not you, there is nothing to do: nothing was changed.',
+    ].join('\n'),
+  };
+}
+
 export function existingLetter({ to, url }: { to: string; url: string }): Letter {
   return {
     to,

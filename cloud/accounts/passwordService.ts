@@ -9,7 +9,7 @@ import type { Caller } from '../server/actor.ts';
 import type { MountedService } from '../server/mount.ts';
 import * as store from './accountStore.ts';
 import type { Attempts } from './attempts.ts';
-import { passwordChangedLetter, resetLetter } from './letters.ts';
+import { beingDeletedLetter, passwordChangedLetter, resetLetter } from './letters.ts';
 import type { PasswordCheck } from './passwordCheck.ts';
 import { hashPassword, requireUncommon } from './passwords.ts';
 import { revokeAllOf } from './sessionStore.ts';
@@ -35,7 +35,7 @@ export function createPasswordService(deps: PasswordDeps): Pick<MountedService<t
 
   async function sendLink(email: string, { ip, userAgent }: Caller): Promise<void> {
     const user = await store.findUserByEmail(db, email);
-    if (!user) return;
+    if (!user) return tellWhoIsLeaving(email);
     // Nobody's mailbox is filled by somebody else. Every link that was sent stays good, so this keeps nobody out.
     if ((await attempts.add(['letters', user.id], 3_600)) > LETTERS_PER_HOUR) return;
     const token = newToken('slp');
@@ -46,6 +46,12 @@ export function createPasswordService(deps: PasswordDeps): Pick<MountedService<t
       await store.recordAccountEvent(tx, user.id, { action: 'auth.password_forgot', ip, userAgent }, clock.now());
     });
     await mail.send(resetLetter({ to: user.email, name: user.name, url: `${publicUrl}/reset?token=${token}` }));
+  }
+
+  async function tellWhoIsLeaving(email: string): Promise<void> {
+    const leaving = await store.findLeaving(db, email);
+    if (!leaving || (await attempts.add(['letters', leaving.id], 3_600)) > LETTERS_PER_HOUR) return;
+    await mail.send(beingDeletedLetter({ to: email, name: leaving.name }));
   }
 
   function tell(user: { email: string; name: string }): void {

@@ -147,3 +147,24 @@ test('a password is the same however a keyboard puts its letters together, and a
   expect(await passwordMatches(stored, typed.normalize('NFC'))).toBe(true);
   expect(await passwordMatches(stored, 'Schone große Worter')).toBe(false);
 });
+
+test('who forgot that the account is being deleted is told by a letter, and its address is not taken meanwhile', async () => {
+  const person = await cloud.newPerson('Leaver');
+  const { email } = person;
+  const leaving = (at: string) =>
+    cloud.database.ownerSql(`update user_account set deleted_at = ${at} where email = $1`, [email]);
+  await leaving('now()');
+  const subjects = () => cloud.letters(email).map(({ subject }) => subject);
+  const told = () => subjects().filter((subject) => subject === 'Your Sluice account is still being deleted').length;
+  const before = subjects().length;
+  expect((await send(cloud.url, 'POST', '/v1/auth/forgot-password', { email })).status).toBe(200);
+  await expect.poll(told, { timeout: 20_000 }).toBe(1);
+  const account = { email, password: 'four other words', name: 'Again' };
+  expect((await send(cloud.url, 'POST', '/v1/auth/register', account)).status).toBe(200);
+  await expect.poll(told, { timeout: 20_000 }).toBe(2);
+  expect(subjects()).toHaveLength(before + 2);
+  const signIn = (password: string) => send(cloud.url, 'POST', '/v1/auth/sign-in', { email, password });
+  expect([(await signIn(person.password)).status, (await signIn(account.password)).status]).toEqual([401, 401]);
+  await leaving('null');
+  expect([(await signIn(person.password)).status, (await signIn(account.password)).status]).toEqual([200, 401]);
+});
