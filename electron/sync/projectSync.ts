@@ -119,7 +119,7 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
   async function run(pull: boolean): Promise<SyncState> {
     const binding = bound();
     // What a switch to another branch did is not sent, and not mixed with what others did, before a person has said so.
-    if (!binding || project.deletion()?.branch) return tell();
+    if (!binding || !store.base() || project.deletion()?.branch) return tell();
     const cloud = deps.cloud(binding.workspaceId);
     if (forgiven) store.setRefusal(undefined);
     forgiven = false;
@@ -242,8 +242,9 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
 
   async function bind(workspaceId: string): Promise<SyncState> {
     const binding = store.binding();
-    if (binding && bound()?.workspaceId === workspaceId) return run(true);
-    if (binding) {
+    const isWhole = store.base() !== undefined;
+    if (isWhole && bound()?.workspaceId === workspaceId) return run(true);
+    if (isWhole && binding) {
       throw new SluiceError('project.exists', 'The project belongs to another workspace or control plane already.', {
         advice: 'Give a copy of it an id of its own in its sluice.yaml to put that one elsewhere.',
       });

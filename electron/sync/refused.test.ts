@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/error.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
@@ -149,4 +150,27 @@ test('a branch without a workflow that Git checks out deletes nothing anywhere b
   await until(async () => expect(await pending()).toBeUndefined());
   await one.client.sync.now({ projectId: id });
   expect(head().hash).toBe(hash);
+});
+
+test('what sync keeps of a project and cannot be read keeps nobody from the project; put into the workspace again, both meet', async () => {
+  const cloud = await cloudServer();
+  const first = await desktop(cloud);
+  const { id, dir, head } = await boundProject(cloud, first);
+  await first.close();
+  const db = new DatabaseSync(join(dir, '.sluice', 'state.db'));
+  const damage = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
+  for (const key of ['base', 'tree', 'outgoing', 'refusal', 'answers']) damage.run(`sync.${key}`, '{"half":');
+  db.close();
+  const again = await desktop(cloud, first);
+  await again.edit(id, variable('word', 'Moin'));
+  expect(await again.stateOf(id)).toMatchObject({ state: 'local_only' });
+  expect(head().tree.environments.local?.vars.word).not.toBe('Moin');
+  await again.client.sync.bind({ projectId: id, workspaceId: cloud.workspaceId });
+  await until(async () => expect(head().hash).toBe(merkleHash(await again.tree(id))));
+  // Nobody knows which of the two is the newer: one stands, the other is in a record.
+  const answers = [
+    head().tree.environments.local?.vars.word,
+    ...head().conflicts.flatMap(({ theirs, ours }) => [theirs, ours]),
+  ];
+  expect(answers).toContain('Moin');
 });

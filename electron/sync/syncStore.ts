@@ -78,7 +78,13 @@ export function openSyncStore(db: ProjectDb): SyncStore {
 
   const readMeta = <S extends z.ZodType>(key: string, schema: S): z.infer<S> | undefined => {
     const text = db.meta(key);
-    return text === undefined ? undefined : schema.parse(toPlain(JSON.parse(text) as JsonObject));
+    if (text === undefined) return undefined;
+    try {
+      return schema.parse(toPlain(JSON.parse(text) as JsonObject));
+    } catch {
+      // A database from elsewhere, or a damaged one: it keeps nobody from opening the project, and is as if nothing was kept.
+      return undefined;
+    }
   };
   const writeBase = (base: Base) => {
     const { tree, ...mark } = base;
@@ -99,7 +105,11 @@ export function openSyncStore(db: ProjectDb): SyncStore {
       const text = db.meta('sync.tree');
       if (!mark || text === undefined) return undefined;
       const { hash: _, ...rest } = mark;
-      cached = { ...rest, tree: toPlain(JSON.parse(text) as JsonObject) as unknown as Tree };
+      try {
+        cached = { ...rest, tree: toPlain(JSON.parse(text) as JsonObject) as unknown as Tree };
+      } catch {
+        return undefined;
+      }
       return cached;
     },
     outgoing: () => readMeta('sync.outgoing', Outgoing),
