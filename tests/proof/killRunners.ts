@@ -142,9 +142,9 @@ async function killing(runs: number, leastKills: number, seed: string, closing: 
   let kills = 0;
   // Until one of them has been cut off more than once, too.
   for (; (kills < leastKills || highestFence() <= 2) && isAtWork(); kills++) {
-    // In the middle of its work.
+    // From the middle of its start to the middle of its work.
     const before = receiver.requests.length;
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + (kills < leastKills ? 2_500 : 60_000);
     while (receiver.requests.length === before && Date.now() < deadline && isAtWork()) await pause(5);
     await pause(dice.roll() * 120);
     await kill();
