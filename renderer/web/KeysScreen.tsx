@@ -1,16 +1,16 @@
-import { Copy, KeyRound, TriangleAlert } from 'lucide-react';
+import { Copy, KeyRound } from 'lucide-react';
 import { useState } from 'react';
 import { type ApiKeyRecord, KEY_PRESETS, KEY_SCOPES } from '#shared/contract/cloud/apiKeys.ts';
 import type { Permission } from '#shared/permission.ts';
 import { cloudClient } from '../host/webLink.ts';
 import { ActDialog } from '../look/ActDialog.tsx';
 import { Button } from '../look/Button.tsx';
-import { cx } from '../look/cx.ts';
 import { Dialog } from '../look/Dialog.tsx';
-import { formatAgo, formatDay, plural } from '../look/format.ts';
+import { formatAgo, plural } from '../look/format.ts';
 import { Field, Input } from '../look/Input.tsx';
 import { Select } from '../look/Select.tsx';
 import { Checkbox } from '../look/Switch.tsx';
+import { Until } from '../look/Until.tsx';
 import { useNow } from '../look/useNow.ts';
 import { now } from '../state/store.ts';
 import { ListPage } from './ListPage.tsx';
@@ -20,7 +20,6 @@ import { useWorkspace } from './workspace.ts';
 /** What a pipeline needs to publish, to begin with. */
 const USUAL: Permission[] = KEY_PRESETS.publish.scopes;
 const DAYS = [7, 30, 90, 180, 365];
-const SOON_MS = 14 * 86_400_000;
 
 /** Keys with which programs act in the workspace. */
 export function KeysScreen() {
@@ -119,21 +118,6 @@ export function KeysScreen() {
         </ActDialog>
       )}
     </ListPage>
-  );
-}
-
-/** The day on which it ends, said louder while there is still time to do something. */
-function Until({ at, time }: { at: string; time: number }) {
-  const left = Date.parse(at) - time;
-  const soon = left < SOON_MS;
-  return (
-    <span
-      title={at}
-      className={cx('inline-flex items-center gap-1 whitespace-nowrap', soon && 'font-control text-wait-ink')}
-    >
-      {soon && <TriangleAlert className="icon-xs" aria-label={left > 0 ? 'Ends soon' : 'Has ended'} />}
-      {formatDay(at)}
-    </span>
   );
 }
 

@@ -4,8 +4,10 @@ import type { ConnectionRecord } from '#shared/contract/cloud/common.ts';
 import { cloudClient } from '../host/webLink.ts';
 import { ConnectionDialog, type ConnectionDraft } from '../library/ConnectionDialog.tsx';
 import { ActDialog } from '../look/ActDialog.tsx';
+import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
 import { formatAgo } from '../look/format.ts';
+import { Until } from '../look/Until.tsx';
 import { useNow } from '../look/useNow.ts';
 import { editor } from '../state/store.ts';
 import { ListPage } from './ListPage.tsx';
@@ -57,17 +59,17 @@ export function WorkspaceConnections() {
             </span>
           ),
         },
-        { head: 'Connector', cell: (one) => <span className="text-ink-2">{one.connector}</span>, wide: true },
+        { head: 'Connector', cell: (one) => <span className="text-ink-2">{one.connector}</span>, wide: 'lg' },
         {
           head: 'Hosts',
           wide: true,
           cell: (one) => <span className="font-mono text-[11.5px] text-ink-2">{one.hosts.join(', ')}</span>,
         },
-        { head: 'State', wide: true, cell: (one) => <span className="text-ink-2">{stateOf(one)}</span> },
+        { head: 'State', whole: true, cell: (one) => <ConnectionState record={one} time={time} /> },
         {
           head: 'Last used',
           right: true,
-          wide: true,
+          wide: 'lg',
           cell: (one) => (one.lastUsedAt ? formatAgo(one.lastUsedAt, time) : 'never'),
         },
       ]}
@@ -119,12 +121,23 @@ export function WorkspaceConnections() {
   );
 }
 
-/** What there is to know of one, in few words. */
-function stateOf({ signIn, status, expiresAt }: ConnectionRecord): string {
-  if (signIn === 'needed') return 'to be connected';
-  if (status === 'error') return 'does not work';
-  if (expiresAt === undefined) return status === 'connected' ? 'works' : 'not used yet';
-  return `${Date.parse(expiresAt) < Date.now() ? 'expired' : 'good until'} ${expiresAt.slice(0, 10)}`;
+/** What there is to know of one, in few words; first what somebody has to do. */
+function ConnectionState({ record, time }: { record: ConnectionRecord; time: number }) {
+  const { signIn, status, expiresAt } = record;
+  if (signIn === 'needed') return <StateBadge state="lacks" word="To be connected" />;
+  if (status === 'error') return <StateBadge state="failed" word="Does not work" />;
+  if (expiresAt !== undefined && Date.parse(expiresAt) <= time) return <StateBadge state="failed" word="Expired" />;
+  if (expiresAt !== undefined)
+    return (
+      <span className="text-small text-ink-2">
+        until <Until at={expiresAt} time={time} />
+      </span>
+    );
+  return status === 'connected' ? (
+    <StateBadge state="succeeded" word="Works" />
+  ) : (
+    <StateBadge state="idle" word="Not used yet" />
+  );
 }
 
 type RemoveProps = { record: ConnectionRecord; onClose: () => void; onRemoved: () => void };
