@@ -205,7 +205,7 @@ test('while the service is down the token holds that is there; once it refuses f
   expect((await kept('crm'))?.expiresAt).toBeDefined();
   await expect
     .poll(async () => (await robin.call<{ data: { title: string }[] }>('GET', '/v1/notifications')).body.data, {
-      timeout: 30_000,
+      timeout: 90_000,
       interval: 200,
     })
     .toMatchObject([{ title: expect.stringMatching(/^The connection crm expires on /) }]);

@@ -28,6 +28,10 @@ export async function warnOfExpiry(
   workspaceId: string,
 ): Promise<number> {
   await db.withWorkspaceSql({ workspaceId }, async (sql) => {
+    // Two who look at once would both find that nobody was told yet.
+    await sql.query("select pg_advisory_xact_lock(hashtextextended('expiry:' || $1::text, 0))::text as locked", [
+      workspaceId,
+    ]);
     const { rows } = await sql.query<{ id: string; name: string; expires_at: Date }>(
       'select id, name, expires_at from connection where workspace_id = $1 and deleted_at is null and expires_at is not null',
       [workspaceId],
