@@ -304,6 +304,7 @@ test('what an API key asks does not use up its address, and what is refused to i
     role: 'editor' as const,
     permissions: permissionsOf('editor'),
     apiKey: { id: uuidv7(), name: 'Key', perSecond: 1_000 },
+    ...{ sessionId: uuidv7(), family: uuidv7() },
     ...{ email: 'r@example.com', name: 'Robin', emailVerified: true },
   };
   const identities = { sessionOf: async () => undefined, membershipOf: async () => undefined };

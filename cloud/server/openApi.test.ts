@@ -57,7 +57,7 @@ test('every call of the contract is served, and with its own schemas', () => {
 });
 
 test('a call that goes away is marked in it, and one that stays is not', () => {
-  const suggest: { deprecated?: object } = cloudApi.search.suggest;
+  const suggest = cloudApi.search.suggest as object as { deprecated?: object };
   const described = () => {
     const { paths } = describeApi(routes.list(), cloud.url) as unknown as Description;
     return ['/v1/search/suggestions', '/v1/search'].map((path) => paths[path]?.get?.deprecated);

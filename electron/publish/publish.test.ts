@@ -111,6 +111,7 @@ const fine: CheckInput = {
       hosts: [],
       status: 'connected',
       createdAt: '2026-01-01T00:00:00Z',
+      revision: 1,
     },
   ],
   active: { hooks: [{ workflowId, stepId: 'hook_a1b2', url: 'https://example.com/h' }] } as unknown as Deployment,
