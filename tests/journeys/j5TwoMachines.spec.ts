@@ -160,15 +160,22 @@ test('J5: two machines without a network edit one workflow; nothing is lost, and
     for (const page of [second, first]) await expect(syncWord(page)).toHaveText('1 conflict', { timeout: 60_000 });
   });
 
-  await test.step('the last is answered on the other machine, by key, and gone from both', async () => {
-    await first.getByRole('button', { name: /^Changes/ }).click();
-    const kept = clash(first, 'Post').getByRole('figure', { name: /^Came first/ });
+  await test.step('the last is answered in the browser, by key, and gone from both machines', async () => {
+    const web = await context.newPage();
+    await web.goto(new URL(`/app/p/${projectOf(one)}`, cloud.url).href);
+    await web.getByRole('textbox', { name: 'E-mail' }).fill(person.email);
+    await web.getByLabel('Password').fill(person.password);
+    await web.getByRole('button', { name: 'Sign in' }).click();
+    await expect(card(web, 'Post')).toHaveAccessibleName(/2 answers/);
+    await web.getByRole('button', { name: /^Changes/ }).click();
+    const kept = clash(web, 'Post').getByRole('figure', { name: /^Came first/ });
     const isFirst = (await kept.innerText()).includes('triage-eu');
-    await clash(first, 'Post').focus();
-    await first.keyboard.press(isFirst ? 't' : 'm');
-    await expect(first.getByText('All are answered. You can publish.')).toBeVisible();
+    await clash(web, 'Post').focus();
+    await web.keyboard.press(isFirst ? 't' : 'm');
+    await expect(web.getByText('All are answered. You can publish.')).toBeVisible();
     for (const page of [first, second]) await expect(syncWord(page)).toHaveText(/^Synced r\d+$/, { timeout: 60_000 });
-    await expect(first.getByRole('article', { name: 'Post, answered' })).toBeVisible();
+    await expect(web.getByRole('article', { name: 'Post, answered' })).toBeVisible();
+    await web.close();
   });
 
   await test.step('both folders say the same, with everything in it', async () => {
@@ -237,6 +244,8 @@ async function expectFitsAnywhere(page: Page, turn: number): Promise<void> {
 }
 
 const fileOf = (machine: Machine) => join(machine.projectsDir, 'triage', 'workflows', 'main.yaml');
+const projectOf = (machine: Machine) =>
+  /^id: (\S+)$/m.exec(readFileSync(join(machine.projectsDir, 'triage', 'sluice.yaml'), 'utf8'))?.[1];
 const textOf = (machine: Machine) => readFileSync(fileOf(machine), 'utf8');
 
 /** The word in the status bar on where the project stands. */
