@@ -5,6 +5,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Logger } from '#shared/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { allowOrigins } from './cors.ts';
+import { isOpenedByPerson, sendNotFoundPage } from './notFoundPage.ts';
 import { problemHandler, requestIdOf, sendProblem } from './problem.ts';
 import { type RateLimits, rateHeaders } from './rateLimits.ts';
 import { methodsAt, type Routes } from './routes.ts';
@@ -21,6 +22,8 @@ export type AppDeps = {
   unmetered: string[];
   /** Whose pages may use the API from a browser. */
   corsOrigins?: readonly string[];
+  /** People open its addresses in a browser: where there is nothing, they get a page that says so. */
+  hasPages?: boolean;
   isDraining: () => boolean;
 };
 
@@ -44,6 +47,7 @@ export function createApp(deps: AppDeps): Express {
   for (const router of routers) app.use(router);
   app.use((req, res) => {
     const methods = methodsAt(app, req.path);
+    if (deps.hasPages && methods.length === 0 && isOpenedByPerson(req)) return sendNotFoundPage(res);
     const error =
       methods.length > 0
         ? new SluiceError('request.method_not_allowed', `This address takes no ${req.method}.`, {

@@ -91,7 +91,7 @@ export async function startServer(
   const routers = [health, docs, ...capabilities.flatMap((capability) => capability.routers ?? [])];
   const agentRouters = capabilities.flatMap((capability) => capability.agentRouters ?? []);
 
-  serve(open.server, createApp({ ...common, routers, unmetered: ['/v1/hooks/', '/livez', '/readyz'] }));
+  serve(open.server, createApp({ ...common, routers, hasPages: true, unmetered: ['/v1/hooks/', '/livez', '/readyz'] }));
   serve(agents.server, createApp({ ...common, routers: agentRouters, unmetered: ['/agent/'] }));
   for (const { server } of [open, agents]) answerBrokenRequests(server, logger);
   serveUpgrades(open.server, capabilities, isDraining);

@@ -317,3 +317,32 @@ test('a call that goes away says since when, until when, and what to use in its 
   });
   expect(deprecationHeaders({})).toEqual({});
 });
+
+test('whoever opens an address of nothing in a browser gets a page; a program gets a problem, and so does everybody below /v1', async () => {
+  const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+  const open = (path: string, accept: string, method = 'GET') =>
+    fetch(`${cloud.url}${path}`, { method, headers: { accept } });
+  for (const path of ['/nonsense', '/v2', '/app/nonsense', '/v1nonsense']) {
+    const page = await open(path, browser);
+    expect([path, page.status, page.headers.get('content-type')]).toEqual([path, 404, 'text/html; charset=utf-8']);
+    expect(page.headers.get('cache-control')).toBe('no-store');
+    expect(page.headers.get('vary')).toContain('Accept');
+    expect(await page.text()).toContain('<h1>There is nothing here</h1>');
+  }
+  const programs: [string, string, string?][] = [
+    ['/nonsense', 'application/json'],
+    ['/nonsense', '*/*'],
+    ['/nonsense', browser, 'POST'],
+    ['/v1/nonsense', browser],
+    ['/v1', browser],
+    ['/agent/nonsense', browser],
+  ];
+  for (const [path, accept, method] of programs) {
+    const answer = await open(path, accept, method);
+    expect([path, answer.status, answer.headers.get('content-type')]).toEqual([
+      path,
+      404,
+      'application/problem+json; charset=utf-8',
+    ]);
+  }
+});

@@ -52,8 +52,9 @@ afterAll(() => {
 });
 
 /** The path exactly as it is written, which a URL would tidy up. */
-async function get(path: string, cookie?: string) {
-  const asked = request({ host: '127.0.0.1', port, path, headers: cookie ? { cookie } : {} });
+async function get(path: string, cookie?: string, accept?: string) {
+  const headers = { ...(cookie && { cookie }), ...(accept && { accept }) };
+  const asked = request({ host: '127.0.0.1', port, path, headers });
   asked.end();
   const [response] = await once(asked, 'response');
   let text = '';
@@ -82,6 +83,20 @@ test('the page names its host, finds its files from every address, and may load 
 test('nobody but whoever is signed in gets the page', async () => {
   const { status, headers } = await get('/app/runs', 'bad');
   expect([status, headers.location]).toEqual([303, '/sign-in?next=%2Fapp%2Fruns']);
+});
+
+test('at an address of no screen a browser gets a page that says so, and a program a problem', async () => {
+  const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+  for (const path of ['/app/nonsense', '/app/p/nonsense', '/app/Runs/2']) {
+    const page = await get(path, 'good', browser);
+    expect([path, page.status, page.headers['content-type']]).toEqual([path, 404, 'text/html; charset=utf-8']);
+    expect(page.text).toContain('<h1>There is nothing here</h1>');
+    expect(page.text).toContain('href="/app"');
+    expect(page.text).not.toContain('nonsense');
+    const told = await get(path, 'good', 'application/json');
+    expect([told.status, told.headers['content-type']]).toEqual([404, 'application/problem+json; charset=utf-8']);
+  }
+  expect((await get('/app/runs', 'good', browser)).status).toBe(200);
 });
 
 test('built files are given, kept for ever where their name says what is in them, and nothing beside them is', async () => {

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize, sep } from 'node:path';
-import { type Response, Router } from 'express';
+import { type Request, type Response, Router } from 'express';
 import { EDITOR_TYPES, editorPolicy } from '#shared/editorFiles.ts';
 import { SluiceError } from '#shared/error.ts';
+import { isWebPlace } from '#shared/webScreens.ts';
 import type { SignedIn } from '../server/actor.ts';
 import type { MountDeps } from '../server/mount.ts';
+import { isOpenedByPerson, sendNotFoundPage } from '../server/notFoundPage.ts';
 import { rawRoute } from '../server/rawRoute.ts';
 
 export type WebPageDeps = MountDeps & {
@@ -33,7 +35,13 @@ export function webPages(deps: WebPageDeps): Router {
   const route = (path: string, name: string) =>
     ({ name: `web.${name}`, method: 'GET', path, access: 'public', rate: 'monitor' }) as const;
 
-  const page = async (path: string, cookies: string | undefined, res: Response) => {
+  const page = async (req: Request, res: Response) => {
+    const { path } = req;
+    if (!isWebPlace(path)) {
+      if (isOpenedByPerson(req)) return sendNotFoundPage(res);
+      throw nothingHere();
+    }
+    const cookies = req.get('cookie');
     const session = await deps.signedIn(cookies);
     if (!session) return res.redirect(303, `/sign-in?next=${encodeURIComponent(path)}`);
     const text = await readFile(join(rendererDir, 'index.html'), 'utf8').catch((cause: unknown) => {
@@ -48,7 +56,7 @@ export function webPages(deps: WebPageDeps): Router {
   };
 
   rawRoute(router, route('/', 'home'), (_req, res) => res.redirect(303, '/app'), deps);
-  rawRoute(router, route('/app', 'start'), (req, res) => page('/app', req.get('cookie'), res), deps);
+  rawRoute(router, route('/app', 'start'), page, deps);
   const file = async (path: string, res: Response, forEver: boolean) => {
     const place = normalize(join(rendererDir, path));
     const type = EDITOR_TYPES[extname(place)];
@@ -69,7 +77,7 @@ export function webPages(deps: WebPageDeps): Router {
   );
   for (const name of ['theme.js', 'mark.svg'])
     rawRoute(router, route(`/app/${name}`, name), (_req, res) => file(name, res, false), deps);
-  rawRoute(router, route('/app/{*rest}', 'page'), (req, res) => page(req.path, req.get('cookie'), res), deps);
+  rawRoute(router, route('/app/{*rest}', 'page'), page, deps);
   return router;
 }
 

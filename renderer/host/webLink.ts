@@ -1,6 +1,7 @@
 import type { CloudApi } from '#shared/contract/cloudApi.ts';
 import { type Client, createClient } from '#shared/contract/contract.ts';
 import { type Preferences, Preferences as PreferencesShape } from '#shared/contract/host/host.ts';
+import { projectOfPath } from '#shared/webScreens.ts';
 import type { Link } from './connect.ts';
 import { type SocketLink, socketAddress, socketLink } from './socketLink.ts';
 
@@ -38,11 +39,6 @@ export function webLink(): Link {
       return output;
     },
   };
-}
-
-/** The project that the page's own address names. */
-export function projectOfPath(path: string): string | undefined {
-  return /^\/app\/p\/([0-9a-f-]{36})(?:\/|$)/.exec(path)?.[1];
 }
 
 let ended = false;

@@ -1,21 +1,8 @@
 import { useSyncExternalStore } from 'react';
-import { projectOfPath } from '../host/webLink.ts';
+import { projectOfPath, WEB_SCREENS, type WebScreen } from '#shared/webScreens.ts';
 
-/** The screens that only the web has, each at an address of its own below `/app`. */
-export const SCREENS = [
-  'overview',
-  'projects',
-  'runs',
-  'versions',
-  'connections',
-  'members',
-  'keys',
-  'audit',
-  'workspace',
-  'notifications',
-  'sessions',
-] as const;
-export type ScreenName = (typeof SCREENS)[number];
+export const SCREENS = WEB_SCREENS;
+export type ScreenName = WebScreen;
 
 export type Route = { kind: 'project'; projectId: string } | { kind: 'screen'; screen: ScreenName };
 
