@@ -62,6 +62,18 @@ export function formatTime(time: string, now = Date.now()): string {
   return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year })} ${clock}`;
 }
 
+/**
+ * `21 Nov 2026, 08:14:31 GMT+1`: for what is compared with what others wrote down, somewhere else.
+ *
+ * @param timeZone absent: the one of this computer
+ */
+export function formatMoment(time: string, timeZone?: string): string {
+  return new Date(time).toLocaleString('en-GB', {
+    ...{ day: 'numeric', month: 'short', year: 'numeric' },
+    ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short', timeZone },
+  });
+}
+
 /** `28 Nov 2026`: of what holds for days, where no hour matters. */
 export function formatDay(time: string): string {
   return new Date(time).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });

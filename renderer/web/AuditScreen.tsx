@@ -4,10 +4,11 @@ import { cloudClient } from '../host/webLink.ts';
 import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { StateBadge } from '../look/Badge.tsx';
 import { Button } from '../look/Button.tsx';
-import { formatTime } from '../look/format.ts';
+import { formatMoment } from '../look/format.ts';
 import { Select } from '../look/Select.tsx';
 import { Table } from '../look/Table.tsx';
 import { now } from '../state/store.ts';
+import { auditWords } from './auditWords.ts';
 import { Empty, Page, Panel } from './Page.tsx';
 import { useAsk } from './useAsk.ts';
 import { useWorkspace } from './workspace.ts';
@@ -63,9 +64,8 @@ export function AuditScreen() {
             keyOf={(entry) => entry.id}
             columns={[
               {
-                head: 'Action',
-                whole: true,
-                cell: (entry) => <span className="font-mono text-[12px]">{entry.action}</span>,
+                head: 'What happened',
+                cell: ({ action }) => <Action action={action} />,
               },
               { head: 'By', cell: (entry) => entry.actorName ?? 'Sluice', wide: true },
               {
@@ -84,10 +84,10 @@ export function AuditScreen() {
                 head: 'When',
                 right: true,
                 wide: true,
-                cell: (entry) => <span title={entry.at}>{formatTime(entry.at)}</span>,
+                cell: (entry) => <time dateTime={entry.at}>{formatMoment(entry.at)}</time>,
               },
             ]}
-            below={(entry) => `${entry.actorName ?? 'Sluice'}, ${formatTime(entry.at)}`}
+            below={(entry) => `${entry.actorName ?? 'Sluice'}, ${formatMoment(entry.at)}`}
           />
           {data.nextCursor && (
             <Button look="ghost" className="m-3" icon={<RefreshCw className="icon-s" />} onClick={() => void older()}>
@@ -97,6 +97,17 @@ export function AuditScreen() {
         </Panel>
       )}
     </Page>
+  );
+}
+
+/** In words, with the name that a search in the log and its export have for it. */
+function Action({ action }: { action: string }) {
+  const words = auditWords(action);
+  return (
+    <>
+      {words && <span className="mr-2">{words}</span>}
+      <code className="font-mono text-[11.5px] font-normal text-ink-3">{action}</code>
+    </>
   );
 }
 
