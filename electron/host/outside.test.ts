@@ -77,10 +77,10 @@ test('merge markers are named with their line, and Git’s two sides are put tog
   const { dir, disk } = await newProject();
   const git = gitIn(dir);
   git('checkout', '-q', '-b', 'other');
-  disk.write(disk.read().replace('method: POST', 'method: PATCH').replace('timeoutMs: 5000', 'timeoutMs: 3000'));
+  disk.write(disk.read().replace('method: POST', 'method: PATCH').replace('timeoutMs: 60000', 'timeoutMs: 3000'));
   git('commit', '-qam', 'Theirs');
   git('checkout', '-q', 'main');
-  disk.write(disk.read().replace('method: POST', 'method: PUT').replace('timeoutMs: 5000', 'timeoutMs: 5000 # slow'));
+  disk.write(disk.read().replace('method: POST', 'method: PUT').replace('timeoutMs: 60000', 'timeoutMs: 60000 # slow'));
   git('commit', '-qam', 'Ours');
   const { project, step } = await open(dir);
   // The project's own driver is not installed here, so Git merges by line.
@@ -139,7 +139,7 @@ test('another branch that is checked out waits for a word where the project is i
   // A branch that begins where one stands is no switch, and neither is an edit on it.
   git('checkout', '-q', '-b', 'new');
   await vi.waitFor(() => expect(project.db.meta('git.head')).toBe('new'), { timeout: 60_000 });
-  disk.write(disk.read().replace('timeoutMs: 5000', 'timeoutMs: 4000'));
+  disk.write(disk.read().replace('timeoutMs: 60000', 'timeoutMs: 4000'));
   await project.rescan();
   expect([step('score_m4t8')?.timeoutMs, project.deletion()]).toEqual([4000, undefined]);
   git('commit', '-qam', 'New');

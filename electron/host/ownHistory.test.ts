@@ -75,7 +75,7 @@ test('an edit outside is one step to undo, and the file follows', async () => {
   const { dir, disk } = await newProject();
   const one = await open(dir);
   const before = disk.read();
-  disk.write(before.replace('method: POST', 'method: PUT').replace('timeoutMs: 5000', 'timeoutMs: 4000'));
+  disk.write(before.replace('method: POST', 'method: PUT').replace('timeoutMs: 60000', 'timeoutMs: 4000'));
   await one.project.rescan();
   expect([method(one), one.step('score_m4t8')?.timeoutMs]).toEqual(['PUT', 4000]);
   expect(one.project.history.list(5)).toMatchObject([{ origin: 'file', message: 'Edited outside', changeCount: 2 }]);

@@ -48,7 +48,7 @@ test('a change in a text editor reaches the canvas beside edits that are not in 
   const { dir, disk } = await newProject();
   const { project, set, step, events } = await open(dir);
   project.edit([set('post_d5w6', ['method'], 'PUT')]);
-  disk.replace('timeoutMs: 5000', 'timeoutMs: 4000 # by hand');
+  disk.replace('timeoutMs: 60000', 'timeoutMs: 4000 # by hand');
   await until(() => expect(step('score_m4t8')?.timeoutMs).toBe(4000));
   await until(() => expect(disk.read()).toContain('method: PUT'));
   expect(disk.read()).toContain('timeoutMs: 4000 # by hand');
@@ -88,7 +88,7 @@ test('a step that the canvas removed and the file changed comes back with its ed
     Object.keys(project.tree().workflows[workflowId]?.edges ?? {}).filter((key) => key.includes('score_m4t8'));
   const before = edges();
   project.edit([{ type: 'removeStep', workflowId, stepId: 'score_m4t8' }]);
-  disk.replace('timeoutMs: 5000', 'timeoutMs: 4000');
+  disk.replace('timeoutMs: 60000', 'timeoutMs: 4000');
   await project.rescan();
   expect(step('score_m4t8')?.timeoutMs).toBe(4000);
   expect(edges().sort()).toEqual(before.sort());
@@ -118,7 +118,7 @@ test.each([
   expect(disk.read()).toBe(damaged);
   expect(readFileSync(join(dir, 'environments/local.yaml'), 'utf8')).toContain('threshold: 4');
 
-  disk.write(good.replace('timeoutMs: 5000', 'timeoutMs: 4000'));
+  disk.write(good.replace('timeoutMs: 60000', 'timeoutMs: 4000'));
   await project.rescan();
   await project.flush();
   expect(project.unreadable()).toEqual([]);
@@ -214,7 +214,7 @@ test('a change made while the project was closed meets what was not written yet'
   first.project.edit([first.set('post_d5w6', ['method'], 'PUT')]);
   first.project.edit([first.set('post_d5w6', ['method'], 'PATCH')]);
   await first.project.close();
-  disk.replace('timeoutMs: 5000', 'timeoutMs: 4000');
+  disk.replace('timeoutMs: 60000', 'timeoutMs: 4000');
   const { step, project } = await open(dir);
   expect(step('post_d5w6')?.config.method).toBe('PATCH');
   expect(step('score_m4t8')?.timeoutMs).toBe(4000);
