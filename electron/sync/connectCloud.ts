@@ -9,6 +9,7 @@ import { hostedCalls, hostedConnections } from '../publish/hostedService.ts';
 import { createPublishService, type PublishService } from '../publish/publishService.ts';
 import type { SecretStore } from '../vault/secretStore.ts';
 import { createFeedClient } from './feedClient.ts';
+import { ownBindings } from './ownBindings.ts';
 import { createPresence } from './presence.ts';
 import { createSyncService, type SyncService } from './syncService.ts';
 import { openSyncStates } from './syncStates.ts';
@@ -85,6 +86,7 @@ export function connectCloud(deps: ConnectCloudDeps): ConnectedCloud {
     host,
     account,
     cloudUrl,
+    own: ownBindings(dataDir),
     states: openSyncStates(join(dataDir, 'sync.json')),
     onBound: (workspaceId, projectId) => {
       feed.watch(workspaceId, projectId);

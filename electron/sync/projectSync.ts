@@ -13,6 +13,7 @@ import { commonParts } from './commonParts.ts';
 import { createConflictSync } from './conflictSync.ts';
 import { fetchHead, lastAuthor, type Seen } from './fetchHead.ts';
 import { leaveOut } from './leaveOut.ts';
+import type { OwnBindings } from './ownBindings.ts';
 import { isRefusal, pathsOf, refusalOf, staysRefused } from './refusal.ts';
 import { syncStateOf } from './syncState.ts';
 import { type Base, type Outgoing, openSyncStore } from './syncStore.ts';
@@ -22,6 +23,7 @@ export type ProjectSyncDeps = {
   /** The control plane, in the workspace that the project is bound to. */
   cloud(workspaceId: string): CloudClient;
   cloudUrl: string;
+  own: OwnBindings;
   deviceId(): string;
   /** Who is signed in, by name. */
   person(): string | undefined;
@@ -81,9 +83,13 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
   let heard = 0;
   let told: (Seen & { hash: string })[] = [];
 
+  const found = store.binding();
+  /** Whether it was this computer that bound the folder. What a folder from elsewhere says of itself binds nobody. */
+  let isOurs = found !== undefined && deps.own.holds({ ...found, ...whichFolder(project) }, store.tokens());
+
   /** A binding to another control plane than this program talks to is none for now; it is kept. */
   const bound = () => {
-    const binding = store.binding();
+    const binding = isOurs ? store.binding() : undefined;
     return binding?.cloudUrl === cloudKey(deps.cloudUrl) ? binding : undefined;
   };
   const isoNow = () => new Date(deps.now()).toISOString();
@@ -93,7 +99,11 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
     const base = store.base();
     const openConflicts = project.conflicts.countOpen();
     if (!binding || !base)
-      return { state: 'local_only', pending: 0, ...(openConflicts === 0 ? {} : { conflicts: openConflicts }) };
+      return {
+        ...{ state: 'local_only', pending: 0 },
+        ...(openConflicts === 0 ? {} : { conflicts: openConflicts }),
+        ...(isOurs || store.binding()?.cloudUrl !== cloudKey(deps.cloudUrl) ? {} : { reason: NOT_OURS }),
+      };
     return syncStateOf({
       ...{ workspaceId: binding.workspaceId, base, heard, openConflicts },
       pending: store.countPending(base.localRevision),
@@ -241,7 +251,7 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
   }
 
   async function bind(workspaceId: string): Promise<SyncState> {
-    const binding = store.binding();
+    const binding = isOurs ? store.binding() : undefined;
     const isWhole = store.base() !== undefined;
     if (isWhole && bound()?.workspaceId === workspaceId) return run(true);
     if (isWhole && binding) {
@@ -261,10 +271,10 @@ export function createProjectSync(deps: ProjectSyncDeps): ProjectSync {
   /** What both have and only one has is told apart without a common past: nothing counts as deleted. */
   async function meet(workspaceId: string, head: { revision: number; tree: Tree }): Promise<SyncState> {
     const tree = commonParts(head.tree, project.tree());
-    store.bind(
-      { cloudUrl: cloudKey(deps.cloudUrl), workspaceId },
-      { revision: head.revision, tree, localRevision: 0, syncedAt: '' },
-    );
+    const binding = { cloudUrl: cloudKey(deps.cloudUrl), workspaceId };
+    const token = deps.own.add({ ...binding, ...whichFolder(project) });
+    store.bind(binding, { revision: head.revision, tree, localRevision: 0, syncedAt: '' }, token, isOurs);
+    isOurs = true;
     return run(true);
   }
 
@@ -311,6 +321,11 @@ function recordOf(entry: ConflictEntry, commitId: string): ConflictRecord {
   } = entry;
   return { ...record, commitId };
 }
+
+const NOT_OURS =
+  'This folder says that it belongs to a workspace, but it was not this computer that put it there: it comes from elsewhere, or is a copy of a folder that is still here. Nothing of it is sent.';
+
+const whichFolder = ({ id, dir }: OpenProject) => ({ projectId: id, dir });
 
 function need(base: Base | undefined): Base {
   if (!base) throw new Error('A bound project has a base.');

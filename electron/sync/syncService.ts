@@ -6,6 +6,7 @@ import type { AccountService } from '../account/accountService.ts';
 import type { HostForCloud, SharedProject } from '../host/cloudServices.ts';
 import type { OpenProject } from '../host/projectHost.ts';
 import { cloneProject } from './cloneProject.ts';
+import type { OwnBindings } from './ownBindings.ts';
 import { createProjectSync, type ProjectSync, type Told } from './projectSync.ts';
 import { sharedProject } from './sharedProject.ts';
 import type { SyncStates } from './syncStates.ts';
@@ -14,6 +15,8 @@ export type SyncDeps = {
   host: () => HostForCloud;
   account: AccountService;
   cloudUrl: string;
+  /** Which folders this computer put into a workspace. */
+  own: OwnBindings;
   /** Where each project stood when it was last open. */
   states: SyncStates;
   /** A project is bound to a workspace, and its feed is wanted; or no longer. */
@@ -78,6 +81,7 @@ export function createSyncService(deps: SyncDeps): SyncService {
       project,
       cloud: (workspaceId) => account.client(workspaceId),
       cloudUrl: deps.cloudUrl,
+      own: deps.own,
       deviceId: () => account.deviceId,
       person: () => account.state().user?.name,
       signedIn,

@@ -19,6 +19,19 @@ export function bindingOf(text: string, cloudUrl: string): Binding | undefined {
   return binding.cloudUrl === cloudKey(cloudUrl) ? binding : undefined;
 }
 
+/** As many computers as may have bound one folder, as on a shared disk. */
+const MOST_TOKENS = 20;
+const Tokens = z.array(z.string().max(100)).max(MOST_TOKENS);
+
+/** Reads the tokens of a folder: by one of them a computer knows that it was itself who bound it. */
+export function tokensOf(text: unknown): string[] {
+  try {
+    return Tokens.parse(JSON.parse(String(text)));
+  } catch {
+    return [];
+  }
+}
+
 /** The tree both sides agreed on last. `localRevision`: what this computer did up to there is in it. */
 export type Base = { revision: number; tree: Tree; localRevision: number; syncedAt: string };
 const BaseMark = z.strictObject({ revision: z.int(), localRevision: z.int(), syncedAt: z.string(), hash: Hash });
@@ -50,7 +63,9 @@ export type KeptAnswer = z.infer<typeof KeptAnswer>;
 
 /** What sync keeps of a project, in its own database below `.sluice/`. */
 export type SyncStore = {
+  /** What the folder says, whoever wrote it. */
   binding(): Binding | undefined;
+  tokens(): string[];
   base(): Base | undefined;
   outgoing(): Outgoing | undefined;
   refusal(): Refusal | undefined;
@@ -58,7 +73,8 @@ export type SyncStore = {
   answers(): KeptAnswer[];
   keepAnswer(answer: KeptAnswer): void;
   dropAnswer(conflictId: string): void;
-  bind(binding: Binding, base: Base): void;
+  /** @param isOurs false: what was kept of an earlier binding is not this computer's, and goes */
+  bind(binding: Binding, base: Base, token: string, isOurs: boolean): void;
   /** Durable before anything is sent. */
   setOutgoing(outgoing: Outgoing | undefined): void;
   /** A new common base; what was on its way is in it, or is made anew. */
@@ -121,9 +137,13 @@ export function openSyncStore(db: ProjectDb): SyncStore {
     answers,
     keepAnswer: (answer) => writeAnswers([...answers().filter((one) => one.conflictId !== answer.conflictId), answer]),
     dropAnswer: (conflictId) => writeAnswers(answers().filter((one) => one.conflictId !== conflictId)),
-    bind: (binding, base) =>
+    tokens: () => tokensOf(db.meta('sync.tokens')),
+    bind: (binding, base, token, isOurs) =>
       inTransaction(db.db, () => {
         db.setMeta('sync.binding', JSON.stringify(binding));
+        const tokens = [...tokensOf(db.meta('sync.tokens')), token].slice(-MOST_TOKENS);
+        db.setMeta('sync.tokens', JSON.stringify(tokens));
+        if (!isOurs) for (const key of ['sync.answers', 'sync.refusal']) db.setMeta(key, undefined);
         db.setMeta('sync.outgoing', undefined);
         writeBase(base);
       }),

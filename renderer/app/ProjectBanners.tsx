@@ -10,6 +10,7 @@ export function ProjectBanners() {
   const trusted = useEditor((state) => state.doc?.info.trusted ?? true);
   const dir = useEditor((state) => state.doc?.info.dir);
   const mayLook = useEditor((state) => state.doc?.info.readOnly === true);
+  const sync = useEditor((state) => state.doc?.info.sync);
   const saving = useEditor((state) => state.saving);
   return (
     <>
@@ -36,6 +37,20 @@ export function ProjectBanners() {
       {mayLook && (
         <Note title="You may only look at this project" className="m-2">
           {MAY_LOOK}
+        </Note>
+      )}
+      {sync?.state === 'local_only' && sync.reason && (
+        <Note
+          kind="wait"
+          title="This folder is not synced"
+          className="m-2"
+          actions={
+            <Button size="sm" onClick={() => now().setDialog('publish')}>
+              Put it into a workspace
+            </Button>
+          }
+        >
+          {sync.reason}
         </Note>
       )}
       <VanishedFiles />

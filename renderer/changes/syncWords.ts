@@ -34,6 +34,17 @@ export function syncWords(sync: SyncState, reachable: boolean, now: number): Syn
   }
   switch (sync.state) {
     case 'local_only':
+      if (sync.reason) {
+        return {
+          icon: HardDrive,
+          word: 'Local only',
+          full: 'Local only',
+          waits: true,
+          why: sync.reason,
+          next: 'If it is yours, choose the workspace that it belongs to. It opens, can be edited and saved without.',
+          act: 'publish',
+        };
+      }
       return {
         icon: HardDrive,
         word: 'Saved here',
