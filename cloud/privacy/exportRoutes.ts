@@ -19,23 +19,14 @@ const Nothing = z.strictObject({});
 /** What a reader may rely on; raised when a line changes its form. */
 const FORMAT = 1;
 
-/** Everything of a workspace, and everything about a person, as lines of JSON that are sent while they are read. */
-export function exportRouter({ db, blobs, clock }: ExportDeps, http: MountDeps): Router {
-  const router = Router();
+export type Exports = ReturnType<typeof createExports>;
 
-  rawRoute(
-    router,
-    {
-      name: 'workspaces.export',
-      method: 'GET',
-      path: '/v1/workspaces/current/export',
-      access: 'data:export',
-      rate: 'write',
-    },
-    async (req, res, asker) => {
-      const actor = asker as Actor;
+/** Everything of a workspace, and everything about a person, as lines of JSON that are sent while they are read. */
+export function createExports({ db, blobs, clock }: ExportDeps) {
+  return {
+    /** @param actor somebody with `data:export` */
+    async workspace(res: Response, actor: Actor): Promise<void> {
       const { workspaceId } = actor;
-      parse(Nothing, req.query, 'The request');
       const run: Runner = (work) => db.withExport({ workspaceId }, work);
       await db.withWorkspaceSql(actor, (sql) =>
         recordAudit(sql, actor, { action: 'data.export', resource: 'workspace', resourceId: workspaceId }),
@@ -54,16 +45,9 @@ export function exportRouter({ db, blobs, clock }: ExportDeps, http: MountDeps):
       await line({ end: true, rows });
       res.end();
     },
-    http,
-  );
 
-  rawRoute(
-    router,
-    { name: 'account.export', method: 'GET', path: '/v1/account/export', access: 'session', rate: 'write' },
-    async (req, res, asker) => {
-      const { session, ip, userAgent } = asker as Caller & { session: SignedIn };
+    async person(res: Response, { session, ip, userAgent }: Caller & { session: SignedIn }): Promise<void> {
       const { userId: id, email, name } = session;
-      parse(Nothing, req.query, 'The request');
       await db.withUser(id, (tx) => recordAccountEvent(tx, id, { action: 'data.export', ip, userAgent }, clock.now()));
       const line = begin(res, 'account');
       await line({ format: FORMAT, kind: 'person', id, at: clock.now().toISOString() });
@@ -83,6 +67,34 @@ export function exportRouter({ db, blobs, clock }: ExportDeps, http: MountDeps):
       }
       await line({ end: true, rows });
       res.end();
+    },
+  };
+}
+
+/** Both of them for programs. */
+export function exportRouter(exports: Exports, http: MountDeps): Router {
+  const router = Router();
+  rawRoute(
+    router,
+    {
+      name: 'workspaces.export',
+      method: 'GET',
+      path: '/v1/workspaces/current/export',
+      access: 'data:export',
+      rate: 'write',
+    },
+    (req, res, asker) => {
+      parse(Nothing, req.query, 'The request');
+      return exports.workspace(res, asker as Actor);
+    },
+    http,
+  );
+  rawRoute(
+    router,
+    { name: 'account.export', method: 'GET', path: '/v1/account/export', access: 'session', rate: 'write' },
+    (req, res, asker) => {
+      parse(Nothing, req.query, 'The request');
+      return exports.person(res, asker as Caller & { session: SignedIn });
     },
     http,
   );

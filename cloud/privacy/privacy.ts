@@ -10,8 +10,9 @@ import type { Platform } from '../server/platform.ts';
 import { type Loop, startLoop } from '../worker/loop.ts';
 import type { WorkspaceEvents } from '../workspaces/workspaces.ts';
 import { createAccountDeletion } from './accountDeletion.ts';
+import { accountPageRouter } from './accountPages.ts';
 import { erasureTick } from './erasePerson.ts';
-import { exportRouter } from './exportRoutes.ts';
+import { createExports, exportRouter } from './exportRoutes.ts';
 import { restorePageRouter } from './restorePage.ts';
 
 const TICK_MS = 60_000;
@@ -27,12 +28,15 @@ export function createPrivacy(
   });
   const allowances = createAllowances({ log: platform.logger });
   const deletion = createAccountDeletion({ ...platform, confirmPassword, allowances, onDeleted });
+  const exports = createExports(platform);
+  const sessions = createSessionService(platform);
   let loop: Loop | undefined;
   return {
     routers: [
       mount('account', cloudApi.account, deletion, platform, { secret: ['delete'] }),
-      exportRouter(platform, platform),
-      restorePageRouter({ ...platform, sessions: createSessionService(platform), deletion }),
+      exportRouter(exports, platform),
+      restorePageRouter({ ...platform, sessions, deletion }),
+      accountPageRouter({ ...platform, sessions, deletion, exports }),
     ],
     async start() {
       loop = startLoop('erasure', TICK_MS, () => erasureTick({ ...platform, onPurged }), platform.logger);

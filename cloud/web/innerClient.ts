@@ -16,7 +16,7 @@ export type CloudClient = Client<CloudApi>;
 export type InnerDeps = { calls: Calls; identities: Pick<Identities, 'membershipOf'> };
 
 /** What may be asked, by whom: the same checks as over HTTP, in the same order. */
-async function askerFor(
+export async function askerFor(
   { identities }: InnerDeps,
   person: Person,
   access: string,

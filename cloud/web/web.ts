@@ -3,11 +3,13 @@ import type { StepCatalog } from '#shared/workflow/catalog.ts';
 import { createIdentities } from '../accounts/identities.ts';
 import { cookieNameOf, readCookie } from '../accounts/pages/cookie.ts';
 import { createSessionService } from '../accounts/sessionService.ts';
+import { createExports } from '../privacy/exportRoutes.ts';
 import { findProject } from '../projects/projectStore.ts';
 import type { Signals } from '../runs/signals.ts';
 import type { Capability } from '../server/capabilities.ts';
 import type { Platform } from '../server/platform.ts';
 import { findTemplates } from './templates.ts';
+import { webExport } from './webExport.ts';
 import { createWebHost } from './webHost.ts';
 import { findRenderer, webPages } from './webPages.ts';
 import { createWebSockets } from './webSocket.ts';
@@ -46,7 +48,11 @@ export function createWeb(
     makeHost: (who, emit) => createWebHost(host, who, emit),
   });
   return {
-    routers: [webPages({ ...platform, rendererDir: findRenderer(), signedIn })],
+    routers: [
+      // Before the page of every other address below `/app`.
+      webExport({ ...platform, identities, signedIn, exports: createExports(platform) }),
+      webPages({ ...platform, rendererDir: findRenderer(), signedIn }),
+    ],
     upgrades: [{ path: '/app/host', handle: sockets.handle }],
     drain: async () => sockets.drain(),
   };

@@ -65,6 +65,8 @@ const PAGES: Record<string, string | undefined> = {
   '/connect': undefined,
   '/connected-accounts': undefined,
   '/sessions': undefined,
+  '/account': undefined,
+  '/account/delete': undefined,
   '/api-keys': 'workspace',
   '/connections/connect': 'connection',
 };

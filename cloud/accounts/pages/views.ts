@@ -251,6 +251,7 @@ export function signedInPage(name: string, email: string): Page {
 <a class="button quiet" href="/connected-accounts">Connected accounts</a>
 <a class="button quiet" href="/sessions">Devices and sign-ins</a>
 <a class="button quiet" href="/api-keys">API keys</a>
+<a class="button quiet" href="/account">Your data</a>
 <form method="post" action="/sign-out"><button type="submit" class="quiet">Sign out here</button></form>`,
   };
 }
