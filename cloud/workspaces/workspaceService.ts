@@ -1,7 +1,7 @@
 import type { WorkspaceDetail } from '#shared/contract/cloud/workspaces.ts';
 import type { cloudApi } from '#shared/contract/cloudApi.ts';
 import { SluiceError } from '#shared/error.ts';
-import { PERMISSIONS } from '#shared/permission.ts';
+import { PERMISSIONS, permissionsOf } from '#shared/permission.ts';
 import { PLANS } from '#shared/plan.ts';
 import { recordAudit } from '../audit/recordAudit.ts';
 import { type Database, isTaken, type Sql } from '../platform/database.ts';
@@ -109,7 +109,7 @@ export function createWorkspaceService(deps: WorkspaceDeps): MountedService<type
           about: { userId: member.userId, email: member.email },
         });
         // What the answer says of permissions holds within two seconds for requests, too.
-        return { ...(await detailOf(sql, actor)), role: 'admin' as const };
+        return detailOf(sql, { ...actor, role: 'admin', permissions: permissionsOf('admin') });
       }),
 
     async delete({ confirm }, actor) {

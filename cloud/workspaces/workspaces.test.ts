@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Workspace } from '#shared/contract/cloud/common.ts';
 import type { DeletedWorkspace, WorkspaceDetail } from '#shared/contract/cloud/workspaces.ts';
+import { permissionsOf } from '#shared/permission.ts';
 import { startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { createPeople, type QuickPerson } from '../../tests/fixtures/people.ts';
 import { isOver, markRestored, purgeRows } from './lifecycleStore.ts';
@@ -86,7 +87,9 @@ test('a transfer makes another member the owner and the one before an admin, and
   const missing = await transfer('0199f2c0-0000-7000-8000-000000000009');
   expect(foreign).toMatchObject({ status: 404, body: { code: 'member.not_found' } });
   expect({ ...(foreign.body as object), requestId: '' }).toEqual({ ...(missing.body as object), requestId: '' });
-  expect((await transfer(kimId)).body).toMatchObject({ ownerId: kim.userId, role: 'admin' });
+  const { permissions, ...handed } = (await transfer(kimId)).body as { permissions: string[] };
+  expect(handed).toMatchObject({ ownerId: kim.userId, role: 'admin' });
+  expect(permissions).toEqual([...permissionsOf('admin')]);
   await expect.poll(async () => (await current(robin)).body.role, soon).toBe('admin');
   expect((await current(kim, robin.workspaceId)).body).toMatchObject({ role: 'owner', ownerName: 'Kim' });
   await expect.poll(async () => (await transfer(kimId)).status, soon).toBe(403);
