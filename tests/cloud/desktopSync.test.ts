@@ -1,10 +1,11 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { type Client, createClient } from '#shared/contract/contract.ts';
 import { type HostApi, type HostEvent, hostApi } from '#shared/contract/hostApi.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
+import type { Tree } from '#shared/workflow/tree.ts';
 import { allCapabilities } from '../../cloud/server/capabilities.ts';
 import { cloudKey } from '../../electron/account/cloudKey.ts';
 import { memorySecrets } from '../../electron/host/localSecrets.ts';
@@ -29,10 +30,14 @@ afterAll(async () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A desktop with a sign-in of its own. */
-async function desktop(url = cloud.url) {
-  const dataDir = mkdtempSync(join(tmpdir(), 'sluice-desk-'));
-  folders.push(dataDir);
+function newFolder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'sluice-desk-'));
+  folders.push(dir);
+  return dir;
+}
+
+/** A desktop with a sign-in of its own. @param dataDir an earlier one's, as after a restart */
+async function desktop(url = cloud.url, dataDir = newFolder()) {
   const { email, password } = person;
   const tokens = await send<{ refreshToken: string }>(cloud.url, 'POST', '/v1/auth/sign-in', { email, password });
   const vault = memoryStore();
@@ -46,7 +51,12 @@ async function desktop(url = cloud.url) {
     program: 'The test',
     version: '0.1.0',
   });
-  onTestFinished(() => host.close());
+  let open = true;
+  const close = async () => {
+    if (open) await host.close();
+    open = false;
+  };
+  onTestFinished(close);
   const client: Client<HostApi> = createClient(hostApi, host.call);
   const events: HostEvent[] = [];
   host.subscribe((event) => events.push(event));
@@ -54,7 +64,7 @@ async function desktop(url = cloud.url) {
     timeout: 60_000,
   });
   const tree = async (projectId: string) => (await client.projects.open({ projectId })).tree;
-  return { client, events, dataDir, tree };
+  return { client, events, dataDir, tree, close };
 }
 
 test('two desktops and the real control plane: edits arrive by the feed, and a deployment is followed', {
@@ -201,4 +211,79 @@ test('two desktops edit one workflow offline: nothing is lost, the one clash is 
       people: [{ name: 'Robin', selection: ['greet_c4r7'], cursor: [3, 4] }],
     });
   }, wait);
+});
+
+test('a desktop whose sign-in is ended elsewhere hears so by itself, sends and receives nothing more, works on, and loses nothing', {
+  timeout: 300_000,
+}, async () => {
+  const wait = { timeout: 60_000, interval: 50 };
+  const sessions = async () => (await person.call<{ id: string }[]>('GET', '/v1/sessions')).body.map(({ id }) => id);
+  const before = await sessions();
+  const one = await desktop();
+  const [sessionId, ...more] = (await sessions()).filter((id) => !before.includes(id));
+  expect(more).toEqual([]);
+  const { id, dir } = await one.client.projects.create({ name: 'Revoked', template: 'hello' });
+  await one.client.projects.open({ projectId: id });
+  await one.client.sync.bind({ projectId: id, workspaceId: person.workspaceId });
+  const two = await desktop();
+  await two.client.sync.clone({ workspaceId: person.workspaceId, projectId: id });
+  const edit = (on: typeof one, name: string) =>
+    on.client.documents.edit({
+      projectId: id,
+      edits: [{ type: 'setVariable', environment: 'local', name, value: 'x' }],
+    });
+  const vars = async (on: typeof one) => Object.keys((await on.tree(id)).environments.local?.vars ?? {});
+  const inCloud = async () => (await person.call<{ hash: string; tree: Tree }>('GET', `/v1/projects/${id}/head`)).body;
+  const varsInCloud = async () => Object.keys((await inCloud()).tree.environments.local?.vars ?? {});
+  const stateOn = async (on: typeof one) =>
+    (await on.client.projects.list({})).find((project) => project.id === id)?.sync;
+  await edit(one, 'early');
+  await vi.waitFor(async () => expect(await vars(two)).toContain('early'), wait);
+  await edit(two, 'back');
+  await vi.waitFor(async () => expect(await vars(one)).toContain('back'), wait);
+  await vi.waitFor(async () => expect(await stateOn(one)).toMatchObject({ state: 'synced' }), wait);
+
+  expect((await person.call('DELETE', `/v1/sessions/${sessionId}`)).status).toBe(200);
+  // Nobody asks for anything here: it is told.
+  const told = () =>
+    one.events.findIndex((event) => event.type === 'project.sync' && event.sync.state === 'needs_sign_in');
+  await vi.waitFor(() => expect(told()).toBeGreaterThan(-1), wait);
+  expect(await one.client.account.state({})).toMatchObject({ status: 'expired' });
+
+  await edit(one, 'mine');
+  await edit(two, 'theirs');
+  await vi.waitFor(async () => expect(await varsInCloud()).toContain('theirs'), wait);
+  await vi.waitFor(async () => expect(await stateOn(two)).toMatchObject({ state: 'synced' }), wait);
+  await expect(one.client.sync.now({ projectId: id })).rejects.toMatchObject({ code: 'session.expired' });
+  await expect(one.client.publish.start({ projectId: id, environment: 'production' })).rejects.toMatchObject({
+    code: 'session.expired',
+  });
+  await vi.waitFor(() => expect(readFileSync(join(dir, 'environments', 'local.yaml'), 'utf8')).toContain('mine'), wait);
+  const [workflowId = ''] = Object.keys((await one.tree(id)).workflows);
+  const { runId } = await one.client.runs.start({ projectId: id, workflowId });
+  await vi.waitFor(
+    async () => expect((await one.client.runs.get({ runId })).run).toMatchObject({ status: 'succeeded' }),
+    wait,
+  );
+  expect(await stateOn(one)).toMatchObject({ state: 'needs_sign_in', pending: 1 });
+  expect([await vars(one), await varsInCloud()]).toEqual([
+    expect.not.arrayContaining(['theirs']),
+    expect.not.arrayContaining(['mine']),
+  ]);
+  const since = one.events.slice(told());
+  expect(since.filter((event) => event.type === 'project.changed' && event.origin === 'sync')).toEqual([]);
+  expect(since.some((event) => event.type === 'project.changed' && event.origin === 'canvas')).toBe(true);
+
+  // The next sign-in takes all of it up again.
+  await one.close();
+  const again = await desktop(cloud.url, one.dataDir);
+  await again.client.projects.open({ projectId: id });
+  await vi.waitFor(async () => {
+    const head = await inCloud();
+    expect([merkleHash(await again.tree(id)), merkleHash(await two.tree(id))]).toEqual([head.hash, head.hash]);
+    expect(Object.keys(head.tree.environments.local?.vars ?? {})).toEqual(
+      expect.arrayContaining(['early', 'back', 'mine', 'theirs']),
+    );
+  }, wait);
+  await vi.waitFor(async () => expect(await stateOn(again)).toMatchObject({ state: 'synced', pending: 0 }), wait);
 });
