@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { boundProject, cloudServer, desktop, until, variable } from '../../tests/fixtures/syncDesktop.ts';
 
-test('a folder that another computer bound syncs here only when somebody here binds it, also to a workspace of one’s own', async () => {
+test('a folder that another computer bound syncs here only when somebody here binds it', async () => {
   const cloud = await cloudServer();
   const stranger = await desktop(cloud);
   const { id, dir, head } = await boundProject(cloud, stranger);
