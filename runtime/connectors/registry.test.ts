@@ -128,7 +128,7 @@ test('secrets of a connection are marked, so that they are encrypted and never s
       .filter(([, { widget }]) => widget === 'secret')
       .map(([field]) => field);
   expect([secrets('http'), secrets('webhook'), secrets('crypto')]).toEqual([
-    ['password', 'token', 'value'],
+    ['password', 'token', 'value', 'clientSecret'],
     ['secret', 'oldSecret'],
     ['key', 'privateKey'],
   ]);
