@@ -87,7 +87,7 @@ function deletePage({ email, withPassword, confirm = '', problem }: DeleteView):
 <div class="field"><label for="confirm">Your e-mail address</label><input id="confirm" name="confirm" type="email" autocomplete="off" required maxlength="254" value="${confirm}" aria-describedby="hint"><span id="hint" class="hint">Type ${email} to go on.</span></div>
 ${withPassword && html`<div class="field"><label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required maxlength="200"></div>`}
 ${problemNote(problem)}
-<button type="submit">Delete my account</button>
+<button type="submit" class="destroy">Delete my account</button>
 </form>
 <a class="button quiet" href="/account">Keep it</a>`,
   };

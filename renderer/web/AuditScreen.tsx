@@ -1,5 +1,6 @@
 import { RefreshCw } from 'lucide-react';
 import { useState } from 'react';
+import type { AuditEntry } from '#shared/contract/cloud/audit.ts';
 import { cloudClient } from '../host/webLink.ts';
 import { AskFailed, Skeleton } from '../look/Asked.tsx';
 import { StateBadge } from '../look/Badge.tsx';
@@ -71,7 +72,7 @@ export function AuditScreen() {
               {
                 head: 'About',
                 wide: 'lg',
-                cell: (entry) => <span className="text-ink-2">{detailsOf(entry.metadata) || entry.resource}</span>,
+                cell: (entry) => <span className="text-ink-2">{aboutOf(entry)}</span>,
               },
               {
                 head: 'Outcome',
@@ -105,13 +106,18 @@ function Action({ action }: { action: string }) {
   const words = auditWords(action);
   return (
     <>
-      {words && <span className="mr-2">{words}</span>}
+      {words && <span className="mr-1">{words}</span>}{' '}
       <code className="font-mono text-[11.5px] font-normal text-ink-3">{action}</code>
     </>
   );
 }
 
-/** The few facts of an entry in one line. */
+/** Whom an entry is about, and its few facts, in one line. */
+function aboutOf({ about, metadata, resource }: AuditEntry): string {
+  const whom = about?.name ?? about?.email;
+  return [whom, detailsOf(metadata)].filter(Boolean).join(', ') || resource;
+}
+
 function detailsOf(metadata: Record<string, unknown>): string {
   return Object.entries(metadata)
     .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value) && String(value).length < 60)

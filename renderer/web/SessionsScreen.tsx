@@ -119,6 +119,12 @@ export function SessionsScreen() {
           Set it up
         </a>
       </p>
+      <p className="text-small text-ink-2">
+        What is kept about you is yours to have, and to have deleted.{' '}
+        <a className="underline" href="/account">
+          Your data and your account
+        </a>
+      </p>
     </Page>
   );
 }

@@ -13,18 +13,21 @@ import { Usage } from '../publish/Usage.tsx';
 import { editor, now } from '../state/store.ts';
 import { Page, Panel } from './Page.tsx';
 import { useAsk } from './useAsk.ts';
+import { listMembers, WorkspaceBelonging } from './WorkspaceBelonging.tsx';
+import { WorkspaceExport } from './WorkspaceExport.tsx';
 import { useWorkspace } from './workspace.ts';
 
-/** The workspace's name, plan and end. */
+/** The workspace's name and plan, its data, who owns it, and its end. */
 export function WorkspaceScreen() {
   const { id: workspaceId } = useWorkspace();
   const asked = useAsk('workspace', async (cloud) => {
-    const [workspace, usage] = await Promise.all([
+    const [workspace, members, usage] = await Promise.all([
       cloud.workspaces.get({}),
+      listMembers(cloud),
       // Who may not see the bill still sees the rest.
       cloud.billing.usage({}).catch(() => undefined),
     ]);
-    return { workspace, usage };
+    return { workspace, members, usage };
   });
   const { data, error } = asked;
   return (
@@ -52,6 +55,21 @@ export function WorkspaceScreen() {
               )}
             </div>
           </Panel>
+          {data.workspace.permissions.includes('data:export') && (
+            <WorkspaceExport key={data.workspace.id} workspace={data.workspace} />
+          )}
+          <WorkspaceBelonging
+            workspace={data.workspace}
+            members={data.members}
+            onHandedOver={async (workspace, members) => {
+              asked.put({ ...data, workspace, members });
+              await readAccount();
+            }}
+            onLeft={async () => {
+              await readAccount();
+              await now().loadProjects();
+            }}
+          />
           {data.workspace.permissions.includes('workspace:delete') && (
             <Panel title="Delete the workspace">
               <DeletePart workspace={data.workspace} />

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Page } from '@playwright/test';
+import { joinBySql } from '../fixtures/joinBySql.ts';
 import { expectAccessible } from './axe.ts';
 import { card, edgeCount, expectState } from './canvas.ts';
 import { test as base, expect, signUp } from './cloudDesk.ts';
@@ -17,12 +20,14 @@ const test = base.extend<{ page: Page }>({
 test.skip(({ launchOptions }) => !launchOptions.executablePath, 'needs Chromium');
 test.setTimeout(600_000);
 
+const kim = { name: 'Kim', email: 'kim@example.com', password: `journey ${randomBytes(9).toString('hex')}` };
 const person = { name: 'Journey', email: 'journey@example.com', password: `journey ${randomBytes(9).toString('hex')}` };
 
 test('J11: in a browser alone somebody signs up, builds, publishes, watches a run, and looks after the workspace (needs Chromium)', async ({
   browser,
   context,
   cloud,
+  folder,
   page,
 }) => {
   await test.step('whoever is not signed in is led to the sign-in, and back', async () => {
@@ -191,6 +196,66 @@ test('J11: in a browser alone somebody signs up, builds, publishes, watches a ru
     await expect(page.getByRole('dialog', { name: 'Places' })).toBeHidden();
   });
 
+  await test.step('a workspace is exported whole, handed over to another member, and left', async () => {
+    await page.setViewportSize(TABLE);
+    await page.getByRole('button', { name: /^Sluice Workspace / }).click();
+    await page.getByRole('menuitem', { name: 'Add a workspace' }).click();
+    await page.getByRole('textbox', { name: 'Name of the workspace' }).fill('Mill');
+    await page.getByRole('button', { name: 'Create workspace' }).click();
+    await expect(page.getByRole('button', { name: 'Workspace Mill' })).toBeVisible();
+    await page.getByRole('link', { name: 'Settings' }).click();
+    // Its only member can neither hand it over nor leave, and reads what to do instead.
+    await expect(page.getByText('There is nobody to hand it to yet')).toBeVisible();
+    await expect(page.getByText('You are its only member')).toBeVisible();
+    const handOver = page.getByRole('button', { name: 'Hand it over' });
+    const leave = page.getByRole('button', { name: 'Leave the workspace' });
+    await expect(handOver).toHaveAttribute('aria-disabled', 'true');
+    await expect(leave).toHaveAttribute('aria-disabled', 'true');
+
+    await page.getByRole('button', { name: 'Export everything' }).focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('status').filter({ hasText: 'The export is there' })).toBeVisible();
+    await expectFits(page, 0);
+    await page.setViewportSize(TABLE);
+    const file = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Save the file' }).click();
+    const lines = readFileSync(await (await file).path(), 'utf8')
+      .trim()
+      .split('\n');
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ kind: 'workspace' });
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ end: true });
+
+    await signUp(context, cloud, kim);
+    await joinBySql(join(folder, 'cloud'), { email: kim.email, workspace: 'Mill', role: 'editor' });
+    await page.reload();
+    await expect(page.getByText('You are its last owner, and it needs one')).toBeVisible();
+    await handOver.click();
+    const dialog = page.getByRole('dialog', { name: 'Hand Mill over' });
+    await expect(dialog.getByRole('button', { name: 'Hand it over' })).toHaveAttribute('aria-disabled', 'true');
+    await dialog.getByRole('combobox', { name: 'New owner' }).click();
+    await page.getByRole('option', { name: /^Kim/ }).click();
+    await expectAccessible(page);
+    await dialog.getByRole('button', { name: 'Hand it over' }).click();
+    await expect(dialog).toBeHidden();
+    // An admin neither hands over nor deletes, and may go.
+    await expect(handOver).toHaveCount(0);
+    await expect(page.getByRole('button', { name: 'Delete the workspace' })).toHaveCount(0);
+    await leave.click();
+    const going = page.getByRole('dialog', { name: 'Leave Mill' });
+    await expect(going.getByRole('button', { name: 'Cancel' })).toBeFocused();
+    await expectAccessible(page);
+    await going.getByRole('button', { name: 'Leave the workspace' }).click();
+    await expect(going).toBeHidden();
+    await expect(page.getByRole('button', { name: /^Sluice Workspace / })).not.toContainText('Mill');
+    await expect(page.getByText('You are its only member')).toBeVisible();
+  });
+
+  await test.step('the audit log says in words what was done, and whose clock it was', async () => {
+    await page.getByRole('link', { name: 'Audit' }).click();
+    const made = page.getByRole('row', { name: /Made an API key apikey\.create/ });
+    await expect(made).toContainText(/\d{1,2} \w{3,4} \d{4}, \d\d:\d\d:\d\d UTC/);
+  });
+
   await test.step('a workspace that was deleted is gone, and comes back as it was', async () => {
     await page.setViewportSize(TABLE);
     await page.getByRole('link', { name: 'Settings' }).click();
@@ -242,12 +307,17 @@ const PAGES = [
   { path: '/connected-accounts', heading: 'Connected accounts' },
   { path: '/sessions', heading: 'Devices and sign-ins' },
   { path: '/api-keys', heading: 'API keys' },
+  { path: '/account', heading: 'Your data' },
+  { path: '/account/delete', heading: 'Delete your account' },
 ];
 
+/** For everybody: to sign in, and where there is nothing. */
 const BEFORE_SIGN_IN = [
   { path: '/sign-in', heading: 'Sign in to Sluice' },
   { path: '/sign-up', heading: 'Create an account' },
   { path: '/forgot', heading: 'Set a new password' },
+  { path: '/nonsense', heading: 'There is nothing here' },
+  { path: '/app/nonsense', heading: 'There is nothing here' },
 ];
 
 /** What a project shows beside its drawing, and something that stands there. */

@@ -4,7 +4,7 @@ const LIGHT = `
   --line:oklch(.918 .005 262); --line-control:oklch(.665 .010 262);
   --ink:oklch(.235 .015 262); --ink-2:oklch(.40 .014 262); --ink-3:oklch(.50 .013 262);
   --accent:oklch(.52 .205 262); --accent-hover:oklch(.47 .205 262); --on-accent:oklch(1 0 0); --accent-ink:oklch(.47 .2 262);
-  --bad-soft:oklch(.962 .020 25); --bad-line:oklch(.83 .09 25);
+  --bad-ink:oklch(.49 .185 25); --bad-soft:oklch(.962 .020 25); --bad-line:oklch(.83 .09 25);
   --sh-dialog:0 24px 64px -12px oklch(.25 .04 262 / .32),0 4px 16px oklch(.3 .03 262 / .10),0 0 0 1px oklch(.3 .03 262 / .10);
   --focus:0 0 0 2px var(--panel),0 0 0 4px var(--accent);`;
 const DARK = `
@@ -12,7 +12,7 @@ const DARK = `
   --line:oklch(.272 .010 262); --line-control:oklch(.52 .014 262);
   --ink:oklch(.945 .005 262); --ink-2:oklch(.79 .009 262); --ink-3:oklch(.685 .011 262);
   --accent:oklch(.565 .195 262); --accent-hover:oklch(.615 .18 262); --on-accent:oklch(1 0 0); --accent-ink:oklch(.77 .115 262);
-  --bad-soft:oklch(.262 .046 22); --bad-line:oklch(.46 .115 23);
+  --bad-ink:oklch(.775 .125 22); --bad-soft:oklch(.262 .046 22); --bad-line:oklch(.46 .115 23);
   --sh-dialog:0 28px 80px -12px oklch(0 0 0 / .75),0 0 0 1px oklch(1 0 0 / .12);
   --focus:0 0 0 2px var(--panel),0 0 0 4px oklch(.72 .14 262);`;
 const CONTRAST = `
@@ -20,7 +20,7 @@ const CONTRAST = `
   --line:oklch(.62 0 0); --line-control:oklch(1 0 0);
   --ink:oklch(1 0 0); --ink-2:oklch(.95 0 0); --ink-3:oklch(.88 0 0);
   --accent:oklch(.86 .11 250); --accent-hover:oklch(.92 .07 250); --on-accent:oklch(0 0 0); --accent-ink:oklch(.88 .09 250);
-  --bad-soft:oklch(0 0 0); --bad-line:oklch(.76 .16 22);
+  --bad-ink:oklch(.84 .10 20); --bad-soft:oklch(0 0 0); --bad-line:oklch(.76 .16 22);
   --sh-dialog:0 0 0 2px oklch(.78 0 0);
   --focus:0 0 0 2px oklch(0 0 0),0 0 0 5px oklch(.92 .19 105);`;
 
@@ -48,6 +48,8 @@ input:not([type=hidden]),select{width:100%;height:36px;padding:0 8px;border:1px 
 .hint{font-size:12px;line-height:16px;color:var(--ink-3)}
 button,.button{display:grid;place-items:center;min-height:36px;padding:0 16px;border:0;border-radius:6px;background:var(--accent);color:var(--on-accent);font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
 button:hover,.button:hover{background:var(--accent-hover)}
+button.destroy{background:var(--bad-ink);color:var(--panel)}
+button.destroy:hover{opacity:.9}
 .quiet{background:transparent;color:var(--ink);box-shadow:inset 0 0 0 1px var(--line-control)}
 .quiet:hover{background:var(--hover)}
 button.link{display:inline;min-height:0;padding:4px 0;background:none;color:var(--accent-ink);font-weight:500}
