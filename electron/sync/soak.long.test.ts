@@ -4,18 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuid } from 'uuid';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type Client, createClient } from '#shared/contract/contract.ts';
-import { type HostApi, hostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
 import { tornParts } from '#shared/merge/structure.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
 import { startProjectCloud } from '../../tests/fixtures/projectCloud.ts';
+import { startSyncHost } from '../../tests/fixtures/syncDesktop.ts';
 import { cloudKey } from '../account/cloudKey.ts';
-import { memorySecrets } from '../host/localSecrets.ts';
-import { startHost } from '../host/startHost.ts';
 import { memoryStore } from '../vault/secretStore.ts';
-import { connectCloud } from './connectCloud.ts';
 
 const ROUNDS = Number(process.env.SOAK_ROUNDS ?? 12);
 const FIRST_SEED = Number(process.env.SOAK_SEED ?? 1);
@@ -39,18 +35,7 @@ async function desktop(cloud: Cloud) {
   const dataDir = mkdtempSync(join(tmpdir(), 'sluice-soak-'));
   const vault = memoryStore();
   await vault.set('account', cloudKey(cloud.url), uuid());
-  const start = () => {
-    const services = connectCloud({ cloudUrl: cloud.url, dataDir, vault, version: '0.1.0', settleMs: 10, retryMs: 20 });
-    const host = startHost({
-      places: { dataDir, projectsDir: join(dataDir, 'projects'), checkout: undefined },
-      cloud: services,
-      secrets: memorySecrets(),
-      shell: { kind: 'browser', keychain: false },
-      program: 'The test',
-      version: '0.1.0',
-    });
-    return { host, client: createClient(hostApi, host.call) as Client<HostApi> };
-  };
+  const start = () => startSyncHost({ cloudUrl: cloud.url, dataDir, vault });
   const now = { ...start(), dir: '' };
   onTestFinished(() => now.host.close());
   return {

@@ -2,18 +2,15 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { type Client, createClient } from '#shared/contract/contract.ts';
-import { type HostApi, type HostEvent, hostApi } from '#shared/contract/hostApi.ts';
+import type { HostEvent } from '#shared/contract/hostApi.ts';
 import { merkleHash } from '#shared/workflow/hash.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { allCapabilities } from '../../cloud/server/capabilities.ts';
 import { cloudKey } from '../../electron/account/cloudKey.ts';
-import { memorySecrets } from '../../electron/host/localSecrets.ts';
-import { startHost } from '../../electron/host/startHost.ts';
-import { connectCloud } from '../../electron/sync/connectCloud.ts';
 import { memoryStore } from '../../electron/vault/secretStore.ts';
 import { type Person, send, startTestCloud, type TestCloud } from '../fixtures/cloud.ts';
 import { openLine } from '../fixtures/line.ts';
+import { startSyncHost } from '../fixtures/syncDesktop.ts';
 
 let cloud: TestCloud;
 let person: Person;
@@ -42,22 +39,13 @@ async function desktop(url = cloud.url, dataDir = newFolder()) {
   const tokens = await send<{ refreshToken: string }>(cloud.url, 'POST', '/v1/auth/sign-in', { email, password });
   const vault = memoryStore();
   await vault.set('account', cloudKey(url), tokens.body.refreshToken);
-  const services = connectCloud({ cloudUrl: url, dataDir, vault, version: '0.1.0', settleMs: 20, retryMs: 100 });
-  const host = startHost({
-    places: { dataDir, projectsDir: join(dataDir, 'projects'), checkout: undefined },
-    cloud: services,
-    secrets: memorySecrets(),
-    shell: { kind: 'browser', keychain: false },
-    program: 'The test',
-    version: '0.1.0',
-  });
+  const { host, client } = startSyncHost({ cloudUrl: url, dataDir, vault, settleMs: 20, retryMs: 100 });
   let open = true;
   const close = async () => {
     if (open) await host.close();
     open = false;
   };
   onTestFinished(close);
-  const client: Client<HostApi> = createClient(hostApi, host.call);
   const events: HostEvent[] = [];
   host.subscribe((event) => events.push(event));
   await vi.waitFor(async () => expect(await client.account.state({})).toMatchObject({ status: 'signed_in' }), {
