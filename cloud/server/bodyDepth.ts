@@ -1,6 +1,9 @@
 export const MAX_DEPTH = 200;
 
-/** Refuses JSON that is nested too deeply, before it is parsed: it would parse and then overflow whatever walks it. */
+/**
+ * Refuses JSON that is nested too deeply, before it is parsed: it would parse and then overflow whatever walks it. For what
+ * runtimes report, often and at length; what people and programs send is looked through by `checkShape`, names too.
+ */
 export function checkDepth(bytes: Uint8Array): void {
   let depth = 0;
   let inText = false;

@@ -27,7 +27,7 @@ export function createTenantNetworks({ docker, log, ...plan }: NetworkPlan & { d
   const spares: TenantNetwork[] = [];
   const removals = new Set<Promise<void>>();
   let refill: NodeJS.Timeout | undefined;
-  let refilling: Promise<void> | undefined;
+  let refilling = Promise.resolve();
   let proxyId = '';
   let closed = false;
 
@@ -70,12 +70,11 @@ export function createTenantNetworks({ docker, log, ...plan }: NetworkPlan & { d
     if (refill || closed) return;
     refill = setTimeout(() => {
       refill = undefined;
-      refilling = makeSpares()
+      // One after the other: two at once would each count what the other is making.
+      refilling = refilling
+        .then(makeSpares)
         // The next start makes its own, and says what is wrong.
-        .catch((thrown: unknown) => log.warn('No network could be made ahead.', { error: String(thrown) }))
-        .finally(() => {
-          refilling = undefined;
-        });
+        .catch((thrown: unknown) => log.warn('No network could be made ahead.', { error: String(thrown) }));
     }, ms);
     refill.unref();
   }
