@@ -164,6 +164,8 @@ function startProcess(program: string) {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const exited = once(child, 'exit');
+  // What it said last may be read only after its exit.
+  let isOver = false;
   const heard: Word[] = [];
   let wake = () => {};
   createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
@@ -171,7 +173,10 @@ function startProcess(program: string) {
     wake();
   });
   child.stdin?.on('error', () => undefined);
-  void exited.then(() => wake());
+  child.once('close', () => {
+    isOver = true;
+    wake();
+  });
 
   return {
     child,
@@ -181,8 +186,7 @@ function startProcess(program: string) {
     /** Whether it says so in time. */
     async says(what: (word: Word) => boolean, ms: number): Promise<boolean> {
       for (const end = Date.now() + ms; !heard.some(what); ) {
-        const isOver = child.exitCode !== null || child.signalCode !== null || Date.now() > end;
-        if (isOver) return heard.some(what);
+        if (isOver || Date.now() > end) return false;
         await new Promise<void>((resolve) => {
           wake = resolve;
           setTimeout(resolve, 50);
