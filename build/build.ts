@@ -1,9 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from './paths.ts';
+import { out, root } from './paths.ts';
 import { forget, hashOf, isFresh, remember } from './stamp.ts';
 
-type Target = { name: string; inputs: string[]; needs: string; make(): Promise<unknown> };
+type Target = {
+  name: string;
+  inputs: string[];
+  needs: string;
+  /** Where it lies when it is built, if not in a folder of its name in `build/out`. */
+  output?: string;
+  make(): Promise<unknown>;
+};
 
 const shared = ['shared/**/*.ts', 'package-lock.json', 'build/*.ts'];
 
@@ -19,6 +26,7 @@ const TARGETS: Target[] = [
     name: 'prisma',
     inputs: ['prisma/schema.prisma', 'prisma.config.ts', 'package-lock.json'],
     needs: 'build/generate.ts',
+    output: 'cloud/platform/generated',
     make: async () => (await import('./generate.ts')).generateClient(),
   },
   {
@@ -76,7 +84,7 @@ export async function buildAll(only?: string[]): Promise<void> {
     if (only && !only.includes(target.name)) continue;
     if (!existsSync(join(root, target.needs))) continue;
     const inputs = hashOf(target.inputs);
-    if (isFresh(target.name, inputs)) continue;
+    if (isFresh(target.name, inputs, target.output ? join(root, target.output) : join(out, target.name))) continue;
     const started = performance.now();
     process.stderr.write(`Building ${target.name} … `);
     forget(target.name);

@@ -17,10 +17,10 @@ export function hashOf(patterns: string[]): string {
   return hash.digest('hex');
 }
 
-/** Whether a target was built from these very inputs. */
-export function isFresh(target: string, inputs: string): boolean {
+/** Whether a target was built from these very inputs, and what was built is there. */
+export function isFresh(target: string, inputs: string, output: string): boolean {
   const file = stampOf(target);
-  return existsSync(file) && readFileSync(file, 'utf8') === inputs;
+  return existsSync(output) && existsSync(file) && readFileSync(file, 'utf8') === inputs;
 }
 
 /** A build that breaks off leaves no stamp. */
