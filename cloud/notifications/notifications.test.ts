@@ -2,23 +2,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { NoticePreference, Notification } from '#shared/contract/cloud/notifications.ts';
 import { startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
-import { RUNTIME_HASH } from '../../tests/fixtures/control.ts';
-import { noContainers } from '../../tests/fixtures/noContainers.ts';
+import { controlWithoutContainers } from '../../tests/fixtures/noContainers.ts';
 import { createPeople } from '../../tests/fixtures/people.ts';
-import { createPlatformAllowances } from '../billing/billing.ts';
 import { identityCapabilities } from '../server/capabilities.ts';
-import { createControl } from '../server/control.ts';
 
 let cloud: TestCloud;
 let people: ReturnType<typeof createPeople>;
 beforeAll(async () => {
   cloud = await startTestCloud({}, async (platform) => [
     ...(await identityCapabilities(platform)),
-    await createControl(platform, {
-      allowances: createPlatformAllowances(platform),
-      runtimeHash: RUNTIME_HASH,
-      containers: noContainers(),
-    }),
+    await controlWithoutContainers(platform),
   ]);
   people = createPeople(cloud);
 });

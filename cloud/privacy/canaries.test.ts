@@ -1,11 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
-import { RUNTIME_HASH } from '../../tests/fixtures/control.ts';
-import { noContainers } from '../../tests/fixtures/noContainers.ts';
+import { controlWithoutContainers } from '../../tests/fixtures/noContainers.ts';
 import { createPeople } from '../../tests/fixtures/people.ts';
-import { createPlatformAllowances } from '../billing/billing.ts';
 import { identityCapabilities } from '../server/capabilities.ts';
-import { createControl } from '../server/control.ts';
 
 let cloud: TestCloud;
 /** Every secret that was given out or taken, by what it is. */
@@ -19,14 +16,7 @@ const keep = (what: string, secret: string | undefined) => {
 beforeAll(async () => {
   cloud = await startTestCloud(
     { LOG_LEVEL: 'debug', METRICS_PUBLIC: 'true', RESETS_PER_HOUR: '1000' },
-    async (platform) => [
-      ...(await identityCapabilities(platform)),
-      await createControl(platform, {
-        allowances: createPlatformAllowances(platform),
-        runtimeHash: RUNTIME_HASH,
-        containers: noContainers(),
-      }),
-    ],
+    async (platform) => [...(await identityCapabilities(platform)), await controlWithoutContainers(platform)],
   );
 });
 afterAll(() => cloud.stop());

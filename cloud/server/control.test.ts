@@ -8,10 +8,8 @@ import { commitOf } from '#shared/merge/ops.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { type Person, send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { eventsOf, RUNTIME_HASH, step, treeOf, workflowIdOf } from '../../tests/fixtures/control.ts';
-import { noContainers } from '../../tests/fixtures/noContainers.ts';
-import { createPlatformAllowances } from '../billing/billing.ts';
+import { controlWithoutContainers } from '../../tests/fixtures/noContainers.ts';
 import { identityCapabilities } from './capabilities.ts';
-import { createControl } from './control.ts';
 
 /** The whole of it over HTTP and WebSocket; the test is the runtime, so nothing is started. */
 let cloud: TestCloud;
@@ -22,14 +20,10 @@ const boots = new Map<string, { workspaceId: string; containerId: string; bootId
 beforeAll(async () => {
   cloud = await startTestCloud({}, async (platform) => [
     ...(await identityCapabilities(platform)),
-    await createControl(platform, {
-      allowances: createPlatformAllowances(platform),
-      runtimeHash: RUNTIME_HASH,
-      containers: noContainers(async ({ bootSecret }) => {
-        const boot = boots.get(bootSecret);
-        if (!boot) throw new Error('no such boot');
-        return boot;
-      }),
+    await controlWithoutContainers(platform, async ({ bootSecret }) => {
+      const boot = boots.get(bootSecret);
+      if (!boot) throw new Error('no such boot');
+      return boot;
     }),
   ]);
   robin = await cloud.newPerson();

@@ -6,12 +6,8 @@ import { commitOf } from '#shared/merge/ops.ts';
 import { applyEdit, type Edit } from '#shared/workflow/edit.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { type Person, send, startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
-import { RUNTIME_HASH } from '../../tests/fixtures/control.ts';
-import { noContainers } from '../../tests/fixtures/noContainers.ts';
+import { allButContainers } from '../../tests/fixtures/noContainers.ts';
 import { openWindow, signInOnPages, tryWindow, type WebWindow } from '../../tests/fixtures/webWindow.ts';
-import { createBilling, createPlatformAllowances } from '../billing/billing.ts';
-import { identityCapabilities } from '../server/capabilities.ts';
-import { createControl } from '../server/control.ts';
 
 let cloud: TestCloud;
 let robin: Person;
@@ -20,15 +16,7 @@ let cookie: string;
 const windows: WebWindow[] = [];
 
 beforeAll(async () => {
-  cloud = await startTestCloud({}, async (platform) => [
-    ...(await identityCapabilities(platform)),
-    await createBilling(platform, { onPlanChanged: () => undefined }),
-    await createControl(platform, {
-      allowances: createPlatformAllowances(platform),
-      runtimeHash: RUNTIME_HASH,
-      containers: noContainers(),
-    }),
-  ]);
+  cloud = await startTestCloud({}, allButContainers());
   robin = await cloud.newPerson('Robin');
   kim = await cloud.newPerson('Kim');
   cookie = await signInOnPages(cloud.url, robin);
@@ -159,6 +147,20 @@ test('two windows that change the same field at once lose neither answer', async
   const answers = [name, ...open.flatMap(({ theirs, ours }) => [theirs, ours])];
   if (open.length > 0) expect(answers).toEqual(expect.arrayContaining(['Left', 'Right']));
   else expect(['Left', 'Right']).toContain(name);
+});
+
+test('a connection of a project is tried by the workspace, and none that is for a computer', async () => {
+  const window = await windowOf();
+  const { projectId } = await projectIn(window);
+  const secret = { secret: 'long enough to be one' };
+  const entered = { projectId, connector: 'webhook', secret, hosts: [] };
+  expect(await window.host.connections.test({ ...entered, where: 'hosted' })).toMatchObject({ ok: true });
+  await expect(window.host.connections.test({ ...entered, where: 'local' })).rejects.toMatchObject({
+    message: 'A page cannot try what is for a computer.',
+  });
+  await expect(window.host.connections.test({ ...entered, where: 'hosted', projectId: newId() })).rejects.toMatchObject(
+    { code: 'project.not_found' },
+  );
 });
 
 test('a project of another workspace answers as one that is not there, whatever is asked', async () => {

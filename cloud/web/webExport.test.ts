@@ -1,24 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
-import { RUNTIME_HASH } from '../../tests/fixtures/control.ts';
-import { noContainers } from '../../tests/fixtures/noContainers.ts';
+import { allButContainers } from '../../tests/fixtures/noContainers.ts';
 import { createPeople, type QuickPerson } from '../../tests/fixtures/people.ts';
-import { createBilling, createPlatformAllowances } from '../billing/billing.ts';
-import { identityCapabilities } from '../server/capabilities.ts';
-import { createControl } from '../server/control.ts';
 
 let cloud: TestCloud;
 let people: ReturnType<typeof createPeople>;
 beforeAll(async () => {
-  cloud = await startTestCloud({}, async (platform) => [
-    ...(await identityCapabilities(platform)),
-    await createBilling(platform, { onPlanChanged: () => undefined }),
-    await createControl(platform, {
-      allowances: createPlatformAllowances(platform),
-      runtimeHash: RUNTIME_HASH,
-      containers: noContainers(),
-    }),
-  ]);
+  cloud = await startTestCloud({}, allButContainers());
   people = createPeople(cloud);
 });
 afterAll(() => cloud.stop());

@@ -1,12 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PERMISSIONS, type Permission, ROLES, type Role } from '#shared/permission.ts';
 import { startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
-import { RUNTIME_HASH } from '../../tests/fixtures/control.ts';
-import { noContainers } from '../../tests/fixtures/noContainers.ts';
+import { controlWithoutContainers } from '../../tests/fixtures/noContainers.ts';
 import { createPeople, type QuickPerson } from '../../tests/fixtures/people.ts';
-import { createPlatformAllowances } from '../billing/billing.ts';
 import { identityCapabilities } from '../server/capabilities.ts';
-import { createControl } from '../server/control.ts';
 import type { Route } from '../server/routes.ts';
 
 /** The table of the roles page, written down once more: what the code says is compared with this, not with itself. */
@@ -33,11 +30,7 @@ const actors: { name: string; person: QuickPerson; may: ReadonlySet<Permission> 
 beforeAll(async () => {
   cloud = await startTestCloud({}, async (platform) => [
     ...(await identityCapabilities(platform)),
-    await createControl(platform, {
-      allowances: createPlatformAllowances(platform),
-      runtimeHash: RUNTIME_HASH,
-      containers: noContainers(),
-    }),
+    await controlWithoutContainers(platform),
     // By then every route is there.
     {
       async start() {

@@ -9,13 +9,10 @@ import { connectOverHttp } from '#runtime/agent/httpTransport.ts';
 import { createRunPorts, remoteBlobs } from '#runtime/agent/runPorts.ts';
 import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import { SluiceError } from '#shared/error.ts';
-import { createBilling, createPlatformAllowances } from '../../cloud/billing/billing.ts';
-import { identityCapabilities } from '../../cloud/server/capabilities.ts';
-import { createControl } from '../../cloud/server/control.ts';
 import { quietLogger } from '../fixtures/agent.ts';
 import { type Person, startTestCloud, type TestCloud } from '../fixtures/cloud.ts';
 import { RUNTIME_HASH } from '../fixtures/control.ts';
-import { noContainers } from '../fixtures/noContainers.ts';
+import { allButContainers } from '../fixtures/noContainers.ts';
 import { SLUICE } from '../fixtures/sluice.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-run-actions-'));
@@ -28,15 +25,10 @@ let stopAgent: () => Promise<void>;
 
 /** A whole control plane, and a real runtime of the workspace that dials in from this process. */
 beforeAll(async () => {
-  cloud = await startTestCloud({}, async (platform) => [
-    ...(await identityCapabilities(platform)),
-    await createBilling(platform, { onPlanChanged: () => undefined }),
-    await createControl(platform, {
-      allowances: createPlatformAllowances(platform),
-      runtimeHash: RUNTIME_HASH,
-      containers: noContainers(async () => boot),
-    }),
-  ]);
+  cloud = await startTestCloud(
+    {},
+    allButContainers(async () => boot),
+  );
   person = await cloud.newPerson('Robin');
   boot.workspaceId = person.workspaceId;
   const { ownerSql } = cloud.database;
