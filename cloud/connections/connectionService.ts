@@ -1,8 +1,10 @@
 import { v7 as newId } from 'uuid';
+import { tryConnection } from '#runtime/engine/ports/tryConnection.ts';
 import type { BoundConnection } from '#shared/contract/agentApi.ts';
 import type { cloudApi } from '#shared/contract/cloudApi.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
+import type { JsonObject } from '#shared/json.ts';
 import { recordAudit } from '../audit/recordAudit.ts';
 import { type Database, isTaken } from '../platform/database.ts';
 import type { Allowances } from '../runs/ports.ts';
@@ -19,10 +21,9 @@ import {
   markTried,
   writeConnection,
 } from './connectionStore.ts';
-import { oauthOf } from './oauth.ts';
+import { createOAuth, oauthOf } from './oauth.ts';
 import type { Outside } from './outside.ts';
 import { expiryOf } from './secretExpiry.ts';
-import { tryConnection } from './tryConnection.ts';
 import type { Vault } from './vault.ts';
 import { planExpiry } from './warnOfExpiry.ts';
 
@@ -46,7 +47,12 @@ export function createConnectionService(deps: ConnectionDeps): Service<typeof cl
     // Else anybody could have us knock on doors.
     ensure(mustBeVerified(actor));
     if (!outside) throw new SluiceError('service.unavailable', 'No service can be reached from here.');
-    return tryConnection(outside, connection, url);
+    // What is kept is traded for a token already; without the client's id there is nothing to trade.
+    const token = async (secret: JsonObject) => {
+      const settings = secret.clientId === undefined ? undefined : oauthOf(secret);
+      return settings && (await createOAuth(outside.fetch).renew(settings, undefined))?.accessToken;
+    };
+    return tryConnection({ ...outside, token }, connection, url);
   }
 
   return {

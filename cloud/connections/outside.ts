@@ -63,8 +63,6 @@ export function createOutside(decide: (target: Target) => Promise<Verdict>): Out
         socket.once('error', reject);
         socket.once('connect', () => {
           socket.removeListener('error', reject);
-          // Whoever uses it is told by what it listens to; nobody dies of what nobody heard.
-          socket.on('error', () => undefined);
           resolve(socket);
         });
       });

@@ -2,12 +2,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { tryConnection } from '#runtime/engine/ports/tryConnection.ts';
 import type { ConnectionRecord } from '#shared/contract/cloud/common.ts';
 import type { ConnectionTrial } from '#shared/contract/cloud/connections.ts';
 import { startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { createPeople, type QuickPerson } from '../../tests/fixtures/people.ts';
 import { createOutside } from './outside.ts';
-import { tryConnection } from './tryConnection.ts';
 
 const SECRET = 'canary-5b1e70';
 const asked: string[] = [];

@@ -236,6 +236,10 @@ export function createWebHost(deps: WebHostDeps, who: () => Person, emit: (event
           await one.commit((tree) => applyEdit(tree, { type: 'setConnection', name, connector }));
         return { done: true };
       },
+      test: async ({ projectId, where, ...entered }) => {
+        if (where === 'local') throw notHere('A page cannot try what is for a computer.');
+        return cloud((await project(projectId)).workspaceId).connections.test(entered);
+      },
     },
   };
   const dispatch = createDispatcher<HostApi, void>(hostApi, services);

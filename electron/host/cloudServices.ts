@@ -1,3 +1,4 @@
+import type { ConnectionTrial } from '#shared/contract/cloud/connections.ts';
 import type { Services } from '#shared/contract/contract.ts';
 import type { ProjectInfo, SyncState } from '#shared/contract/host/common.ts';
 import type { ConflictEntry } from '#shared/contract/host/conflicts.ts';
@@ -49,6 +50,9 @@ export type SharedProject = {
 /** `was`: the place as the workspace last said that it is, which the person has seen. */
 export type Answer = Decision & { was?: Hash };
 
+/** A connection as a person fills it in. */
+type Entered = { projectId: string; connector: string; secret: JsonObject; hosts: string[] };
+
 /** The calls of the host that need a control plane, and what the rest of the host tells it and asks of it. */
 export type CloudServices = Services<Pick<HostApi, 'account' | 'sync' | 'publish' | 'hosted' | 'presence'>> & {
   cloudUrl: string;
@@ -65,13 +69,9 @@ export type CloudServices = Services<Pick<HostApi, 'account' | 'sync' | 'publish
   hostedConnections: {
     /** Names of the connection records in the bound workspace; empty where the project is not bound or nobody answers. */
     names(projectId: string): Promise<string[]>;
-    set(input: {
-      projectId: string;
-      name: string;
-      connector: string;
-      secret: JsonObject;
-      hosts: string[];
-    }): Promise<void>;
+    set(input: Entered & { name: string }): Promise<void>;
+    /** Tries it from the workspace, and keeps nothing. */
+    test(input: Entered & { url?: string }): Promise<ConnectionTrial>;
   };
   close(): Promise<void>;
 };

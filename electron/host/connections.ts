@@ -1,4 +1,6 @@
 import type { Connector } from '#runtime/connectors/stepType.ts';
+import { openSocket } from '#runtime/engine/ports/openSocket.ts';
+import { tryConnection, type WayOut } from '#runtime/engine/ports/tryConnection.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import type { HostApi } from '#shared/contract/hostApi.ts';
 import { SluiceError } from '#shared/error.ts';
@@ -20,9 +22,21 @@ export type ConnectionCallsDeps = {
   connectorCatalog: Record<string, { name: string; title: string; hosts?: string[]; schema: JsonObject }>;
 };
 
+/** As runs on this computer reach services: private and local addresses too. */
+const FROM_HERE: WayOut = { fetch, connect: (target, signal) => openSocket({ ...target, signal }) };
+
 /** What connects a project to outside systems, here and hosted. A secret goes in and never comes out. */
 export function connectionCalls(deps: ConnectionCallsDeps): Service<HostApi['connections']> {
   const { projects, appDb, secrets, cloud } = deps;
+
+  function connectorNamed(name: string): Connector {
+    const found = deps.connectors.find((one) => one.name === name);
+    if (found) return found;
+    throw new SluiceError('connection.not_found', `There is no connector "${name}".`, {
+      advice: `There are ${deps.connectors.map((one) => one.name).join(', ')}.`,
+    });
+  }
+
   return {
     connectors: () => Object.values(deps.connectorCatalog).map((one) => ({ hosts: [], ...one })),
 
@@ -38,14 +52,7 @@ export function connectionCalls(deps: ConnectionCallsDeps): Service<HostApi['con
     },
 
     set: async ({ projectId, name, connector, where, secret, hosts }) => {
-      const declared = deps.connectors.find((one) => one.name === connector);
-      if (!declared) {
-        const names = deps.connectors.map((one) => one.name).join(', ');
-        throw new SluiceError('connection.not_found', `There is no connector "${connector}".`, {
-          advice: `There are ${names}.`,
-        });
-      }
-      parse(declared.connection, secret, `The connection "${name}"`, 'config.invalid');
+      parse(connectorNamed(connector).connection, secret, `The connection "${name}"`, 'config.invalid');
       const project = await projects.get(projectId);
       if (where === 'hosted') await cloud.hostedConnections.set({ projectId, name, connector, secret, hosts });
       else {
@@ -56,6 +63,16 @@ export function connectionCalls(deps: ConnectionCallsDeps): Service<HostApi['con
       if (project.tree().connections[name]?.connector !== connector)
         project.edit([{ type: 'setConnection', name, connector }]);
       return { done: true };
+    },
+
+    test: async ({ projectId, where, url, ...entered }) => {
+      const { connector, hosts } = entered;
+      if (where === 'hosted') {
+        return cloud.hostedConnections.test({ projectId, ...entered, ...(url === undefined ? {} : { url }) });
+      }
+      const { connection, title } = connectorNamed(connector);
+      const secret = parse(connection, entered.secret, `The ${title} connection`, 'config.invalid') as JsonObject;
+      return tryConnection(FROM_HERE, { connector, secret, hosts }, url);
     },
   };
 }

@@ -20,7 +20,7 @@ export function signedOut(cloudUrl: string): CloudServices {
     projectClosed: () => {},
     shared: () => undefined,
     syncState: () => ({ state: 'local_only', pending: 0 }),
-    hostedConnections: { names: async () => [], set: refuse },
+    hostedConnections: { names: async () => [], set: refuse, test: refuse },
     account: {
       state: () => ({ cloudUrl, status: 'signed_out', workspaces: [], vault: 'memory' }),
       signIn: refuse,

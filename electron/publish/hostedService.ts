@@ -78,6 +78,7 @@ export function hostedConnections(deps: HostedDeps): CloudServices['hostedConnec
     set: async ({ projectId, ...connection }) => {
       await (await cloudOf(deps, projectId)).cloud.connections.set(connection);
     },
+    test: async ({ projectId, ...entered }) => (await cloudOf(deps, projectId)).cloud.connections.test(entered),
   };
 }
 

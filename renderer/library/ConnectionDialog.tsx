@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import type { z } from 'zod';
 import type { ConnectionTrial } from '#shared/contract/cloud/connections.ts';
 import type { HostApi } from '#shared/contract/hostApi.ts';
@@ -26,6 +26,8 @@ type ConnectionDialogProps = {
   onKeep: (draft: ConnectionDraft) => Promise<void>;
   /** Signs in with it before it is kept; absent: nothing is tried from here. */
   onTry?: (draft: Omit<ConnectionDraft, 'name'>, url?: string) => Promise<ConnectionTrial>;
+  /** Where it is tried from: what was said there is not said of another place. */
+  tryFrom?: string;
   onClose: () => void;
   /** Stands above the secret: where it is kept. */
   children?: ReactNode;
@@ -38,6 +40,7 @@ export function ConnectionDialog({
   taken,
   onKeep,
   onTry,
+  tryFrom,
   onClose,
   children,
 }: ConnectionDialogProps) {
@@ -46,7 +49,10 @@ export function ConnectionDialog({
   const [secret, setSecret] = useState<JsonObject>({});
   const [hosts, setHosts] = useState((given?.hosts ?? []).join('\n'));
   const connector = connectors.find((one) => one.name === kind);
-  const listed = hosts.split(/[\s,]+/).filter(Boolean);
+  const entered = useMemo(
+    () => ({ connector: kind, secret, hosts: hosts.split(/[\s,]+/).filter(Boolean) }),
+    [kind, secret, hosts],
+  );
   const fields = connector ? shownFields(formFields(connector.schema), secret) : [];
   const wrongName = given || name === '' ? undefined : problemOf(name, taken);
 
@@ -58,7 +64,7 @@ export function ConnectionDialog({
       act={given ? 'Replace the secret' : 'Create connection'}
       busy="Saving"
       blocked={(name === '' && 'Give it a name first.') || wrongName}
-      onAct={() => onKeep({ name, connector: kind, secret, hosts: listed })}
+      onAct={() => onKeep({ name, ...entered })}
       onClose={onClose}
     >
       {!given && (
@@ -117,13 +123,7 @@ export function ConnectionDialog({
           )}
         </Field>
       )}
-      {onTry && (
-        <TryConnection
-          key={kind}
-          connector={kind}
-          onTry={(url) => onTry({ connector: kind, secret, hosts: listed }, url)}
-        />
-      )}
+      {onTry && <TryConnection key={`${kind} ${tryFrom ?? ''}`} entered={entered} onTry={onTry} />}
     </ActDialog>
   );
 }

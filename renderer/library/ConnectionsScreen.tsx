@@ -152,8 +152,21 @@ function SetSecret({ given, connectors, onClose, onSaved }: SetSecretProps) {
     onSaved();
   }
 
+  function tryIt(entered: Omit<ConnectionDraft, 'name'>, url?: string) {
+    const { connections } = editor().client;
+    return connections.test({ projectId: projectId ?? '', where, ...entered, ...(url === undefined ? {} : { url }) });
+  }
+
   return (
-    <ConnectionDialog given={given} connectors={connectors} taken={taken} onKeep={keep} onClose={onClose}>
+    <ConnectionDialog
+      given={given}
+      connectors={connectors}
+      taken={taken}
+      onKeep={keep}
+      onTry={tryIt}
+      tryFrom={where}
+      onClose={onClose}
+    >
       {bound && computer && (
         <Field
           label="Where"

@@ -4,28 +4,33 @@ import { SluiceError } from '#shared/error.ts';
 import { Button } from '../look/Button.tsx';
 import { Field, Input } from '../look/Input.tsx';
 import { Note } from '../look/Note.tsx';
+import type { ConnectionDraft } from './ConnectionDialog.tsx';
 
 type TryConnectionProps = {
-  /** An HTTP service is asked for an address; other services need none. */
-  connector: string;
-  onTry: (url?: string) => Promise<ConnectionTrial>;
+  /** What is tried. What was said of it is shown for as long as it is the same. */
+  entered: Entered;
+  onTry: (entered: Entered, url?: string) => Promise<ConnectionTrial>;
 };
 
+type Entered = Omit<ConnectionDraft, 'name'>;
+type Said = { ok: boolean; message: string; advice?: string };
+
 /** Signs in at the service with what was filled in, before it is kept. Nothing is changed there. */
-export function TryConnection({ connector, onTry }: TryConnectionProps) {
+export function TryConnection({ entered, onTry }: TryConnectionProps) {
   const [url, setUrl] = useState('');
   const [busy, setBusy] = useState(false);
-  const [said, setSaid] = useState<{ ok: boolean; message: string; advice?: string }>();
-  const asks = connector === 'http';
+  const [heard, setHeard] = useState<{ of: Entered; url: string; said: Said }>();
+  // An HTTP service is asked for an address; other services need none.
+  const asks = entered.connector === 'http';
+  const said = heard?.of === entered && heard.url === url ? heard.said : undefined;
 
   async function go() {
     setBusy(true);
-    setSaid(undefined);
-    try {
-      setSaid(await onTry(asks ? url.trim() : undefined));
-    } catch (thrown) {
-      setSaid({ ok: false, ...pick(SluiceError.from(thrown)) });
-    }
+    setHeard(undefined);
+    const said = await onTry(entered, asks ? url.trim() : undefined).catch(
+      (thrown: unknown): Said => ({ ok: false, ...pick(SluiceError.from(thrown)) }),
+    );
+    setHeard({ of: entered, url, said });
     setBusy(false);
   }
 

@@ -72,6 +72,18 @@ test('two desktops and the real control plane: edits arrive by the feed, and a d
   await two.client.projects.open({ projectId: id });
   await two.client.sync.bind({ projectId: id, workspaceId: person.workspaceId });
 
+  // What hosted runs sign in with, the workspace tries from where they are, and not this computer.
+  const entered = { projectId: id, where: 'hosted' as const, hosts: [new URL(cloud.url).host] };
+  const secret = { kind: 'bearer', token: 'a token' };
+  const fromThere = { ...entered, connector: 'http', secret, url: cloud.url };
+  expect(await one.client.connections.test(fromThere)).toMatchObject({
+    ok: false,
+    message: expect.stringContaining('cannot be reached from here'),
+  });
+  expect(await one.client.connections.test({ ...fromThere, where: 'local' })).toMatchObject({ ok: true });
+  const hook = { ...entered, connector: 'webhook', secret: { secret: 'long enough to be one' } };
+  expect(await one.client.connections.test(hook)).toMatchObject({ ok: true });
+
   const edit = (on: typeof one, name: string) =>
     on.client.documents.edit({
       projectId: id,

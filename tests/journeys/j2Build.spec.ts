@@ -128,6 +128,25 @@ test('J2: a workflow is drawn by dragging from ports, with live results, pinned 
     expect(edges).toEqual([`${ids[0]} -> ${ids[1]}`, `${ids[1]} -> ${ids[2]}`]);
     expect(Object.keys(layout)).toEqual(ids);
   });
+
+  await test.step('a connection is tried from here before it is kept, and what was said holds for what was tried', async () => {
+    await page.getByRole('navigation', { name: 'Areas' }).getByRole('button', { name: 'Connections' }).click();
+    await page.getByRole('button', { name: 'New connection' }).click();
+    const form = page.getByRole('dialog', { name: 'New connection' });
+    await form.getByRole('textbox', { name: 'Name', exact: true }).fill('own-page');
+    const { host, origin } = new URL(page.url());
+    const hosts = form.getByRole('textbox', { name: 'Allowed hosts' });
+    await hosts.fill('api.tracker.example');
+    await form.getByRole('textbox', { name: 'Address to try' }).fill(origin);
+    await form.getByRole('button', { name: 'Try it' }).click();
+    await expect(form.getByRole('alert')).toContainText(`may not be used for ${host}`);
+    await hosts.fill(host);
+    await expect(form.getByRole('alert')).toBeHidden();
+    await form.getByRole('button', { name: 'Try it' }).click();
+    await expect(form.getByRole('note')).toContainText('It works.');
+    await form.getByRole('button', { name: 'Create connection' }).click();
+    await expect(page.getByRole('row', { name: /own-page/ })).toContainText('Set');
+  });
 });
 
 test('J2: the YAML beside the canvas is the same workflow, both ways (needs Chromium)', async ({

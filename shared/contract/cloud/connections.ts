@@ -15,11 +15,12 @@ export const ConnectionTrial = z.strictObject({
 export type ConnectionTrial = z.infer<typeof ConnectionTrial>;
 
 /** What an HTTP service is asked for by GET; other services need none. */
-const TrialUrl = z
+export const TrialUrl = z
   .url({ protocol: /^https?$/ })
   .max(2_000)
   .optional();
-const Hosts = z.array(z.string().max(260)).max(50);
+/** Where a secret may be sent: `host`, `host:port` or `*.suffix`. */
+export const Hosts = z.array(z.string().max(260)).max(50);
 
 export const connections = {
   list: {

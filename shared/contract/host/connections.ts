@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Slug } from '../../ids.ts';
 import { JsonObject } from '../../json.ts';
+import { ConnectionTrial, Hosts, TrialUrl } from '../cloud/connections.ts';
 import type { Group } from '../contract.ts';
 import { Done, Empty, ofProject } from './common.ts';
 
@@ -32,8 +33,23 @@ export const connections = {
       connector: z.string(),
       where: z.enum(['local', 'hosted']),
       secret: JsonObject,
-      hosts: z.array(z.string().max(260)).max(50),
+      hosts: Hosts,
     }),
     output: Done,
+  },
+  /**
+   * Signs in with what is not kept yet, from where its runs would: this computer or the workspace. Nothing is changed at
+   * the service, and nothing is kept.
+   */
+  test: {
+    input: z.strictObject({
+      ...ofProject,
+      connector: z.string(),
+      where: z.enum(['local', 'hosted']),
+      secret: JsonObject,
+      hosts: Hosts,
+      url: TrialUrl,
+    }),
+    output: ConnectionTrial,
   },
 } as const satisfies Group;

@@ -1,18 +1,31 @@
-import { smtp } from '#runtime/connectors/mail/connector.ts';
-import { postgres } from '#runtime/connectors/postgres/connector.ts';
-import { findConnector } from '#runtime/connectors/registry.ts';
-import { checkOwnHost } from '#runtime/engine/ports/hosts.ts';
-import { createHttpBroker } from '#runtime/engine/ports/http.ts';
-import { mailFailure } from '#runtime/engine/ports/mailFailure.ts';
-import { signInToPostgres } from '#runtime/engine/ports/sqlPool.ts';
-import { postgresFailure } from '#runtime/engine/ports/sqlPostgresFailure.ts';
+import type { Socket } from 'node:net';
 import type { BoundConnection } from '#shared/contract/agentApi.ts';
 import type { ConnectionTrial } from '#shared/contract/cloud/connections.ts';
 import { SluiceError } from '#shared/error.ts';
-import { createOAuth, oauthOf } from './oauth.ts';
-import type { Outside } from './outside.ts';
+import type { JsonObject } from '#shared/json.ts';
+import { smtp } from '../../connectors/mail/connector.ts';
+import { postgres } from '../../connectors/postgres/connector.ts';
+import { findConnector } from '../../connectors/registry.ts';
+import { checkOwnHost } from './hosts.ts';
+import { createHttpBroker } from './http.ts';
+import { mailFailure } from './mailFailure.ts';
+import type { BlobSink } from './reply.ts';
+import { signInToPostgres } from './sqlPool.ts';
+import { postgresFailure } from './sqlPostgresFailure.ts';
+
+/** How services are reached from where a connection is tried. */
+export type WayOut = {
+  fetch: typeof fetch;
+  /** An open connection. Throws SluiceError, or the error of the socket. */
+  connect(target: { host: string; port: number }, signal: AbortSignal): Promise<Socket>;
+  /** A token for a secret that services trade for one; undefined for any other. Absent: none is traded here. */
+  token?(secret: JsonObject): Promise<string | undefined>;
+};
 
 const TIMEOUT_MS = 10_000;
+const MOST_BYTES = 256 * 1024;
+/** Takes bytes and keeps none. */
+const FORGETS: BlobSink = { put: async () => '' };
 /** What a service or the network says is the outcome of a try; anything else is a fault of ours. */
 const OUTCOMES = /^(connector\.|egress\.|connection\.host_not_allowed|config\.invalid|step\.output_too_large)/;
 
@@ -22,16 +35,18 @@ type Tried = Omit<ConnectionTrial, 'ms'>;
  * Signs in to the service that a connection is for, and changes nothing there: a GET, a login, `SELECT 1`.
  *
  * @param url what is asked of an HTTP service
+ * @param timeoutMs how long it may take
  */
 export async function tryConnection(
-  outside: Outside,
+  way: WayOut,
   connection: BoundConnection,
   url: string | undefined,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<ConnectionTrial> {
   const began = performance.now();
   const ended = (tried: Tried): ConnectionTrial => ({ ...tried, ms: Math.round(performance.now() - began) });
   try {
-    return ended(await attempt(outside, connection, url));
+    return ended(await attempt(way, connection, url, timeoutMs));
   } catch (thrown) {
     const { code, message, advice } = SluiceError.from(thrown);
     if (!OUTCOMES.test(code)) throw thrown;
@@ -39,14 +54,19 @@ export async function tryConnection(
   }
 }
 
-function attempt(outside: Outside, connection: BoundConnection, url: string | undefined): Promise<Tried> | Tried {
+function attempt(
+  way: WayOut,
+  connection: BoundConnection,
+  url: string | undefined,
+  timeoutMs: number,
+): Promise<Tried> | Tried {
   switch (connection.connector) {
     case 'http':
-      return tryHttp(outside, connection, url);
+      return tryHttp(way, connection, url, timeoutMs);
     case 'postgres':
-      return tryPostgres(outside, connection);
+      return tryPostgres(way, connection, timeoutMs);
     case 'smtp':
-      return trySmtp(outside, connection);
+      return trySmtp(way, connection, timeoutMs);
     default:
       return {
         ok: true,
@@ -55,17 +75,22 @@ function attempt(outside: Outside, connection: BoundConnection, url: string | un
   }
 }
 
-async function tryHttp(outside: Outside, given: BoundConnection, url: string | undefined): Promise<Tried> {
+async function tryHttp(
+  way: WayOut,
+  given: BoundConnection,
+  url: string | undefined,
+  timeoutMs: number,
+): Promise<Tried> {
   if (url === undefined) {
     throw new SluiceError('config.invalid', 'It is not said which address to try.', {
       advice: 'Name one of the service that may be read: it is asked by GET.',
     });
   }
-  const settings = given.secret.clientId === undefined ? undefined : oauthOf(given.secret);
-  const tokens = settings && (await createOAuth(outside.fetch).renew(settings, undefined));
-  const connection = tokens ? { ...given, secret: { kind: 'bearer', token: tokens.accessToken } } : given;
-  const broker = createHttpBroker({ findConnector, fetch: outside.fetch });
-  const request = { method: 'GET', url, timeoutMs: TIMEOUT_MS, failOnStatus: false };
+  const token = await way.token?.(given.secret);
+  const connection = token === undefined ? given : { ...given, secret: { kind: 'bearer', token } };
+  // Whether it was let in is in the first lines; what it is told there is nobody's here.
+  const broker = createHttpBroker({ findConnector, fetch: way.fetch, maxBytes: MOST_BYTES, blobs: FORGETS });
+  const request = { method: 'GET', url, timeoutMs, failOnStatus: false };
   const { status } = await broker.send(request, { connection });
   const { host } = new URL(url);
   if (status === 401 || status === 403 || status === 407) {
@@ -81,42 +106,50 @@ async function tryHttp(outside: Outside, given: BoundConnection, url: string | u
   return { ok: true, message: `${host} answered ${status}.` };
 }
 
-async function tryPostgres(outside: Outside, { secret, hosts }: BoundConnection): Promise<Tried> {
+async function open(way: WayOut, target: { host: string; port: number }, signal: AbortSignal): Promise<Socket> {
+  const socket = await way.connect(target, signal);
+  // Whoever uses it is told by what it listens to; nobody dies of what nobody heard.
+  socket.on('error', () => undefined);
+  return socket;
+}
+
+async function tryPostgres(way: WayOut, { secret, hosts }: BoundConnection, timeoutMs: number): Promise<Tried> {
   const read = postgres.connection.parse(secret);
   const { host, port, database, user } = read;
   checkOwnHost({ host, port, usualPort: 5432 }, hosts);
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const socket = await outside.connect({ host, port }, signal).catch((thrown: unknown) => {
-    throw postgresFailure(thrown, failedAt(signal, secret));
+  // Loaded now, so that it takes nothing of the service's time.
+  await import('pg');
+  const signal = AbortSignal.timeout(timeoutMs);
+  const socket = await open(way, { host, port }, signal).catch((thrown: unknown) => {
+    throw postgresFailure(thrown, failedAt(signal, secret, timeoutMs));
   });
   try {
     // Signing in asks a first thing of the database already.
     await signInToPostgres(read, socket, signal);
     return { ok: true, message: `${host}:${port} lets ${user} into ${database}.` };
   } catch (thrown) {
-    throw postgresFailure(thrown, failedAt(signal, secret));
+    throw postgresFailure(thrown, failedAt(signal, secret, timeoutMs));
   } finally {
     socket.destroy();
   }
 }
 
-const failedAt = (signal: AbortSignal, secret: BoundConnection['secret']) =>
-  ({ at: 'before', write: false, timedOut: signal.aborted, timeoutMs: TIMEOUT_MS, secret }) as const;
+const failedAt = (signal: AbortSignal, secret: JsonObject, timeoutMs: number) =>
+  ({ at: 'before', write: false, timedOut: signal.aborted, timeoutMs, secret }) as const;
 
-async function trySmtp(outside: Outside, { secret, hosts }: BoundConnection): Promise<Tried> {
+async function trySmtp(way: WayOut, { secret, hosts }: BoundConnection, timeoutMs: number): Promise<Tried> {
   const { host, port, encryption, user, password, ca } = smtp.connection.parse(secret);
   checkOwnHost({ host, port, usualPort: 587 }, hosts);
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const where = () => ({ sent: false, timedOut: signal.aborted, timeoutMs: TIMEOUT_MS, password });
-  const socket = await outside.connect({ host, port }, signal).catch((thrown: unknown) => {
+  const { default: SMTPConnection } = await import('nodemailer/lib/smtp-connection');
+  const signal = AbortSignal.timeout(timeoutMs);
+  const where = () => ({ sent: false, timedOut: signal.aborted, timeoutMs, password });
+  const socket = await open(way, { host, port }, signal).catch((thrown: unknown) => {
     throw mailFailure(thrown, where());
   });
-  const { default: SMTPConnection } = await import('nodemailer/lib/smtp-connection');
   const session = new SMTPConnection({
     ...{ host, port, connection: socket, name: 'sluice.invalid' },
     ...{ secure: encryption === 'tls', requireTLS: encryption === 'starttls', ignoreTLS: encryption === 'none' },
     tls: { rejectUnauthorized: true, ...(ca ? { ca } : {}) },
-    ...{ greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS },
   });
   const cut = () => socket.destroy();
   signal.addEventListener('abort', cut, { once: true });
