@@ -112,7 +112,8 @@ const BOMBS: [name: string, code: RegExp, source: string][] = [
 describe('bombs in JavaScript', () => {
   test.each(BOMBS)('%s: ended at its limit, neighbours are answered', async (_, code, source) => {
     const start = performance.now();
-    const bomb = failure(source);
+    // What ends before its time has more of it than a machine that pauses takes away.
+    const bomb = code.test('timed_out') ? failure(source) : patient.failure(source);
     expect(await withNeighbour(bomb)).toBeGreaterThan(0);
     expect((await bomb).code).toMatch(code);
     expect(performance.now() - start).toBeLessThan(quick.wallMs + 500 + SLACK_MS);
