@@ -92,3 +92,13 @@ test('a cancelled step ends its query; what waits for a process still comes to i
   );
   expect((await Promise.all(queued)).map(([result]) => result?.rows[0]?.n)).toEqual([0, 1, 2, 3]);
 });
+
+test('a process that answered while it was being ended is not asked again', async () => {
+  await run('CREATE TABLE t (n INTEGER)');
+  const late = run('SELECT 2 AS n', { access: 'read', timeoutMs: 1 });
+  await new Promise((asked) => setImmediate(asked));
+  // As on a machine that pauses: the answer is there, and so is the end of the time for it.
+  for (const until = performance.now() + 1_500; performance.now() < until; );
+  await late.catch(() => undefined);
+  expect(await run('SELECT 3 AS n', { access: 'read' })).toEqual([{ rows: [{ n: 3 }], changed: 0 }]);
+});

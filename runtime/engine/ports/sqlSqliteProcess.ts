@@ -31,7 +31,7 @@ export function createSqliteProcesses(): { run: SqliteRunner; close(): void } {
         throw signal.reason;
       }
       const found = idle.pop();
-      if (found?.connected) return found;
+      if (found && lives(found)) return found;
       if (all.size < MOST_PROCESSES) return start();
       await new Promise<void>((resolve) => {
         waiting.push(resolve);
@@ -58,7 +58,7 @@ export function createSqliteProcesses(): { run: SqliteRunner; close(): void } {
   }
 
   function give(child: ChildProcess): void {
-    if (child.connected) idle.push(child);
+    if (lives(child)) idle.push(child);
     // Neither an idle process nor the wish to end it holds the runtime.
     child.unref();
     child.channel?.unref();
@@ -88,6 +88,11 @@ export function createSqliteProcesses(): { run: SqliteRunner; close(): void } {
       for (const child of all) child.kill('SIGKILL');
     },
   };
+}
+
+/** One that was told to end may have answered in the same moment, and still look as if it were there. */
+function lives({ connected, killed }: ChildProcess): boolean {
+  return connected && !killed;
 }
 
 function ask(child: ChildProcess, job: SqliteJob, signal: AbortSignal): Promise<SqlResult[]> {
