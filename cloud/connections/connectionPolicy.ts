@@ -32,6 +32,20 @@ export function checkHosts(hosts: string[]): void {
   });
 }
 
+/** Why a connection that is kept is not used and what to do, for whoever looks at what needed it. */
+export function whyItRests({ name, connections }: Plan): string {
+  return `It rests: the ${name} plan has room for ${connections} connections. Choose below Connections which ones work, or change the plan.`;
+}
+
+/** @throws SluiceError plan.limit_exceeded (402) where more are to work than the plan has room for */
+export function ensureAllWork(plan: Plan, wanted: number): void {
+  if (wanted <= plan.connections) return;
+  throw new SluiceError('plan.limit_exceeded', `The ${plan.name} plan has room for ${plan.connections} connections.`, {
+    details: { limit: plan.connections, have: wanted },
+    advice: 'Choose fewer: the others rest, and keep their secrets.',
+  });
+}
+
 /** @throws SluiceError plan.limit_exceeded (402) with limit and have */
 export function ensureRoom(plan: Plan, have: number): void {
   if (have < plan.connections) return;

@@ -93,6 +93,48 @@ test('a plan has room for so many, and an existing one can still be changed', as
   await control.connections.set(entry('three'), actor);
 });
 
+test('with a smaller plan nothing is deleted: the newest rest, nothing new is made, and a person chooses which ones work', async () => {
+  const { actor, workspaceId } = await control.newTenant('pro');
+  const planIs = (plan: string) =>
+    control.ownerSql('update workspace set plan = $2::plan_slug where id = $1', [workspaceId, plan]);
+  const resting = async () =>
+    (await control.connections.list({}, actor)).filter(({ rests }) => rests).map(({ name }) => name);
+  for (const name of ['one', 'two', 'three', 'four']) await control.connections.set(entry(name), actor);
+  expect(await resting()).toEqual([]);
+  await planIs('free');
+  // In the order of their names, as the list is.
+  expect(await resting()).toEqual(['four', 'three']);
+  await expect(control.connections.set(entry('five'), actor)).rejects.toMatchObject({
+    code: 'plan.limit_exceeded',
+    status: 402,
+    details: { limit: 2, have: 4 },
+  });
+
+  expect(await control.connections.choose({ names: ['four'] }, actor)).toMatchObject([
+    { name: 'four' },
+    { name: 'one' },
+    { name: 'three', rests: true },
+    { name: 'two', rests: true },
+  ]);
+  await expect(control.connections.choose({ names: ['one', 'two', 'three'] }, actor)).rejects.toMatchObject({
+    code: 'plan.limit_exceeded',
+    status: 402,
+    details: { limit: 2, have: 3 },
+  });
+  await expect(control.connections.choose({ names: ['nothing'] }, actor)).rejects.toMatchObject({
+    code: 'connection.not_found',
+  });
+  // One that rests keeps its secret, may get another one, and stays where it was.
+  await control.connections.set(entry('two', 'another'), actor);
+  expect(await resting()).toEqual(['three', 'two']);
+
+  // Room is made by one less, or by a larger plan, and nobody has to do anything else.
+  await control.connections.remove({ name: 'one' }, actor);
+  expect(await resting()).toEqual(['three']);
+  await planIs('pro');
+  expect(await resting()).toEqual([]);
+});
+
 test('two that are made at once do not both take the last place', async () => {
   const { actor } = await control.newTenant('free');
   await control.connections.set(entry('one'), actor);

@@ -10,8 +10,9 @@ import { type Database, isTaken } from '../platform/database.ts';
 import type { Allowances } from '../runs/ports.ts';
 import type { Actor } from '../server/actor.ts';
 import { ensure, mustBeVerified } from '../server/policy.ts';
-import { type ConnectorInfo, checkHosts, checkSecret, ensureRoom } from './connectionPolicy.ts';
+import { type ConnectorInfo, checkHosts, checkSecret, ensureAllWork, ensureRoom } from './connectionPolicy.ts';
 import {
+  chooseConnections,
   countConnections,
   deleteConnection,
   findConnection,
@@ -126,6 +127,19 @@ export function createConnectionService(deps: ConnectionDeps): Service<typeof cl
       await database.withWorkspaceSql(actor, (sql) => markTried(sql, workspaceId, id, trial.ok));
       return trial;
     },
+
+    choose: ({ names }, actor) =>
+      database.withWorkspaceSql(actor, async (sql) => {
+        const { workspaceId } = actor;
+        await lockConnections(sql, workspaceId);
+        const wanted = new Set(names);
+        const kept = new Set((await listConnections(sql, workspaceId)).map(({ name }) => name));
+        for (const name of wanted) if (!kept.has(name)) throw noConnection(name);
+        ensureAllWork(await allowances.planOf(sql, workspaceId), wanted.size);
+        await chooseConnections(sql, workspaceId, names);
+        await recordAudit(sql, actor, { action: 'connection.choose', resource: 'connection', metadata: { names } });
+        return listConnections(sql, workspaceId);
+      }),
 
     remove: ({ name }, actor) =>
       database.withWorkspaceSql(actor, async (sql) => {

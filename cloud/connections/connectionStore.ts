@@ -1,4 +1,5 @@
 import type { ConnectionRecord } from '#shared/contract/cloud/common.ts';
+import { PLANS, type Plan, type PlanSlug } from '#shared/plan.ts';
 import type { Sql } from '../platform/database.ts';
 
 /** A connection as it is stored: its secret sealed. */
@@ -9,9 +10,13 @@ export type SealedConnection = {
   hosts: string[];
   ciphertext: Buffer;
   keyVersion: number;
+  /** The plan that has no room for it; absent where it works. */
+  rests?: Plan;
 };
 
-type Row = {
+type Placed = { plan: PlanSlug; before: number };
+
+type Row = Placed & {
   id: string;
   name: string;
   connector: string;
@@ -24,8 +29,18 @@ type Row = {
   revision: number;
 };
 
-const RECORD =
-  'select id, name, connector, hosts, status, last_used_at, expires_at, metadata, created_at, revision from connection';
+/** The plan, and how many connections of the workspace come before this one: those that were chosen, then the older ones. */
+const PLACE = `(select plan from workspace w where w.id = c.workspace_id) as plan,
+  (select count(*)::int from connection o
+    where o.workspace_id = c.workspace_id and o.deleted_at is null
+      and (not o.chosen, o.created_at, o.id) < (not c.chosen, c.created_at, c.id)) as before`;
+const RECORD = `select id, name, connector, hosts, status, last_used_at, expires_at, metadata, created_at, revision, ${PLACE}
+  from connection c`;
+
+function restsBy({ plan, before }: Placed): Plan | undefined {
+  const held = PLANS[plan];
+  return before < held.connections ? undefined : held;
+}
 
 function toRecord(row: Row): ConnectionRecord {
   return {
@@ -37,6 +52,7 @@ function toRecord(row: Row): ConnectionRecord {
     lastUsedAt: row.last_used_at?.toISOString(),
     expiresAt: row.expires_at?.toISOString(),
     ...(row.metadata.signIn === 'person' ? { signIn: row.metadata.connected ? 'done' : 'needed' } : {}),
+    ...(restsBy(row) ? { rests: true as const } : {}),
     createdAt: row.created_at.toISOString(),
     revision: row.revision,
   };
@@ -123,12 +139,15 @@ export async function findConnection(
 /** The sealed connections with these names; those that are not there are left out. */
 export async function findSealed(sql: Sql, workspaceId: string, names: string[]): Promise<SealedConnection[]> {
   if (names.length === 0) return [];
-  const { rows } = await sql.query<Omit<SealedConnection, 'keyVersion'> & { key_version: number }>(
-    `select id, name, connector, hosts, ciphertext, key_version from connection
+  const { rows } = await sql.query<Omit<SealedConnection, 'keyVersion' | 'rests'> & Placed & { key_version: number }>(
+    `select id, name, connector, hosts, ciphertext, key_version, ${PLACE} from connection c
       where workspace_id = $1 and name = any($2::text[]) and deleted_at is null`,
     [workspaceId, names],
   );
-  return rows.map(({ key_version: keyVersion, ...row }) => ({ ...row, keyVersion }));
+  return rows.map(({ key_version: keyVersion, plan, before, ...row }) => {
+    const rests = restsBy({ plan, before });
+    return { ...row, keyVersion, ...(rests ? { rests } : {}) };
+  });
 }
 
 /** Makes one set of connections after another in a workspace, so that a count holds until the transaction ends. */
@@ -144,10 +163,23 @@ export async function countConnections(sql: Sql, workspaceId: string): Promise<n
   return rows[0]?.n ?? 0;
 }
 
+/** From now on these are the ones that somebody chose, and no others. */
+export async function chooseConnections(sql: Sql, workspaceId: string, names: string[]): Promise<void> {
+  await sql.query(
+    `update connection set chosen = (name = any($2::text[]))
+      where workspace_id = $1 and deleted_at is null and chosen <> (name = any($2::text[]))`,
+    [workspaceId, names],
+  );
+}
+
 export async function writeConnection(
   sql: Sql,
   workspaceId: string,
-  connection: SealedConnection & { createdById: string; expiresAt?: Date; signIn?: 'person' | 'program' },
+  connection: Omit<SealedConnection, 'rests'> & {
+    createdById: string;
+    expiresAt?: Date;
+    signIn?: 'person' | 'program';
+  },
 ): Promise<void> {
   await sql.query(
     `insert into connection (workspace_id, id, name, connector, hosts, ciphertext, key_version, created_by_id, expires_at,

@@ -104,6 +104,41 @@ test('a binding of the environment is used, and what was set there wins over the
   });
 });
 
+test('a connection that rests is handed to no run, which says why; one that works is', async () => {
+  const { actor, projectId, workspaceId } = await control.newTenant();
+  const call = (connection: string) =>
+    step('http.request', { method: 'GET', url: 'https://api.example' }, { connection, mode: 'each' });
+  const secret = { kind: 'bearer', token: 'canary-7c1' };
+  for (const name of ['first', 'second', 'third', 'fourth'])
+    await control.connections.set({ name, connector: 'http', secret, hosts: ['api.example'] }, actor);
+  const tree: Tree = {
+    ...treeOf(projectId, { start: step('trigger.manual'), one: call('first'), last: call('fourth') }),
+    connections: { first: { connector: 'http' }, fourth: { connector: 'http' } },
+  };
+  expect(await control.publish(actor, tree)).toMatchObject({ status: 'active' });
+  await control.ownerSql("update workspace set plan = 'starter' where id = $1", [workspaceId]);
+  const workflowId = workflowIdOf(projectId);
+  const agent = await control.newAgent(workspaceId);
+  const connectionsOfNext = async () => {
+    await control.runs.start({ projectId, environment: 'production', workflowId, items: [{ json: {} }] }, actor);
+    return (await agent.next()).runs[0]?.connections;
+  };
+  const works = { connector: 'http', secret, hosts: ['api.example'] };
+  const withheld =
+    'It rests: the Starter plan has room for 3 connections. Choose below Connections which ones work, or change the plan.';
+  const rests = { connector: 'http', secret: {}, hosts: [], withheld };
+  expect(await connectionsOfNext()).toEqual({ first: works, fourth: rests });
+  // Nor does anything that needs it become active; what is active stays so.
+  const failed = await control.publish(actor, {
+    ...tree,
+    environments: { production: { vars: { a: 1 }, bindings: {} } },
+  });
+  expect(failed).toMatchObject({ status: 'failed', error: expect.stringContaining(withheld) });
+
+  await control.connections.choose({ names: ['fourth'] }, actor);
+  expect(await connectionsOfNext()).toEqual({ first: works, fourth: works });
+});
+
 test('a plan that has no room fails the deployment and names the limit', async () => {
   const { actor, projectId } = await control.newTenant('free');
   const one = treeOf(projectId, { start: step('trigger.manual') });

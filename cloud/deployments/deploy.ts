@@ -106,6 +106,7 @@ async function validate(deps: DeployDeps, sql: Sql, row: DeploymentRow): Promise
     environment: row.environment,
     bindings: row.bindings,
     connections: new Map(connections.map(({ name, connector }) => [name, connector])),
+    resting: new Set(connections.filter(({ rests }) => rests).map(({ name }) => name)),
     plan: await deps.allowances.planOf(sql, workspaceId),
     deployedElsewhere: await findDeployedElsewhere(sql, workspaceId, row.environmentId),
   });

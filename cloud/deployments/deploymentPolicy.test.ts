@@ -56,6 +56,7 @@ const premises = {
     ['mailer', 'http'],
     ['unrelated', 'http'],
   ]),
+  resting: new Set<string>(),
   plan: PLANS.pro,
   deployedElsewhere: new Set<string>(),
 };

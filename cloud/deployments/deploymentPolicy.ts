@@ -1,5 +1,6 @@
 import type { Plan } from '#shared/plan.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
+import { whyItRests } from '../connections/connectionPolicy.ts';
 import { connectionsOf } from './triggers.ts';
 
 /** What a deployment is checked against, read in one transaction. */
@@ -9,6 +10,8 @@ export type Premises = {
   bindings: Record<string, string>;
   /** The workspace's connections by name, with the connector each is for. */
   connections: ReadonlyMap<string, string>;
+  /** Those of them that rest, because the plan has not room for them. */
+  resting: ReadonlySet<string>;
   plan: Plan;
   /** Ids of the workflows that other environments and projects have deployed. */
   deployedElsewhere: ReadonlySet<string>;
@@ -40,7 +43,7 @@ function planReasons({ tree, plan, deployedElsewhere }: Premises): string[] {
   return reasons;
 }
 
-function connectionReasons({ tree, environment, bindings, connections }: Premises): string[] {
+function connectionReasons({ tree, environment, bindings, connections, resting, plan }: Premises): string[] {
   const needed = new Set(Object.keys(tree.workflows).flatMap((id) => connectionsOf(tree, id)));
   return [...needed].sort().flatMap((name) => {
     const record = Object.hasOwn(bindings, name) ? (bindings[name] as string) : name;
@@ -51,6 +54,9 @@ function connectionReasons({ tree, environment, bindings, connections }: Premise
     }
     if (wants !== undefined && wants !== has) {
       return `The connection ${name} is bound to ${record}, which is for ${has} and not for ${wants}. Bind another one in the environment ${environment}.`;
+    }
+    if (resting.has(record)) {
+      return `The connection ${name} is bound to ${record}. ${whyItRests(plan)}`;
     }
     return [];
   });

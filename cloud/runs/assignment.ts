@@ -2,6 +2,7 @@ import type { Assignment, BoundConnection } from '#shared/contract/agentApi.ts';
 import type { Json } from '#shared/json.ts';
 import type { RunEvent } from '#shared/run/events.ts';
 import type { Item, Tree } from '#shared/workflow/tree.ts';
+import { whyItRests } from '../connections/connectionPolicy.ts';
 import { findSealed, markUsed, type SealedConnection } from '../connections/connectionStore.ts';
 import type { Vault } from '../connections/vault.ts';
 import { connectionsOf } from '../deployments/triggers.ts';
@@ -105,7 +106,7 @@ async function boundConnections(
   await markUsed(
     sql,
     workspaceId,
-    sealed.map(({ connection }) => connection.id),
+    sealed.flatMap(({ connection }) => (connection.rests ? [] : [connection.id])),
   );
   return sealed;
 }
@@ -114,8 +115,13 @@ async function boundConnections(
 export async function completeAssignment(workspaceId: string, draft: Draft, vault: Vault): Promise<Assignment> {
   const connections: Record<string, BoundConnection> = {};
   for (const { name, connection } of draft.sealed) {
+    const { connector, hosts, rests } = connection;
+    if (rests) {
+      connections[name] = { connector, secret: {}, hosts: [], withheld: whyItRests(rests) };
+      continue;
+    }
     const secret = (await vault.use(workspaceId, connection)).reveal();
-    connections[name] = { connector: connection.connector, secret, hosts: connection.hosts };
+    connections[name] = { connector, secret, hosts };
   }
   return { ...draft.assignment, connections };
 }

@@ -15,12 +15,14 @@ type ListPageProps<T> = Omit<TableProps<T>, 'label' | 'rows'> & {
   empty: { title: string; text: string };
   /** Makes another one; the one primary act. */
   add: { label: string; blocked?: string | false; onClick: () => void };
+  /** Stands above the list: what there is to know of it as a whole. */
+  above?: ReactNode;
   /** Dialogs. */
   children?: ReactNode;
 };
 
 /** A screen that is one list to which one can add. */
-export function ListPage<T>({ title, asked, rows, empty, add, children, ...table }: ListPageProps<T>) {
+export function ListPage<T>({ title, asked, rows, empty, add, above, children, ...table }: ListPageProps<T>) {
   const button = (
     <Button look="primary" icon={<Plus className="icon-s" />} blocked={add.blocked} onClick={add.onClick}>
       {add.label}
@@ -35,6 +37,7 @@ export function ListPage<T>({ title, asked, rows, empty, add, children, ...table
           {empty.text}
         </Empty>
       )}
+      {above}
       {rows && rows.length > 0 && (
         <Panel>
           <Table label={title} rows={rows} {...table} />

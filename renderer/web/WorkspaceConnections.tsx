@@ -11,6 +11,7 @@ import { Until } from '../look/Until.tsx';
 import { useNow } from '../look/useNow.ts';
 import { editor } from '../state/store.ts';
 import { ListPage } from './ListPage.tsx';
+import { RestingConnections } from './RestingConnections.tsx';
 import { useAsk } from './useAsk.ts';
 import { useWorkspace } from './workspace.ts';
 
@@ -50,6 +51,15 @@ export function WorkspaceConnections() {
         blocked: !mayWrite && 'As viewer you may look at connections, not set them.',
         onClick: () => setOpen({}),
       }}
+      above={
+        data && (
+          <RestingConnections
+            records={data.list}
+            mayChoose={mayWrite}
+            onChosen={(list) => asked.put({ ...data, list })}
+          />
+        )
+      }
       columns={[
         {
           head: 'Name',
@@ -123,7 +133,8 @@ export function WorkspaceConnections() {
 
 /** What there is to know of one, in few words; first what somebody has to do. */
 function ConnectionState({ record, time }: { record: ConnectionRecord; time: number }) {
-  const { signIn, status, expiresAt } = record;
+  const { signIn, status, expiresAt, rests } = record;
+  if (rests) return <StateBadge state="disabled" word="Rests" />;
   if (signIn === 'needed') return <StateBadge state="lacks" word="To be connected" />;
   if (status === 'error') return <StateBadge state="failed" word="Does not work" />;
   if (expiresAt !== undefined && Date.parse(expiresAt) <= time) return <StateBadge state="failed" word="Expired" />;

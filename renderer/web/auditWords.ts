@@ -12,6 +12,7 @@ const WORDS: Record<string, string> = {
   'billing.subscribe': 'A paid plan began',
   'conflict.resolve': 'Decided a conflict',
   'conflict.resolve_all': 'Decided all conflicts of a project',
+  'connection.choose': 'Chose which connections work',
   'connection.connect': 'Signed a connection in at its provider',
   'connection.create': 'Made a connection',
   'connection.delete': 'Deleted a connection',

@@ -1,9 +1,14 @@
 import { SluiceError } from '#shared/error.ts';
 import type { Execution } from './attempt.ts';
 
-/** What a name of a connection stands for in the run's environment. @throws SluiceError connection.not_bound */
+/** What a name of a connection stands for in the run's environment. @throws SluiceError connection.not_bound, plan.limit_exceeded */
 export function boundConnection(execution: Execution, name: string, stepId: string) {
   const found = execution.connections[name];
+  if (found?.withheld !== undefined) {
+    throw new SluiceError('plan.limit_exceeded', `Step ${stepId} needs the connection ${name}. ${found.withheld}`, {
+      details: { connection: name, stepId },
+    });
+  }
   if (found) return found;
   throw new SluiceError(
     'connection.not_bound',

@@ -14,6 +14,8 @@ export const BoundConnection = z.strictObject({
   secret: JsonObject,
   /** `host`, `host:port` or `*.suffix`. Empty: the connector's own list. */
   hosts: z.array(z.string()),
+  /** Why no step may use it and what to do, for whoever looks at the run; its secret is empty then. Absent: it may be used. */
+  withheld: z.string().optional(),
 });
 export type BoundConnection = z.infer<typeof BoundConnection>;
 

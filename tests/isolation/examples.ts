@@ -56,6 +56,7 @@ const INPUTS: Record<string, (ids: Ids) => JsonObject> = {
   'connections.set': () => ({ connector: 'http', secret: { kind: 'bearer', token: 'x' }, hosts: ['example.com'] }),
   'connections.test': () => ({ connector: 'webhook', secret: { secret: 'long enough to be one' }, hosts: [] }),
   'connections.testKept': () => ({}),
+  'connections.choose': () => ({ names: [] }),
   'runs.list': () => ({ limit: 20 }),
   'runs.start': () => ({ environment: 'production' }),
   'events.publish': () => ({ environment: 'production', name: 'ordered', id: 'order-1', data: {} }),

@@ -115,6 +115,8 @@ export const ConnectionRecord = z.strictObject({
   signIn: z.enum(['needed', 'done']).optional(),
   /** When its secret stops being good, where that is known. */
   expiresAt: Time.optional(),
+  /** It is kept and not used: the plan has room for others and not for it. */
+  rests: z.literal(true).optional(),
   createdAt: Time,
   /** Counts how often it was set; it is also the ETag. */
   revision: z.int(),

@@ -62,6 +62,17 @@ export const connections = {
     input: z.strictObject({ name: Slug, url: TrialUrl }),
     output: ConnectionTrial,
   },
+  /**
+   * Says which ones work where the plan has not room for all: these, and the oldest of the others for as far as there is
+   * room. The rest of them rest, with their secrets.
+   */
+  choose: {
+    route: 'POST /v1/connections/choose',
+    access: 'connection:write',
+    rate: 'write',
+    input: z.strictObject({ names: z.array(Slug).max(1_000) }),
+    output: z.array(ConnectionRecord),
+  },
   remove: {
     route: 'DELETE /v1/connections/:name',
     access: 'connection:write',
