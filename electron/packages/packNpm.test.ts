@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { runCase } from '#runtime/engine/runCase.ts';
 import { readPacked } from '#runtime/sandbox/packages.ts';
-import { createSandbox } from '#runtime/sandbox/sandbox.ts';
+import { patientSandbox } from '#runtime/sandbox/sandbox.fixture.ts';
 import type { Edit } from '#shared/workflow/edit.ts';
 import { type Item, Tree } from '#shared/workflow/tree.ts';
 import { packNpm } from './packNpm.ts';
 import { withPackages } from './packProject.ts';
 import { install, json, makeProject, readTree, type TinyPackage, writeFiles } from './project.fixture.ts';
 
-const sandbox = createSandbox({ workers: 1 });
+const sandbox = patientSandbox({ workers: 1 });
 afterAll(() => sandbox.close());
 
 /** An old-style package, one of modules, and one that both need. */

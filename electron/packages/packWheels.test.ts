@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { strToU8, zipSync } from 'fflate';
 import { afterAll, expect, test } from 'vitest';
 import { runCase } from '#runtime/engine/runCase.ts';
-import { createSandbox } from '#runtime/sandbox/sandbox.ts';
+import { patientSandbox } from '#runtime/sandbox/sandbox.fixture.ts';
 import { applyEdit } from '#shared/workflow/edit.ts';
 import { Tree } from '#shared/workflow/tree.ts';
 import { withPackages } from './packProject.ts';
 import { packWheels } from './packWheels.ts';
 import { type Files, makeProject, readTree, writeFiles } from './project.fixture.ts';
 
-const sandbox = createSandbox({ workers: 1 });
+const sandbox = patientSandbox({ workers: 1 });
 afterAll(() => sandbox.close());
 
 const NOTE = 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n';
@@ -38,6 +38,9 @@ async function differences(tree: Tree): Promise<unknown> {
   const [workflow = ''] = Object.keys(tree.workflows);
   const expected = { status: 'succeeded' as const, steps: { score_m4t8: [{ json: { said: 'tiny says 6' } }] } };
   const saved = { name: 'Score', workflow, items: [{ json: { n: 3 } }], expect: expected };
+  // A busy machine may take longer to start an interpreter than a step may take.
+  const step = tree.workflows[workflow]?.steps.score_m4t8;
+  if (step) step.timeoutMs = 300_000;
   return (await runCase(Tree.parse(tree), 'score', saved, { sandbox, vars: {} })).differences;
 }
 

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Json } from '#shared/json.ts';
 import type { Sandbox, ScriptRequest, ScriptResult } from '../engine/ports/sandbox.ts';
+import { createSandbox, type SandboxDeps } from './sandbox.ts';
 
 /** Of time there is more than any call needs on a busy machine; who is after those limits sets them. */
 export const limits: ScriptRequest['limits'] = {
@@ -59,5 +60,15 @@ export function asking(sandbox: Sandbox, common: Partial<ScriptRequest> = {}): A
         (result) => expect.fail(`it gave ${JSON.stringify(result).slice(0, 500)}`),
         (error: Failed) => error,
       ),
+  };
+}
+
+/** A sandbox in which time never runs out, however busy the machine: for tests of steps, whose own limits they cannot set. */
+export function patientSandbox(deps: SandboxDeps = {}): Sandbox {
+  const made = createSandbox(deps);
+  const long = { wallMs: 300_000, cpuMs: 300_000 };
+  return {
+    run: (request, signal) => made.run({ ...request, limits: { ...request.limits, ...long } }, signal),
+    close: () => made.close(),
   };
 }

@@ -5,7 +5,7 @@ import { strToU8, zipSync } from 'fflate';
 import { afterAll, expect, test } from 'vitest';
 import { catalog } from '#runtime/connectors/registry.ts';
 import { runCase } from '#runtime/engine/runCase.ts';
-import { createSandbox } from '#runtime/sandbox/sandbox.ts';
+import { patientSandbox } from '#runtime/sandbox/sandbox.fixture.ts';
 import { readProject } from '#shared/workflow/readProject.ts';
 import { validateTree } from '#shared/workflow/validate.ts';
 import { withPackages } from '../../electron/packages/packProject.ts';
@@ -15,7 +15,7 @@ import { readProjectFolder } from '../../electron/store/projectFolder.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const page = readFileSync(join(ROOT, 'docs/code.md'), 'utf8');
 const WORKFLOW = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
-const sandbox = createSandbox({ workers: 1 });
+const sandbox = patientSandbox({ workers: 1 });
 afterAll(() => sandbox.close());
 
 type Example = { title: string; files: Record<string, string>; wheel: Record<string, string>; packages: string[] };
@@ -85,6 +85,10 @@ test.each(examples())('$title', async (example) => {
   const packed = await withPackages(dir, tree);
   const saved = packed.tests.example;
   if (!saved) throw new Error('The case was not read.');
+  // A busy machine may take longer to start an interpreter than a step may take.
+  for (const { steps } of Object.values(packed.workflows)) {
+    for (const step of Object.values(steps)) step.timeoutMs = 300_000;
+  }
   const result = await runCase(packed, 'example', saved, { sandbox, vars: {} });
   expect(result.differences).toEqual([]);
 });

@@ -1,9 +1,9 @@
 import { afterAll, expect, test } from 'vitest';
-import { createSandbox } from '../../sandbox/sandbox.ts';
+import { patientSandbox } from '../../sandbox/sandbox.fixture.ts';
 import { createWorld, itemsOf, jsonOf } from '../stepCall.fixture.ts';
 import { javascript, python, typescript } from './code.ts';
 
-const sandbox = createSandbox();
+const sandbox = patientSandbox();
 afterAll(() => sandbox.close());
 const scripts = {
   'score.ts': 'export default (item: { json: { n: number } }) => ({ score: item.json.n * 2 });',
