@@ -16,7 +16,6 @@ const engine = await findEngine(2_000);
 for (const kind of ['process', 'docker'] as const) {
   describe.skipIf(kind === 'docker' && !engine)(
     `a workflow that is published to a ${kind} container${kind === 'docker' ? ' (needs a Docker engine)' : ''}`,
-    { timeout: 120_000 },
     () => {
       let cloud: TestCloud;
       let owner: Person;
@@ -46,13 +45,13 @@ for (const kind of ['process', 'docker'] as const) {
         );
         owner = await cloud.newPerson();
         projectId = uuidv7();
-      }, 120_000);
+      });
 
       afterAll(async () => {
         await cloud?.stop();
         receiver.close();
         if (kind === 'docker') await removeVolumes();
-      }, 60_000);
+      });
 
       test('it runs its code in the sandbox, and its request leaves through the proxy', async () => {
         await publish(
@@ -136,7 +135,7 @@ for (const kind of ['process', 'docker'] as const) {
         const state = () =>
           ok<{ status: string; error?: string }>('GET', `/v1/projects/${projectId}/deployments/${deployment.id}`);
         await expect
-          .poll(async () => ['active', 'failed'].includes((await state()).status), { timeout: 60_000 })
+          .poll(async () => ['active', 'failed'].includes((await state()).status), { timeout: 120_000 })
           .toBe(true);
         expect(await state()).toMatchObject({ status: 'active' });
       }
@@ -149,7 +148,7 @@ for (const kind of ['process', 'docker'] as const) {
       async function ended(runId: string): Promise<unknown> {
         const state = () => ok<{ status: string }>('GET', `/v1/runs/${runId}`);
         await expect
-          .poll(async () => (await state()).status, { timeout: 60_000 })
+          .poll(async () => (await state()).status, { timeout: 120_000 })
           .toMatch(/succeeded|failed|cancelled|timed_out/);
         return state();
       }

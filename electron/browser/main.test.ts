@@ -39,7 +39,6 @@ function start(dataDir: string): {
 // Skipped where the editor is not built; "npm test" builds it first.
 test.skipIf(!built)(
   'it says where the editor is, serves it with the sample, hands over to a second start, and ends when asked (needs the built editor)',
-  { timeout: 60_000 },
   async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'sluice-desktop-'));
     const first = start(dataDir);

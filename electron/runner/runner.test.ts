@@ -38,7 +38,6 @@ const childrenOf = (pid: number) =>
 
 test.skipIf(process.platform !== 'linux')(
   'a runner that dies is started again and says hello; one that is stopped is not (needs Linux)',
-  { timeout: 60_000 },
   async () => {
     const hellos: unknown[] = [];
     const reasons: string[] = [];
@@ -67,25 +66,21 @@ test.skipIf(process.platform !== 'linux')(
   },
 );
 
-test.skipIf(process.platform !== 'linux')(
-  'nothing of our environment reaches a runner (needs Linux)',
-  { timeout: 60_000 },
-  async () => {
-    const hellos: unknown[] = [];
-    process.env.SLUICE_API_KEY = 'planted';
-    onTestFinished(() => {
-      delete process.env.SLUICE_API_KEY;
-    });
-    const dataDir = mkdtempSync(join(tmpdir(), 'sluice-runner-'));
-    const runners = createRunners({ runtime: findRuntime(), agent: () => idle(hellos), dataDir, onStopped: () => {} });
-    onTestFinished(() => runners.close());
-    runners.start(PROJECT);
-    await vi.waitFor(() => expect(hellos).toHaveLength(1), { timeout: 60_000 });
-    const [pid] = childrenOf(process.pid);
-    const environment = execFileSync('cat', [`/proc/${pid}/environ`], { encoding: 'utf8' })
-      .split('\0')
-      .filter(Boolean)
-      .sort();
-    expect(environment).toEqual(['LANG=C.UTF-8', `SLUICE_DATA_DIR=${dataDir}`, 'TZ=UTC']);
-  },
-);
+test.skipIf(process.platform !== 'linux')('nothing of our environment reaches a runner (needs Linux)', async () => {
+  const hellos: unknown[] = [];
+  process.env.SLUICE_API_KEY = 'planted';
+  onTestFinished(() => {
+    delete process.env.SLUICE_API_KEY;
+  });
+  const dataDir = mkdtempSync(join(tmpdir(), 'sluice-runner-'));
+  const runners = createRunners({ runtime: findRuntime(), agent: () => idle(hellos), dataDir, onStopped: () => {} });
+  onTestFinished(() => runners.close());
+  runners.start(PROJECT);
+  await vi.waitFor(() => expect(hellos).toHaveLength(1), { timeout: 60_000 });
+  const [pid] = childrenOf(process.pid);
+  const environment = execFileSync('cat', [`/proc/${pid}/environ`], { encoding: 'utf8' })
+    .split('\0')
+    .filter(Boolean)
+    .sort();
+  expect(environment).toEqual(['LANG=C.UTF-8', `SLUICE_DATA_DIR=${dataDir}`, 'TZ=UTC']);
+});

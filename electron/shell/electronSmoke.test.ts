@@ -26,7 +26,6 @@ if (missing.length > 0) console.log(`Skipped: the _electron smoke test, because 
 
 test.skipIf(missing.length > 0)(
   "the real Electron opens the editor and reaches the host (needs Electron's binary)",
-  { timeout: 120_000 },
   async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'sluice-electron-'));
     const app = await _electron.launch({

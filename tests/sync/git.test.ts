@@ -7,7 +7,7 @@ import { readProject } from '#shared/workflow/readProject.ts';
 import type { Tree } from '#shared/workflow/tree.ts';
 import { openShell } from './shell.ts';
 
-const SLOW = { timeout: 180_000 };
+const SLOW = { timeout: 900_000 };
 const FILE = 'workflows/main.yaml';
 const WORKFLOW = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01';
 const MANIFEST = 'id: 0199f2c4-5d1e-7a3b-9c40-6f2b8e1d7a55\nname: Party\nformat: 1\n';
