@@ -7,6 +7,7 @@ import { Note } from '../look/Note.tsx';
 import { Splitter } from '../look/Splitter.tsx';
 import { isOpen } from '../state/conflictsSlice.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
+import { stepIds } from '../state/stepLists.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ErrorBoundary } from './ErrorBoundary.tsx';
 import { ProjectBanners } from './ProjectBanners.tsx';
@@ -119,7 +120,7 @@ function Workbench() {
     (state) =>
       state.conflicts.some(isOpen) || Object.values(state.answering).some((answering) => answering.state === 'given'),
   );
-  const empty = useEditor((state) => Object.keys(openWorkflow(state)?.steps ?? {}).length === 0);
+  const empty = useEditor((state) => stepIds(openWorkflow(state)).length === 0);
   const left = changes ? CHANGES : TREE;
   const leftName = changes ? 'changes' : 'tree';
   const treeWidth = useEditor((state) => state.size(leftName, left.initial));

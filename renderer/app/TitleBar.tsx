@@ -1,4 +1,5 @@
 import { ChevronDown, Play, Search, Square } from 'lucide-react';
+import { useShallow } from 'zustand/react/shallow';
 import { runFrom, runOne } from '../canvas/commands.ts';
 import { SyncStatus } from '../changes/SyncStatus.tsx';
 import { Button } from '../look/Button.tsx';
@@ -12,6 +13,7 @@ import { openWorkflow } from '../state/documentSlice.ts';
 import { isReadOnly } from '../state/historySlice.ts';
 import { hasComputer, liveDeployment } from '../state/hostFacts.ts';
 import { isRunning } from '../state/runSlice.ts';
+import { triggerIds } from '../state/stepLists.ts';
 import { now, useEditor } from '../state/store.ts';
 import { People } from './People.tsx';
 
@@ -70,10 +72,10 @@ function RunButton() {
   const running = useEditor(isRunning);
   const starting = useEditor((state) => state.starting);
   const trusted = useEditor((state) => state.doc?.info.trusted ?? false);
-  const triggers = useEditor((state) => triggerIds(state).join(' '));
+  const ids = useEditor(useShallow((state) => triggerIds(state.stepTypes, openWorkflow(state))));
+  const triggers = useEditor(useShallow((state) => ids.map((id) => openWorkflow(state)?.steps[id])));
   const readOnly = useEditor(isReadOnly);
   const selected = useEditor((state) => (state.selection.length === 1 ? state.selection[0] : undefined));
-  const steps = useEditor((state) => openWorkflow(state)?.steps);
   const mayLook = useEditor((state) => state.doc?.info.readOnly === true);
   const computer = useEditor(hasComputer);
   const live = useEditor(liveDeployment);
@@ -84,7 +86,6 @@ function RunButton() {
       </Button>
     );
   }
-  const ids = triggers.split(' ').filter(Boolean);
   const blocked = !trusted
     ? 'The folder is not trusted yet.'
     : mayLook
@@ -95,9 +96,9 @@ function RunButton() {
           ? 'The workflow has no trigger. Add one to run it.'
           : !computer && !live && 'Here only what is published runs. Publish it first.';
   const entries: MenuEntry[] = [
-    ...ids.map((id) => ({
-      label: `Run from ${steps?.[id]?.name ?? id}`,
-      icon: <StepIcon uses={steps?.[id]?.uses ?? ''} className="icon-s" />,
+    ...ids.map((id, index) => ({
+      label: `Run from ${triggers[index]?.name ?? id}`,
+      icon: <StepIcon uses={triggers[index]?.uses ?? ''} className="icon-s" />,
       onSelect: () => runFrom(id),
     })),
     ...(selected && computer
@@ -136,21 +137,14 @@ function RunButton() {
   );
 }
 
-function triggerIds(state: ReturnType<typeof now>): string[] {
-  const workflow = openWorkflow(state);
-  return Object.entries(workflow?.steps ?? {}).flatMap(([id, step]) =>
-    state.stepTypes[step.uses]?.trigger ? [id] : [],
-  );
-}
-
 /** Runs from the manual trigger, else the selected one, else the first. */
 export function startRun(): void {
   const state = now();
-  const ids = triggerIds(state);
-  const steps = openWorkflow(state)?.steps;
+  const workflow = openWorkflow(state);
+  const ids = triggerIds(state.stepTypes, workflow);
   const chosen =
     ids.find((id) => state.selection.includes(id)) ??
-    ids.find((id) => steps?.[id]?.uses === 'trigger.manual') ??
+    ids.find((id) => workflow?.steps[id]?.uses === 'trigger.manual') ??
     ids[0];
   if (chosen && state.doc?.info.trusted && !isRunning(state)) void state.start({ triggerStepId: chosen });
 }

@@ -5,11 +5,12 @@ import { TooltipProvider } from '../look/Tooltip.tsx';
 import '../look/look.css';
 import { createEditor, setEditor } from '../state/store.ts';
 import { App } from './App.tsx';
+import { nextFrame } from './nextFrame.ts';
 
 const editor = createEditor(connect(), {
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   now: () => Date.now(),
-  nextFrame: (run) => requestAnimationFrame(run),
+  nextFrame,
 });
 setEditor(editor);
 void editor.store.getState().begin();

@@ -18,6 +18,7 @@ import { openWorkflow } from '../state/documentSlice.ts';
 import { isReadOnly } from '../state/historySlice.ts';
 import { isRunning, shownRunOf } from '../state/runSlice.ts';
 import { stepsDone } from '../state/runView.ts';
+import { stepIds } from '../state/stepLists.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ANSWERABLE, WAITS } from '../state/waitWords.ts';
 import { addAfterSelection, tidyUp } from './commands.ts';
@@ -85,7 +86,7 @@ export function CanvasTools({ mode, onMode }: CanvasToolsProps) {
 export function RunPill() {
   const running = useEditor(isRunning);
   const view = useEditor(shownRunOf);
-  const total = useEditor((state) => Object.keys(openWorkflow(state)?.steps ?? {}).length);
+  const total = useEditor((state) => stepIds(openWorkflow(state)).length);
   const time = useNow(100, running);
   if (!running || !view) return null;
   const { run, waits } = view;

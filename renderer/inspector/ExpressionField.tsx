@@ -71,7 +71,7 @@ export function ExpressionField({
     return offerAt(shown, caret, { ...data.scope, steps: data.steps }, offering === 'asked');
   }, [focused, offering, shown, caret, data]);
 
-  useHeightOfText(area, multiline ? 68 : 0);
+  useHeightOfText(area, source, multiline ? 68 : 0);
   useLayoutEffect(() => {
     const element = area.current;
     if (!element) return;

@@ -10,7 +10,7 @@ const data: PreviewData = {
   env: { rate: 0.5 },
   workflow: { id: '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a01', name: 'Orders' },
   timezone: 'UTC',
-  now: Date.UTC(2026, 10, 20),
+  now: () => Date.UTC(2026, 10, 20),
 };
 const at = (itemIndex: number) => previewScope({ ...data, itemIndex });
 

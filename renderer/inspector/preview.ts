@@ -14,8 +14,8 @@ export type PreviewData = {
   env: JsonObject;
   workflow: { id: string; name: string };
   timezone: string;
-  /** Milliseconds since 1970. */
-  now: number;
+  /** Milliseconds since 1970, whenever a field is tried. */
+  now: () => number;
 };
 
 /** The scope of a live result. Ids and random numbers are made up: the run will make its own. */
@@ -30,9 +30,11 @@ export function previewScope(data: PreviewData): Scope {
     trigger: data.trigger,
     request: data.trigger,
     env: data.env,
-    run: { id: '00000000-0000-7000-8000-000000000000', mode: 'manual', startedAt: new Date(data.now).toISOString() },
+    run: { id: '00000000-0000-7000-8000-000000000000', mode: 'manual', startedAt: new Date(data.now()).toISOString() },
     workflow: data.workflow,
-    now: data.now,
+    get now() {
+      return data.now();
+    },
     timezone: data.timezone,
     uuid: () => '00000000-0000-4000-8000-000000000000',
     random: () => 0.5,

@@ -1,10 +1,12 @@
 import { useMemo } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import type { Scope } from '#shared/expression/expression.ts';
 import { isJsonObject } from '#shared/json.ts';
 import type { Item, Workflow } from '#shared/workflow/tree.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
 import { shownRunOf } from '../state/runSlice.ts';
 import { outputAtHand, useStepInput } from '../state/stepData.ts';
+import { stepNames } from '../state/stepLists.ts';
 import { now, useEditor } from '../state/store.ts';
 import { previewScope } from './preview.ts';
 
@@ -27,7 +29,7 @@ export const NO_DATA: FieldScope = {
     env: {},
     workflow: { id: '', name: '' },
     timezone: 'UTC',
-    now: 0,
+    now: () => 0,
   }),
   count: 0,
   index: 0,
@@ -41,10 +43,11 @@ export function useFieldScope(stepId: string): FieldScope {
   const { items } = useStepInput(stepId);
   const run = useEditor((state) => shownRunOf(state)?.run);
   const itemIndex = useEditor((state) => state.itemIndex);
-  const workflow = useEditor(openWorkflow);
+  const name = useEditor((state) => openWorkflow(state)?.name ?? '');
+  const timezone = useEditor((state) => openWorkflow(state)?.settings.timezone ?? 'UTC');
   const workflowId = useEditor((state) => state.workflowId);
   const env = useEditor((state) => state.doc?.tree.environments[run?.environment ?? 'local']?.vars ?? NOTHING);
-  const steps = useNames(workflow);
+  const steps = useNames();
   return useMemo(() => {
     const byRef = (ref: string) => steps.find((step) => step.id === ref || step.name === ref)?.id;
     const trigger = run?.triggerStepId ? outputAtHand(now(), run.triggerStepId)?.[0]?.json : undefined;
@@ -59,12 +62,12 @@ export function useFieldScope(stepId: string): FieldScope {
       stepExists: (ref) => byRef(ref) !== undefined,
       trigger: trigger ?? {},
       env,
-      workflow: { id: workflowId ?? '', name: openWorkflow(now())?.name ?? '' },
-      timezone: openWorkflow(now())?.settings.timezone ?? 'UTC',
-      now: Date.now(),
+      workflow: { id: workflowId ?? '', name },
+      timezone,
+      now: Date.now,
     });
     return { scope, count: items.length, index, steps };
-  }, [items, itemIndex, run, env, steps, workflowId]);
+  }, [items, itemIndex, run, env, steps, workflowId, name, timezone]);
 }
 
 /**
@@ -89,7 +92,7 @@ export function useTriggerScope(): FieldScope {
       env,
       workflow: { id: workflowId ?? '', name: workflow?.name ?? '' },
       timezone: workflow?.settings.timezone ?? 'UTC',
-      now: Date.now(),
+      now: Date.now,
     });
     return { scope, count: items.length, index, steps: [] };
   }, [workflow, workflowId, run, itemIndex, env]);
@@ -102,7 +105,7 @@ function samples(workflow: Workflow | undefined): Item[] {
 }
 
 /** The names of the steps, the same list while no name changes. */
-function useNames(workflow: Workflow | undefined): { id: string; name: string }[] {
-  const text = JSON.stringify(Object.entries(workflow?.steps ?? {}).map(([id, step]) => ({ id, name: step.name })));
-  return useMemo(() => JSON.parse(text) as { id: string; name: string }[], [text]);
+function useNames(): { id: string; name: string }[] {
+  const names = useEditor(useShallow((state) => stepNames(openWorkflow(state))));
+  return useMemo(() => Object.entries(names).map(([id, name]) => ({ id, name })), [names]);
 }

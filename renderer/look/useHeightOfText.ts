@@ -1,9 +1,12 @@
 import { type RefObject, useEffect, useLayoutEffect } from 'react';
 
-/** Keeps a text area as high as its text, also when its width changes and lines break elsewhere. */
-export function useHeightOfText(area: RefObject<HTMLTextAreaElement | null>, least: number): void {
-  // After every drawing: the text may be another one.
-  useLayoutEffect(() => grow(area.current, least));
+/**
+ * Keeps a text area as high as its text, also when its width changes and lines break elsewhere. Measuring makes the browser
+ * lay out the whole page, so it is done where the text is another one, and not after every drawing.
+ */
+export function useHeightOfText(area: RefObject<HTMLTextAreaElement | null>, text: string, least: number): void {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what the height follows.
+  useLayoutEffect(() => grow(area.current, least), [area, text, least]);
 
   useEffect(() => {
     const element = area.current;

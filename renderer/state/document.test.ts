@@ -48,6 +48,17 @@ const ready = (doc: Document | 'reload'): Document => {
 };
 const nameOf = (doc: Document, stepId: string) => doc.tree.workflows[workflowId]?.steps[stepId]?.name;
 
+test('several changes of the host are taken together as one after the other', () => {
+  const first = applyEdit(tree, renameStep('a_0000', 'A1'));
+  const second = applyEdit(first, renameStep('b_0000', 'B1'));
+  const events = [changed(tree, first, 11), changed(first, second, 12)];
+  const doc = openDocument(opened);
+  const together = ready(receive(doc, ...events));
+  expect(together).toEqual(events.reduce((before, event) => ready(receive(before, event)), doc));
+  expect([nameOf(together, 'a_0000'), nameOf(together, 'b_0000'), together.base.revision]).toEqual(['A1', 'B1', 12]);
+  expect(receive(doc, ...events.slice(1))).toBe('reload');
+});
+
 test('an edit is drawn at once, and stays drawn when its echo comes before the answer', () => {
   const edit = renameStep('a_0000', 'A1');
   let doc = addChange(openDocument(opened), 1, edits(edit));

@@ -73,9 +73,9 @@ export function refuse(doc: Document, ids: number[]): Document | 'reload' {
   return replay(doc, { ...doc, pending: doc.pending.filter((entry) => !ids.includes(entry.id)) });
 }
 
-/** A change of the host's tree. `reload` when one before it was missed. */
-export function receive(doc: Document, event: ProjectChanged): Document | 'reload' {
-  return replay(doc, { ...doc, held: [...doc.held, event] });
+/** Changes of the host's tree, in order. `reload` when one before them was missed. */
+export function receive(doc: Document, ...events: ProjectChanged[]): Document | 'reload' {
+  return replay(doc, { ...doc, held: [...doc.held, ...events] });
 }
 
 /** Takes the events that can be taken; the drawing stays the same object where nothing below it moved. */

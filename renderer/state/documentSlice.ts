@@ -39,7 +39,8 @@ export type DocumentSlice = {
   takeBack(edit: { before: Tree; after: Tree }): boolean;
   openProject(projectId: string): Promise<void>;
   closeProject(): Promise<void>;
-  projectChanged(event: ProjectChanged): void;
+  /** What the host did since, of whichever project. */
+  projectChanged(events: ProjectChanged[]): void;
   /** What waits is saved when this resolves. */
   settled(): Promise<void>;
   wakeSaving(): void;
@@ -212,9 +213,11 @@ export function createDocumentSlice(deps: EditorDeps): StateCreator<EditorState,
         await deps.client.projects.close({ projectId: doc.info.id });
       },
 
-      projectChanged(event) {
-        if (get().doc?.info.id !== event.projectId) return;
-        update((doc) => receive(doc, event));
+      projectChanged(events) {
+        const ours = events.filter(({ projectId }) => projectId === get().doc?.info.id);
+        if (ours.length === 0) return;
+        update((doc) => receive(doc, ...ours));
+        get().lookAgain();
       },
 
       settled: async () => loop?.drained(),

@@ -1,8 +1,9 @@
 import { useEffect, useMemo } from 'react';
 import type { Payload } from '#shared/run/events.ts';
 import type { StepRunState } from '#shared/run/foldRun.ts';
-import { type Item, parseEdge, type Workflow } from '#shared/workflow/tree.ts';
+import type { Item, Workflow } from '#shared/workflow/tree.ts';
 import { openWorkflow } from './documentSlice.ts';
+import { edgesTo } from './edges.ts';
 import type { OpenWait } from './openWaits.ts';
 import { shownRunOf } from './runSlice.ts';
 import { type InputPart, inputOf, itemsOf, missingBlobs, type RunView } from './runView.ts';
@@ -31,7 +32,7 @@ export type StepInput = { items: Item[]; from: string | undefined; waiting: bool
 
 /** What a step was given; where it has not run yet, what the steps before it would give it. */
 export function inputParts(
-  workflow: Workflow | undefined,
+  workflow: Pick<Workflow, 'edges'> | undefined,
   view: RunView | undefined,
   stepId: string,
   run: StepRunState | undefined,
@@ -42,10 +43,8 @@ export function inputParts(
     return ports.main ?? Object.values(ports)[0] ?? [];
   }
   const parts: InputPart[] = [];
-  for (const key of Object.keys(workflow.edges)) {
-    const { from, outPort, to, inPort } = parseEdge(key);
-    const payload =
-      to === stepId && inPort !== 'next' ? view.run.steps[from]?.runs.at(-1)?.outputs?.[outPort] : undefined;
+  for (const { from, outPort, inPort } of edgesTo(workflow, stepId)) {
+    const payload = inPort !== 'next' ? view.run.steps[from]?.runs.at(-1)?.outputs?.[outPort] : undefined;
     if (payload) parts.push({ payload, stepId: from });
   }
   return parts.slice(0, 1);
@@ -53,10 +52,11 @@ export function inputParts(
 
 /** The items before a step, fetched where they are kept apart. */
 export function useStepInput(stepId: string): StepInput {
-  const workflow = useEditor(openWorkflow);
+  // Whatever else of the workflow changes, the items before a step are the same.
+  const edges = useEditor((state) => openWorkflow(state)?.edges);
   const view = useEditor(shownRunOf);
   const run = useEditor(stepRunOf(stepId));
-  const parts = useMemo(() => inputParts(workflow, view, stepId, run), [workflow, view, stepId, run]);
+  const parts = useMemo(() => inputParts(edges && { edges }, view, stepId, run), [edges, view, stepId, run]);
   const items = useParts(view, parts);
   return { items: items ?? [], from: parts[0]?.stepId, waiting: items === undefined };
 }

@@ -47,6 +47,14 @@ export function fieldsOf(schema: Parameters<typeof formFields>[0]): ReturnType<t
 export const cardState =
   (stepId: string) =>
   (state: EditorState): StateName => {
+    const ran = ranState(stepId)(state);
+    return ran === 'idle' && !state.looking && lackingField(stepId)(state) ? 'lacks' : ran;
+  };
+
+/** As `cardState`, but for what the step lacks while nothing has run. */
+export const ranState =
+  (stepId: string) =>
+  (state: EditorState): StateName => {
     const step = openWorkflow(state)?.steps[stepId];
     if (!step) return 'idle';
     if (step.disabled) return 'disabled';
@@ -66,7 +74,6 @@ export const cardState =
       isStale(view.workflow.steps[stepId], step)
     )
       return 'stale';
-    if (ran === 'idle' && lackingField(stepId)(state)) return 'lacks';
     return ran;
   };
 

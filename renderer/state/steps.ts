@@ -33,11 +33,18 @@ export function portsOf(catalog: StepCatalog, workflow: Workflow, stepId: string
 const unique = (names: string[]) => [...new Set(names)];
 
 /** Where a card stands; one without a place stands in a row below the others. */
-export function placeOf(workflow: Workflow, stepId: string): [number, number] {
-  const known = workflow.layout[stepId];
-  if (known) return known;
-  const homeless = Object.keys(workflow.steps).filter((id) => !workflow.layout[id]);
-  const lowest = Object.values(workflow.layout).reduce((low, [, y]) => Math.max(low, y), -NEXT_Y);
+export function placeOf({ steps, layout }: Pick<Workflow, 'steps' | 'layout'>, stepId: string): [number, number] {
+  return layout[stepId] ?? placeBelow(Object.keys(steps), layout, stepId);
+}
+
+/** Where all cards stand, in the order of the ids. */
+export function placesOf(ids: readonly string[], layout: Workflow['layout']): [x: number, y: number][] {
+  return ids.map((id) => layout[id] ?? placeBelow(ids, layout, id));
+}
+
+function placeBelow(ids: readonly string[], layout: Workflow['layout'], stepId: string): [number, number] {
+  const homeless = ids.filter((id) => !layout[id]);
+  const lowest = Object.values(layout).reduce((low, [, y]) => Math.max(low, y), -NEXT_Y);
   const at = homeless.indexOf(stepId);
   return [(at % 6) * NEXT_X, lowest + NEXT_Y + Math.floor(at / 6) * NEXT_Y];
 }

@@ -168,6 +168,27 @@ test('an edit is drawn, saved, undone and redone, on both sides', async () => {
   expect(state().saving).toEqual({ state: 'saved' });
 });
 
+test('many commits of others that come at once are drawn together, and what is drawn is what the last of them made', async () => {
+  const { host, store, state, nameOf } = await opened();
+  const drawn = new Set<unknown>();
+  const stop = store.subscribe(({ doc }) => drawn.add(doc?.tree));
+  host.elsewhere(rename('b_0000', 'b1'));
+  expect(nameOf('b_0000')).toBe('b1');
+  for (let n = 2; n <= 60; n++) host.elsewhere(rename(n % 2 ? 'b_0000' : 'a_0000', `n${n}`));
+  // What is done here does not wait for theirs.
+  state().edit([{ type: 'renameWorkflow', workflowId, name: 'Mine' }]);
+  expect(state().doc?.tree.workflows[workflowId]?.name).toBe('Mine');
+  await expect.poll(() => nameOf('a_0000')).toBe('n60');
+  expect([nameOf('b_0000'), state().doc?.tree.workflows[workflowId]?.name]).toEqual(['n59', 'Mine']);
+  await state().settled();
+  await expect.poll(() => state().doc?.pending).toEqual([]);
+  expect(state().doc?.tree).toEqual(host.tree());
+  expect(state().doc?.base.tree).toEqual(host.tree());
+  // The first of theirs, what was done here, the rest of theirs, and what the host made of it.
+  expect(drawn.size).toBeLessThanOrEqual(4);
+  stop();
+});
+
 test('undo takes back what was done here and leaves what others did', async () => {
   const { host, state, nameOf } = await opened();
   state().edit([rename('a_0000', 'mine')]);

@@ -7,6 +7,7 @@ import { type AccountSlice, createAccountSlice } from './accountSlice.ts';
 import { type ConflictsSlice, createConflictsSlice } from './conflictsSlice.ts';
 import { createDocumentSlice, type DocumentSlice } from './documentSlice.ts';
 import { createHistorySlice, type HistorySlice } from './historySlice.ts';
+import { oncePerFrame } from './oncePerFrame.ts';
 import { createPresenceSlice, type PresenceSlice } from './presenceSlice.ts';
 import { createProjectsSlice, type ProjectsSlice } from './projectsSlice.ts';
 import { createRunListSlice, type RunListSlice } from './runListSlice.ts';
@@ -49,7 +50,8 @@ export function createEditor(link: Link, clock: Omit<EditorDeps, 'client'>): Edi
     ...createHistorySlice(deps)(...args),
     ...createPresenceSlice(deps)(...args),
   }));
-  link.subscribe((event) => take(store.getState(), event));
+  const takeNews = oncePerFrame<News>((all) => takeAll(store.getState(), all), deps.nextFrame);
+  link.subscribe((event) => (isNews(event) ? takeNews(event) : take(store.getState(), event)));
   link.onState((linkUp) => {
     const before = store.getState().linkUp;
     store.setState({ linkUp });
@@ -61,15 +63,21 @@ export function createEditor(link: Link, clock: Omit<EditorDeps, 'client'>): Edi
   return { store, client };
 }
 
-function take(state: EditorState, event: HostEvent): void {
+/** What comes with each commit of others, of which many may come at once. */
+type News = Extract<HostEvent, { type: 'project.changed' | 'project.sync' }>;
+
+const isNews = (event: HostEvent): event is News => event.type === 'project.changed' || event.type === 'project.sync';
+
+function takeAll(state: EditorState, news: News[]): void {
+  state.projectChanged(news.filter((event) => event.type === 'project.changed'));
+  // Of each project only the last word counts.
+  const words = news.filter((event) => event.type === 'project.sync');
+  for (const [projectId, sync] of new Map(words.map((event) => [event.projectId, event.sync])))
+    state.syncChanged(projectId, sync);
+}
+
+function take(state: EditorState, event: Exclude<HostEvent, News>): void {
   switch (event.type) {
-    case 'project.changed':
-      state.projectChanged(event);
-      if (state.doc?.info.id === event.projectId) state.lookAgain();
-      break;
-    case 'project.sync':
-      state.syncChanged(event.projectId, event.sync);
-      break;
     case 'conflicts.changed':
       if (state.doc?.info.id === event.projectId) void state.loadConflicts();
       break;
