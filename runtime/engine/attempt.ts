@@ -7,6 +7,7 @@ import type { Item, Settings, Tree } from '#shared/workflow/tree.ts';
 import type { Call } from '../connectors/stepType.ts';
 import type { AttemptSignal } from './attemptSignal.ts';
 import { CallSite } from './call.ts';
+import type { Causes } from './causes.ts';
 import { type EffectMemory, NeedsAttention } from './effects.ts';
 import { addItems, withLineage } from './lineage.ts';
 import type { Plan, PlannedStep } from './plan.ts';
@@ -31,6 +32,8 @@ export type Execution = {
   journal: Journal;
   memory: EffectMemory;
   waits: WaitMemory;
+  /** Where step runs are found by what they follow from, since the journal does not say how they began. */
+  causes: Causes | undefined;
   durability: Settings['durability'];
   connections: Readonly<Record<string, BoundConnection>>;
   signal: AbortSignal;

@@ -68,7 +68,10 @@ export class CallSite {
 
   get seed(): string {
     const { run } = this.job;
-    return `${this.execution.seed}|${this.execution.path.join('/')}|${run.stepId}|${run.iteration}`;
+    const { seed, path, causes, durability } = this.execution;
+    // A step run that is done again may have another number, and is to get the same ids.
+    if (causes && durability === 'run') return `${seed}|${causes.of(run)}`;
+    return `${seed}|${path.join('/')}|${run.stepId}|${run.iteration}`;
   }
 
   get scope(): Scope {
@@ -130,7 +133,7 @@ export class CallSite {
         request,
         perform: act,
       },
-      { ...this.place, attempt },
+      { ...this.place, attempt, cause: this.execution.causes?.of(run) },
       { journal, memory, hashing: ports.hashing, signal: signalOf(run, this.execution), guide: this.execution.guide },
     );
   }

@@ -27,7 +27,7 @@ export function controlOf(site: CallSite): RunControl {
       const left = untilMs - ports.clock.now();
       // A run of which nothing is kept cannot be given back.
       if (left > SHORT_WAIT_MS && execution.durability !== 'none') {
-        throw new Suspension([{ ...place, reason: 'delay', untilMs }]);
+        throw new Suspension([{ ...place, cause: execution.causes?.of(run), reason: 'delay', untilMs }]);
       }
       endByTimer();
       if (left > 0) await ports.clock.sleep(left, attempt.signal);
@@ -42,7 +42,13 @@ export function controlOf(site: CallSite): RunControl {
       }
       if (execution.durability === 'none') throw nothingKept(stepId);
       throw new Suspension([
-        { ...place, reason, ...(untilMs === undefined ? {} : { untilMs }), ...(details ? { details } : {}) },
+        {
+          ...place,
+          cause: execution.causes?.of(run),
+          reason,
+          ...(untilMs === undefined ? {} : { untilMs }),
+          ...(details ? { details } : {}),
+        },
       ]);
     },
     runWorkflow: (workflowId, items, part) => execution.runWorkflow(run, workflowId, items, attempt, part),

@@ -4,6 +4,7 @@ import { Decision, type EffectKind, type EventOf, type RunEvent, type StepError 
 import type { Effect } from '../connectors/stepType.ts';
 import { failpoint } from '../failpoint.ts';
 import { canonicalText } from './canonicalText.ts';
+import type { RecordedNumbers } from './causes.ts';
 import { roughBytes } from './payload.ts';
 import type { Guide } from './ports/guide.ts';
 import type { Hashing, Journal } from './ports/ports.ts';
@@ -37,12 +38,19 @@ export class NeedsAttention extends Error {
 /** What earlier attempts, here or in a process that died, learnt from outside. */
 export type EffectMemory = ReturnType<typeof createEffectMemory>;
 
-/** @param inOrder answers are given again in the order in which they came */
-export function createEffectMemory(events: readonly RunEvent[], { inOrder = false }: { inOrder?: boolean } = {}) {
+/**
+ * @param inOrder answers are given again in the order in which they came
+ * @param numbers is told of every event that says which number a step run has
+ */
+export function createEffectMemory(
+  events: readonly RunEvent[],
+  { inOrder, numbers }: { inOrder: boolean; numbers: RecordedNumbers },
+) {
   const known = new Map<string, Known>();
   /** Effects that a person is asked about, by step run. */
   const asked = new Map<string, string>();
   const remember = (event: RunEvent): void => {
+    numbers.remember(event);
     switch (event.type) {
       case 'effect.intended':
         known.set(placeOf(event, event.no), { intent: event, settled: false });
@@ -121,7 +129,7 @@ export type EffectRequest<T extends Json> = {
  */
 export async function doEffect<T extends Json>(
   request: EffectRequest<T>,
-  place: EffectPlace & { attempt: number },
+  place: EffectPlace & { attempt: number; cause?: string | undefined },
   {
     journal,
     memory,
@@ -130,7 +138,7 @@ export async function doEffect<T extends Json>(
     guide,
   }: { journal: Journal; memory: EffectMemory; hashing: Hashing; signal: AbortSignal; guide?: Guide },
 ): Promise<T> {
-  const { attempt, ...where } = place;
+  const { attempt, cause, ...where } = place;
   checkSize(request.request, 'request', place.stepId);
   const requestHash = hashing.sha256(canonicalText(request.request));
   const before = memory.find(where, request.no);
@@ -153,6 +161,7 @@ export async function doEffect<T extends Json>(
     iteration: place.iteration,
     attempt,
     ...(place.path.length ? { path: [...place.path] } : {}),
+    ...(cause === undefined ? {} : { cause }),
   };
   const record = { ...common, type: 'effect.recorded' as const, no: request.no, kind: request.kind, requestHash };
   if (before?.decided && before.decided.decision.decision !== 'retry') {
@@ -242,7 +251,8 @@ function notDeterministic(stepId: string, no: string): SluiceError {
     'run.not_deterministic',
     `Not deterministic at step ${stepId}: it asks something else than the first time.`,
     {
-      advice: 'Use $now, random() and uuid() of the run in place of values that differ each time.',
+      advice:
+        'Use $now and the random numbers and ids of the run in place of values that differ each time. Where it matters which branch comes first, set the durability of the workflow to step.',
       details: { stepId, no },
     },
   );

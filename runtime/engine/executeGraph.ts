@@ -73,7 +73,7 @@ export function executeGraph(start: GraphStart, execution: Execution, state: Run
     function begin(pendings: Pending[]): void {
       const first = pendings[0] as Pending;
       const planned = plan.steps.get(first.to) as PlannedStep;
-      const run = graph.openRun(pendings, state.nextIteration(first.to));
+      const run = graph.openRun(pendings);
       if (run.iteration >= limits.loopIterations) {
         refuseRun(run, limitError(run.stepId, 'runs of one step', limits.loopIterations));
       } else if (graph.progress.started > limits.stepRuns) {

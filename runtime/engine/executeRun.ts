@@ -8,6 +8,7 @@ import { createAnswer } from './answer.ts';
 import { type Execution, Suspension } from './attempt.ts';
 import type { AttemptSignal } from './attemptSignal.ts';
 import { beginRun, durabilityOf } from './beginRun.ts';
+import { areFoundByCause, createCauses, createRecordedNumbers } from './causes.ts';
 import { createEffectMemory } from './effects.ts';
 import { endAborted, endRun } from './endRun.ts';
 import { executeGraph, type GraphResult } from './executeGraph.ts';
@@ -63,7 +64,11 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   const { seed, at: startedAt, events } = await beginRun(job, deps);
   const planOf = deps.planOf ?? compilePlan;
   const durability = durabilityOf(job);
-  const memory = createEffectMemory(events, { inOrder: durability === 'run' });
+  const numbers = createRecordedNumbers();
+  const memory = createEffectMemory(events, { inOrder: durability === 'run', numbers });
+  const recorded = deps.guide?.events ?? events;
+  if (deps.guide) for (const event of recorded) numbers.remember(event);
+  const byCause = areFoundByCause(recorded, durability);
   const waits = createWaitMemory(events);
   const historyOf = createHistory(events, ports.blobs);
   const answer = createAnswer(events, deps);
@@ -75,9 +80,15 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
     path: readonly string[],
     input: Item[],
     signal: AbortSignal,
+    callers = '',
   ): Promise<GraphResult> => {
     const plan = planOf(job.tree, workflowId);
     const state = createRunState();
+    // Only of a workflow that is called anew after it failed does `step` know more than how its step runs began.
+    const isCaused = byCause && (durability === 'run' || (durability === 'step' && path.length > 0));
+    const causes = isCaused
+      ? createCauses({ path, callers, plan, numbers }, { state, hashing: ports.hashing })
+      : undefined;
     const execution: Execution = {
       runId: job.runId,
       effectRunId: job.effectRunId ?? job.runId,
@@ -89,6 +100,7 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
       journal,
       memory,
       waits,
+      causes,
       durability,
       connections: job.connections,
       signal,
@@ -108,7 +120,8 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
       scopeOf: (stepRun, seeded) => scopes.scopeOf(stepRun, seeded),
       originsOf: (stepRun, ref) => scopes.originsOf(stepRun, ref),
       respond: answer,
-      runWorkflow: (caller, id, items, attempt, part) => callWorkflow({ caller, part, path }, id, items, attempt),
+      runWorkflow: (caller, id, items, attempt, part) =>
+        callWorkflow({ caller, part, path, callers: causes ? `${causes.of(caller)}/` : '' }, id, items, attempt),
       entryOf,
       checkEntry,
     };
@@ -138,11 +151,12 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   }
 
   async function callWorkflow(
-    { caller, part, path }: { caller: StepRun; part: string | undefined; path: readonly string[] },
+    about: { caller: StepRun; part: string | undefined; path: readonly string[]; callers: string },
     workflowId: string,
     items: Item[],
     attempt: AttemptSignal,
   ): Promise<Item[]> {
+    const { caller, part, path, callers } = about;
     if (path.length + 1 > limits.depth) {
       throw new SluiceError('limit.exceeded', `Workflows call each other more than ${limits.depth} deep.`, {
         advice: 'Look for a workflow that runs itself without an end.',
@@ -153,7 +167,7 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
     // Its time-out and its cancel are those of the step that calls.
     const entry = entryOf(workflowId);
     await checkEntry(entry, items);
-    const result = await execute(entry, inner, items, attempt.signal).catch((thrown: unknown) => {
+    const result = await execute(entry, inner, items, attempt.signal, callers).catch((thrown: unknown) => {
       historyOf.forget(inner);
       throw thrown;
     });

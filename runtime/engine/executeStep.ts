@@ -140,7 +140,10 @@ function needsAttention(error: StepError, job: StepJob, execution: Execution): S
   if (execution.durability === 'none') return giveUp(SluiceError.fromWire(error), job, execution);
   const place = placeOf(job.run, execution);
   const details = execution.memory.unclear(place);
-  return { status: 'waiting', waits: [{ ...place, reason: 'needs_attention', error, details }] };
+  return {
+    status: 'waiting',
+    waits: [{ ...place, cause: execution.causes?.of(job.run), reason: 'needs_attention', error, details }],
+  };
 }
 
 function giveUp(error: SluiceError, job: StepJob, execution: Execution): StepResult {

@@ -10,6 +10,7 @@ import { createRetention } from './retention.ts';
 import {
   batchScope,
   closeBatch,
+  type Gathered,
   isInside as isInsideOf,
   newStepRun,
   type Pending,
@@ -50,7 +51,7 @@ const GROUP_ENDED = new Error('The group ended.');
 export type Graph = ReturnType<typeof createGraph>;
 
 export function createGraph(start: GraphStart, execution: Execution, state: RunState) {
-  const { plan, journal, limits } = execution;
+  const { plan, journal, limits, causes, durability } = execution;
   const joins = createJoins(plan);
   /** Deliveries that start a step run each, in order. */
   const ready = createQueue<Pending>();
@@ -80,7 +81,7 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
       if (batch !== undefined) ref.batch = batch;
       const target = plan.steps.get(to) as PlannedStep;
       if (target.type.control && inPort === 'next') {
-        gather(to, scope, ref, items);
+        gather(to, run, ref, items, scope);
         continue;
       }
       scope.live++;
@@ -97,7 +98,9 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
   }
 
   /** What comes back to a loop belongs to the batch that started it. */
-  function gather(loopId: string, scope: WorkScope, ref: Delivery, items: Item[]): void {
+  function gather(loopId: string, run: StepRun, ref: Delivery, items: Item[], scope: WorkScope): void {
+    // Done again, branches of a batch may come back the other way round.
+    const rank = causes && durability === 'run' ? `${run.stepId}.${causes.of(run)}` : undefined;
     for (let current: WorkScope | undefined = scope; current; current = current.parent) {
       const loop = current.loop?.stepId === loopId ? current.loop.loop : undefined;
       if (!loop) continue;
@@ -106,7 +109,9 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
         // Without where it came from in its batch: that may be more than the item itself.
         const item: Item = { json };
         if (binary) item.binary = binary;
-        loop.gathered.push({ item, ref, index, batch: current.batch });
+        const back: Gathered = { item, ref, index, batch: current.batch };
+        if (rank !== undefined) back.rank = rank;
+        loop.gathered.push(back);
       }
       return;
     }
@@ -170,12 +175,16 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
       state.root.live++;
       takeOutputs(trigger, { main: start.input });
     },
-    /** Some deliveries become one step run. */
-    openRun(pendings: readonly Pending[], iteration: number): StepRun {
+    /** Some deliveries become one step run, of the number that a journal says or the next. */
+    openRun(pendings: readonly Pending[], iteration?: number): StepRun {
       const first = pendings[0] as Pending;
       let scope = first.scope;
       for (const pending of pendings) if (pending.scope.depth > scope.depth) scope = pending.scope;
-      const run = newStepRun(first.to, iteration, pendings, scope);
+      const run = newStepRun(first.to, iteration ?? state.nextIteration(first.to), pendings, scope);
+      if (causes) {
+        causes.begin(run);
+        if (iteration === undefined) run.iteration = causes.numberOf(run);
+      }
       state.add(run);
       scope.live++;
       if (scope.loop) {

@@ -78,7 +78,10 @@ function loopItems(run: StepRun): Item[] {
   return inputOn(run, 'main')?.items ?? [];
 }
 
-/** What came back to a map, in the order of what it handed out, whichever batch ended first. */
+/** What came back to a map, in the order of what it handed out, whichever batch ended first; and in a batch by rank. */
 export function putInOrder({ kind, gathered }: LoopState): void {
-  if (kind === 'map') gathered.sort((a, b) => a.batch - b.batch);
+  if (kind !== 'map' && gathered[0]?.rank === undefined) return;
+  gathered.sort((a, b) => a.batch - b.batch || compare(a.rank, b.rank));
 }
+
+const compare = (a = '', b = '') => (a < b ? -1 : a > b ? 1 : 0);

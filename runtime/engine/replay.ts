@@ -108,7 +108,7 @@ export function replay(graph: Graph, execution: Execution, state: RunState): Ste
   function settleDisabled(): void {
     const isDisabled = ({ to }: Pending) => plan.steps.get(to)?.step.disabled === true;
     for (let pending = graph.ready.take(isDisabled); pending; pending = graph.ready.take(isDisabled)) {
-      graph.passThrough(graph.openRun([pending], state.nextIteration(pending.to)));
+      graph.passThrough(graph.openRun([pending]));
     }
   }
 

@@ -39,6 +39,8 @@ export type StepRun = {
   /** When the first attempt began; `$now` of every attempt. */
   startedAt: number | undefined;
   loop: LoopState | undefined;
+  /** What it follows from, as a hash, once somebody asked. */
+  cause: string | undefined;
   /** The step run before it in the same batch. */
   before: StepRun | undefined;
 };
@@ -57,10 +59,13 @@ export type LoopState = {
   failed: unknown;
   /** What ended a group before its time. */
   caught: StepError | undefined;
-  gathered: { item: Item; ref: Delivery; index: number; batch: number }[];
+  gathered: Gathered[];
   /** Where its batches are read one after the other, in place of being cut from a list. */
   source: BatchSource | undefined;
 };
+
+/** An item that came back, and in which batch. `rank`: its place in there, where that is not to be when it came. */
+export type Gathered = { item: Item; ref: Delivery; index: number; batch: number; rank?: string };
 
 export type BatchSource = {
   config: JsonObject;
@@ -86,7 +91,7 @@ export function createRunState(): RunState {
   const runs = new Map<string, StepRun[]>();
   const root = rootScope();
 
-  // Step runs are added in the order of their iteration.
+  // Where step runs are found by their cause, some may be missing before one that is there.
   const find = (stepId: string, iteration: number) => runs.get(stepId)?.[iteration];
 
   function follow(ref: Delivery, index: number, stepId: string, depth: number): Item | undefined {
@@ -97,7 +102,7 @@ export function createRunState(): RunState {
     if (!item || source.stepId === stepId) return item;
     for (const [port, from] of origins(item)) {
       if (port === 'next' && source.loop) {
-        const gathered: LoopState['gathered'][number] | undefined = source.loop.gathered[from];
+        const gathered: Gathered | undefined = source.loop.gathered[from];
         const found = gathered && follow(gathered.ref, gathered.index, stepId, depth + 1);
         if (found) return found;
         continue;
@@ -114,8 +119,9 @@ export function createRunState(): RunState {
     runs,
     add(run) {
       const list = runs.get(run.stepId);
-      if (list) list.push(run);
-      else runs.set(run.stepId, [run]);
+      if (list) list[run.iteration] = run;
+      else if (run.iteration === 0) runs.set(run.stepId, [run]);
+      else runs.set(run.stepId, placedAt(run.iteration, run));
     },
     latest: (stepId) => runs.get(stepId)?.at(-1),
     nextIteration: (stepId) => runs.get(stepId)?.length ?? 0,
@@ -179,6 +185,12 @@ export function groupAround(scope: WorkScope): WorkScope | undefined {
   return undefined;
 }
 
+function placedAt(iteration: number, run: StepRun): StepRun[] {
+  const list: StepRun[] = [];
+  list[iteration] = run;
+  return list;
+}
+
 /** What a step run has given before it ended. */
 const NOTHING: StepRun['outputs'] = Object.freeze({});
 
@@ -201,6 +213,7 @@ export function newStepRun(stepId: string, iteration: number, inputs: readonly P
     retryAtMs: undefined,
     startedAt: undefined,
     loop: undefined,
+    cause: undefined,
     before: undefined,
   };
 }

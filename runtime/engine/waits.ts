@@ -8,7 +8,13 @@ import { pathField } from './runState.ts';
 export type WaitPlace = { path: readonly string[]; stepId: string; iteration: number };
 
 /** A step run that has given its run back for a while. */
-export type Wait = WaitPlace & { reason: WaitReason; untilMs?: number; error?: StepError; details?: JsonObject };
+export type Wait = WaitPlace & {
+  reason: WaitReason;
+  untilMs?: number;
+  error?: StepError;
+  details?: JsonObject;
+  cause?: string | undefined;
+};
 
 /** What ended a wait: the time, or somebody with what came along. */
 export type WaitEnd = { by: string; at?: string; input?: Json };
@@ -66,6 +72,7 @@ export function recordWaits(waits: readonly Wait[], memory: WaitMemory, journal:
       ...(wait.untilMs === undefined ? {} : { until: toTime(wait.untilMs) }),
       ...(wait.error ? { error: wait.error } : {}),
       ...(wait.details ? { details: wait.details } : {}),
+      ...(wait.cause === undefined ? {} : { cause: wait.cause }),
       ...pathField(wait.path),
     });
   });

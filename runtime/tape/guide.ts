@@ -58,6 +58,7 @@ export function createGuide(events: readonly RunEvent[], stop: (reason: Error) =
   const turns = createTurns(ahead);
 
   return {
+    events,
     startedAt: (place) => began.get(keyOf(place)),
 
     async effect(place, no, requestHash) {

@@ -67,6 +67,11 @@ const common = {
   source: Uuid.optional(),
 };
 const ofStep = { ...common, stepId: StepId, iteration: z.int().min(0), attempt: z.int().min(1) };
+/**
+ * What the step run follows from, as hashes: of the steps that called its workflow, outermost first, and its own. It leads a
+ * step run back to its number where the journal does not say how it began. Absent where it does.
+ */
+const cause = z.string().max(1_000).optional();
 
 export const EffectKind = z.enum([
   'http',
@@ -116,6 +121,7 @@ export const RunEvent = z.discriminatedUnion('type', [
     key: z.string(),
     /** Without secrets. */
     request: Json,
+    cause,
   }),
   z.strictObject({
     ...ofStep,
@@ -127,6 +133,7 @@ export const RunEvent = z.discriminatedUnion('type', [
     error: StepError.optional(),
     /** Who said that this came of it, where nothing outside did. */
     by: z.string().max(200).optional(),
+    cause,
   }),
   z.strictObject({
     ...ofStep,
@@ -154,6 +161,7 @@ export const RunEvent = z.discriminatedUnion('type', [
     error: StepError.optional(),
     /** What a person is shown who may end the wait: a message, who may decide, the fields to fill in. */
     details: JsonObject.optional(),
+    cause,
   }),
   z.strictObject({
     ...common,

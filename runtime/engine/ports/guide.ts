@@ -1,4 +1,5 @@
 import type { Json } from '#shared/json.ts';
+import type { RunEvent } from '#shared/run/events.ts';
 
 /** A step run, wherever it is among sub-workflows. */
 export type GuidedPlace = { path: readonly string[]; stepId: string; iteration: number };
@@ -8,6 +9,8 @@ export type GuidedPlace = { path: readonly string[]; stepId: string; iteration: 
  * A run that is executed for the first time has none.
  */
 export type Guide = {
+  /** All that was recorded. It also says which numbers step runs had. */
+  events: readonly RunEvent[];
   /** When a step run first began, milliseconds since 1970; undefined where the recording does not say. */
   startedAt(place: GuidedPlace): number | undefined;
   /**
