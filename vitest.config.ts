@@ -11,6 +11,7 @@ const common = {
   hookTimeout: 300_000,
   // Left alone, a poll gives up after a second, which a busy machine may need for one answer.
   expect: { poll: { timeout: 60_000 } },
+  setupFiles: 'tests/fixtures/keepAlive.ts',
   // CI draws the same examples each time: what another seed finds must not stop somebody who has nothing to do with it.
   env: process.env.CI && !process.env.SLUICE_SEED ? { SLUICE_SEED: '20261121' } : {},
 } as const;
