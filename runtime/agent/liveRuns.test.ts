@@ -189,6 +189,25 @@ describe('a run of which nothing is kept', () => {
     expect(other.list({ projectId: PROJECT_ID, limit: 10 }).data).toEqual([]);
   });
 
+  test('gives its answer to one caller, however late, and lets go of it then', async () => {
+    const { control, agent, handOver } = setUp();
+    const { runId } = await handOver('unkept');
+    const events = eventsOf(runId, 1, 1, started, answer, ended);
+    await agent.report({ runId, fence: 1, events, done: true });
+    expect(await control.answered(runId, 20_000)).toMatchObject({ status: 201 });
+    expect(await control.answered(runId, 20_000)).toBeUndefined();
+    expect(control.status(runId)).toBe('succeeded');
+  });
+
+  test('lets go of an answer that was given before its end', async () => {
+    const { control, agent, handOver } = setUp();
+    const { runId } = await handOver('unkept');
+    await agent.report({ runId, fence: 1, events: eventsOf(runId, 1, 1, started, answer) });
+    expect(await control.answered(runId, 20_000)).toMatchObject({ status: 201 });
+    await agent.report({ runId, fence: 1, events: eventsOf(runId, 1, 3, ended), done: true });
+    expect(await control.answered(runId, 20_000)).toBeUndefined();
+  });
+
   test('refuses a gap and takes the same report twice, as the store does', async () => {
     const { agent, handOver } = setUp();
     const { runId } = await handOver('unkept');

@@ -17,6 +17,8 @@ export type LiveRun = {
   stored: boolean;
   /** What was reported of one that is never stored, until it has ended. */
   events: RunEvent[];
+  /** Its caller has the answer. */
+  told: boolean;
 };
 
 export type LiveRunsDeps = {
@@ -81,6 +83,11 @@ export function createLiveRuns({ store, journal, commit, storedRuns }: LiveRunsD
     return { ...taken, after };
   }
 
+  /** An answer may be as large as all that the run carried, and nobody asks for it again. */
+  function letAnswerGo({ run, told }: LiveRun): void {
+    if (told && hasEnded(run.status)) run.answer = undefined;
+  }
+
   function change(one: LiveRun, change: Partial<StoredRun>, events: readonly RunEvent[]): void {
     one.run = { ...one.run, ...change };
     for (const event of events) one.events.push(event);
@@ -88,6 +95,7 @@ export function createLiveRuns({ store, journal, commit, storedRuns }: LiveRunsD
     // What it came to is remembered for a while, and nothing that it carried.
     one.run.assignment = {};
     one.events = [];
+    letAnswerGo(one);
     over.push(one.run.runId);
     const oldest = over.length > REMEMBERED ? over.shift() : undefined;
     if (oldest !== undefined) live.delete(oldest);
@@ -102,9 +110,16 @@ export function createLiveRuns({ store, journal, commit, storedRuns }: LiveRunsD
 
   return {
     add(run: StoredRun, tree: Tree, kept: boolean): void {
-      live.set(run.runId, { run, tree, kept, stored: false, events: [] });
+      live.set(run.runId, { run, tree, kept, stored: false, events: [], told: false });
     },
     find: (runId: string): LiveRun | undefined => live.get(runId),
+    /** Whoever called a run has its answer. */
+    told(runId: string): void {
+      const one = live.get(runId);
+      if (!one || one.kept) return;
+      one.told = true;
+      letAnswerGo(one);
+    },
     /** It was handed out, or is to be cancelled; the store is not asked. */
     taken(runId: string, row: Partial<StoredRun>): void {
       const one = live.get(runId);

@@ -4,7 +4,7 @@ import type { RunSummary } from '#shared/contract/cloud/common.ts';
 import type { Service } from '#shared/contract/contract.ts';
 import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
-import type { Payload, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
+import type { Answer, Payload, RunEvent, RunLogLine, RunStatus } from '#shared/run/events.ts';
 import { hasEnded } from '#shared/run/projectEvents.ts';
 import { toTime } from '#shared/time.ts';
 import type { Item, Tree } from '#shared/workflow/tree.ts';
@@ -308,7 +308,12 @@ export function createLocalControl(deps: LocalControlDeps) {
     },
     blobs,
     finished: feed.finished,
-    answered: feed.answered,
+    /** What the run answered its caller, for whom alone that is; undefined when it ended without an answer, or the time is up. */
+    async answered(runId: string, timeoutMs: number): Promise<Answer | undefined> {
+      const answer = await feed.answered(runId, timeoutMs);
+      if (answer) live.told(runId);
+      return answer;
+    },
     lastDelivery: (hook: string) => store.lastDelivery(hook),
     /** A delivery that starts nothing: the run that stood in its way stands for it. */
     noteDelivery(hook: string, deliveryId: string, runId: string): void {
