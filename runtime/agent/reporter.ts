@@ -4,7 +4,7 @@ import { SluiceError } from '#shared/error.ts';
 import type { Json } from '#shared/json.ts';
 import type { Payload, RunEvent, RunLogLine } from '#shared/run/events.ts';
 import type { JournalSink } from '../engine/journal.ts';
-import { payloadBytes, roughBytes } from '../engine/payload.ts';
+import { answerBytes, payloadBytes, roughBytes } from '../engine/payload.ts';
 import { failpoint } from '../failpoint.ts';
 
 /** Events, log lines and bytes of one report at most; more wait for the next. One event always goes. */
@@ -219,7 +219,7 @@ function sizeOf(event: RunEvent): number {
     case 'effect.recorded':
       return 200 + bytesOf(event.result);
     case 'run.answered':
-      return 200 + bytesOf(event.body);
+      return 200 + answerBytes(event);
     case 'run.ended':
       return 200 + bytesOfPorts(event.output);
     default:

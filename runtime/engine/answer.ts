@@ -1,7 +1,7 @@
 import type { Answer, RunEvent } from '#shared/run/events.ts';
 import { failpoint } from '../failpoint.ts';
 import type { RunDeps } from './executeRun.ts';
-import { roughBytes } from './payload.ts';
+import { roughBytes, withSize } from './payload.ts';
 
 /**
  * Answers the run's caller, who gets it once it is kept: the first one counts. With `first` it is kept before the step goes
@@ -13,7 +13,8 @@ export function createAnswer(events: readonly RunEvent[], { journal, limits, por
 
   async function carried({ body, ...rest }: Answer): Promise<Answer> {
     if (body === undefined) return rest;
-    if (roughBytes(body, limits.inlineBytes) <= limits.inlineBytes) return { ...rest, body };
+    const size = roughBytes(body, limits.inlineBytes);
+    if (size <= limits.inlineBytes) return withSize({ ...rest, body }, size);
     const isText = typeof body === 'string';
     const type = isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8';
     const hasType = Object.keys(rest.headers ?? {}).some((name) => name.toLowerCase() === 'content-type');

@@ -101,7 +101,7 @@ export class CallSite {
     const { planned, run } = this.job;
     if (planned.constant) return planned.constant;
     const resolved = planned.config.resolve(this.scope);
-    return planned.defaults ? { ...planned.defaults, ...resolved } : checkConfig(run.stepId, planned.type, resolved);
+    return planned.loose ? resolved : checkConfig(run.stepId, planned.type, resolved);
   }
 
   /** The config resolved for one of a step's items, whichever it asks for. Nothing of it is kept on the call (docs/decisions/0010). */

@@ -63,6 +63,8 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
   const waiting = new Map<StepRun, readonly Wait[]>();
   /** By step id, what left by ports without an edge. */
   const output: Record<string, Item[]> = {};
+  /** Steps of which `output` has a list of its own. */
+  const gathered = new Set<string>();
   const skipped = new Set<string>();
   /** `atOnce`: the step runs at work at once that an open map asks for. */
   const progress = { started: 0, replaying: true, atOnce: 0 };
@@ -93,8 +95,13 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
 
   function keep(stepId: string, items: Item[]): void {
     const kept = output[stepId];
-    if (!kept) output[stepId] = [...items];
-    else for (const item of items) kept.push(item);
+    // The very list that left the step, until there is more.
+    if (!kept) output[stepId] = items;
+    else if (gathered.has(stepId)) for (const item of items) kept.push(item);
+    else {
+      gathered.add(stepId);
+      output[stepId] = [...kept, ...items];
+    }
   }
 
   /** What comes back to a loop belongs to the batch that started it. */

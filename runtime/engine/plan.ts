@@ -19,10 +19,10 @@ export type PlannedStep = {
   /** The config itself where nothing in it is an expression: checked once, at compile time. */
   constant: JsonObject | undefined;
   /**
-   * Where expressions stand only in fields that take any value: the rest of the config, checked once. What they come to
-   * needs no check.
+   * Whether expressions stand only in fields that take any value: the rest was checked once, what they come to needs no
+   * check, and `config` has the defaults in it.
    */
-  defaults: JsonObject | undefined;
+  loose: boolean;
   outputs: readonly string[];
   /** Where items leave that only pass the step: it is switched off, or failed and goes on. */
   through: string;
@@ -86,7 +86,9 @@ export function isTrigger(type: StepType): boolean {
 
 function planStep(id: string, step: Step, edges: ReturnType<typeof parseEdge>[]): PlannedStep {
   const type = findStepType(step.uses, step.version);
-  const compiled = compileStepConfig(id, step, type);
+  const written = compileStepConfig(id, step, type);
+  const defaults = written.constant ? undefined : looseDefaults(step, type);
+  const compiled = defaults ? filledConfig(step, type, defaults) : written;
   const declared = type.inputs ?? (isTrigger(type) ? [] : ['main']);
   const stray = edges.find(({ to, inPort }) => to === id && declared.length > 0 && !declared.includes(inPort));
   if (stray) {
@@ -115,7 +117,7 @@ function planStep(id: string, step: Step, edges: ReturnType<typeof parseEdge>[])
     type,
     config: compiled,
     constant,
-    defaults: constant ? undefined : looseDefaults(step, type),
+    loose: defaults !== undefined,
     outputs,
     through: throughPort(type, outputs),
     connected: declared.filter((port) => edges.some((edge) => edge.to === id && edge.inPort === port)),
@@ -181,6 +183,15 @@ function looseDefaults(step: Step, type: StepType): JsonObject | undefined {
     compileConfig(rest, (path) => isLiteralField(type.config, path)).resolve(NO_SCOPE),
   );
   return checked.success ? (checked.data as JsonObject) : undefined;
+}
+
+/** The config with what its step type fills in, which no expression can be. */
+function filledConfig(step: Step, type: StepType, defaults: JsonObject): CompiledConfig {
+  const isFilledIn = ([key = '']: readonly string[]) => !Object.hasOwn(step.config, key);
+  return compileConfig(
+    { ...defaults, ...step.config },
+    (path) => isFilledIn(path) || isLiteralField(type.config, path),
+  );
 }
 
 /** Whether nothing that the expressions in a field come to could be refused or changed. */

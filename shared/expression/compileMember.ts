@@ -1,4 +1,4 @@
-import type { Expression, MemberExpression, Node } from 'acorn';
+import type { Expression, Identifier, MemberExpression, Node } from 'acorn';
 import type { JsonObject } from '../json.ts';
 import {
   type Code,
@@ -15,6 +15,7 @@ import { GROUPS } from './functions.ts';
 import { keyOf, readMember } from './methods.ts';
 import { nearest } from './nearest.ts';
 import { canonicalName, staticKey, staticPath } from './paths.ts';
+import type { Scope } from './scope.ts';
 import { FORBIDDEN, isFields, kindOf } from './values.ts';
 import { constant, VARIABLES } from './variables.ts';
 
@@ -86,17 +87,45 @@ export function unknownInGroup(compiler: Compiler, node: Node, group: string, ke
   return refuse(compiler, node, `There is no ${group}.${key} in expressions.`, advice, meant);
 }
 
-/** `$json.a.b` without brackets and `?.`: one loop over the keys, each an own field. */
-function compilePath(compiler: Compiler, node: MemberExpression, locals: Locals, place: Place): Code | undefined {
+/** The links of `$json.a.b` without brackets and `?.`, and what it begins with; undefined for all else. */
+function plainLinks(node: Expression): { root: Identifier; nodes: MemberExpression[]; keys: string[] } | undefined {
   const keys: string[] = [];
   const nodes: MemberExpression[] = [];
-  let at: Expression = node;
+  let at = node;
   while (at.type === 'MemberExpression' && !at.computed && !at.optional && at.property.type === 'Identifier') {
     keys.unshift(at.property.name);
     nodes.unshift(at);
     at = at.object as Expression;
   }
-  if (at.type !== 'Identifier' || keys.length > 100 || findLocal(locals, at.name) !== undefined) return undefined;
+  return at.type === 'Identifier' && keys.length <= 100 ? { root: at, nodes, keys } : undefined;
+}
+
+/**
+ * Reads `$json.a.b` without an evaluation; undefined too where evaluating it would say why. Most expressions are no more
+ * than such a path to a text or a number.
+ */
+export function pathReader(tree: Expression): ((scope: Scope) => unknown) | undefined {
+  const links = plainLinks(tree);
+  const root = links && VARIABLES[links.root.name]?.data;
+  if (!root) return undefined;
+  const { keys } = links;
+  return (scope) => {
+    let value = root(scope);
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string;
+      if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, key))
+        return undefined;
+      value = (value as { [name: string]: unknown })[key];
+    }
+    return value;
+  };
+}
+
+/** `$json.a.b` without brackets and `?.`: one loop over the keys, each an own field. */
+function compilePath(compiler: Compiler, node: MemberExpression, locals: Locals, place: Place): Code | undefined {
+  const links = plainLinks(node);
+  if (links === undefined || findLocal(locals, links.root.name) !== undefined) return undefined;
+  const { root: at, nodes, keys } = links;
   const root = VARIABLES[at.name]?.data;
   if (root === undefined) return undefined;
   const bad = keys.findIndex((key) => FORBIDDEN.has(key));
@@ -115,11 +144,16 @@ function compilePath(compiler: Compiler, node: MemberExpression, locals: Locals,
         continue;
       }
       evaluation.at = offsets[i] as number;
-      if (value === null || value === undefined) throw (explain[i] as Explain)(evaluation, value, () => key, null);
+      if (value === null || value === undefined) throw whyMissing(explain[i] as Explain, evaluation, value, key);
       value = readMember(evaluation, value, key);
     }
     return value;
   };
+}
+
+/** Apart, because a closure over the key in the loop would cost each reading something. */
+function whyMissing(explain: Explain, evaluation: Evaluation, value: null | undefined, key: string): Error {
+  return explain(evaluation, value, () => key, null);
 }
 
 /** The pieces of a path on their own, for an error that wants to look at the one before. */

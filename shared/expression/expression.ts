@@ -1,6 +1,8 @@
 import { SluiceError } from '../error.ts';
 import { type Code, compileCode } from './compile.ts';
+import { pathReader } from './compileMember.ts';
 import { type Budget, DEFAULT_BUDGET, type Evaluation, exceeded, failure, startEvaluation } from './evaluation.ts';
+import type { ParsedCode } from './parse.ts';
 import type { Scope } from './scope.ts';
 import { readSource } from './source.ts';
 import { buildText, toTemplateText } from './text.ts';
@@ -40,10 +42,11 @@ export function compileExpression(source: string): CompiledExpression {
   const notes = { names: new Set<string>(), references: new Set<string>(), paths: new Set<string>() };
   const evaluate = ((): CompiledExpression['evaluate'] => {
     if (read.kind === 'literal') return () => read.text;
-    if (read.kind === 'expression') return evaluator(source, compileCode(source, read.parsed, notes));
+    if (read.kind === 'expression') return evaluatorOf(source, read.parsed, notes);
+    const [only] = read.parts;
+    if (read.parts.length === 1 && typeof only === 'object') return evaluatorOf(source, only, notes);
     const parts = read.parts.map((part) => (typeof part === 'string' ? part : compileCode(source, part, notes)));
-    const [only] = parts;
-    return evaluator(source, parts.length === 1 && typeof only === 'function' ? only : joinParts(parts));
+    return evaluator(source, joinParts(parts));
   })();
   const { names, references, paths } = notes;
   return { source, references: [...references], names: [...names], paths: [...paths], evaluate };
@@ -55,6 +58,21 @@ function joinParts(parts: readonly (string | Code)[]): Code {
     for (const part of parts)
       builder.add(typeof part === 'string' ? part : toTemplateText(evaluation, part(evaluation, frame)));
     return builder.finish();
+  };
+}
+
+function evaluatorOf(
+  source: string,
+  parsed: ParsedCode,
+  notes: Parameters<typeof compileCode>[2],
+): CompiledExpression['evaluate'] {
+  const evaluate = evaluator(source, compileCode(source, parsed, notes));
+  const read = pathReader(parsed.tree);
+  if (read === undefined) return evaluate;
+  return (scope, budget) => {
+    const value = read(scope);
+    if (typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return value;
+    return evaluate(scope, budget);
   };
 }
 

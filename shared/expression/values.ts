@@ -113,21 +113,22 @@ export function toJson(evaluation: Evaluation, value: unknown, depth = 0): unkno
 }
 
 function fieldsToJson(evaluation: Evaluation, value: Fields, depth: number): Fields {
-  const keys = Object.keys(value);
-  charge(evaluation, keys.length + 1);
   let copy: Fields | undefined;
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i] as string;
+  let count = 0;
+  // Data inherits no fields, so that a list of the keys, which would be garbage at once, is not needed.
+  for (const key in value) {
     const before = value[key];
     const after = toJson(evaluation, before, depth + 1);
-    if (after !== before || after === undefined) copy ??= firstFields(value, keys, i);
+    if (after !== before || after === undefined) copy ??= firstFields(value, count);
     if (copy !== undefined && after !== undefined) copy[key] = after;
+    count++;
   }
+  charge(evaluation, count + 1);
   return copy ?? value;
 }
 
-function firstFields(value: Fields, keys: readonly string[], count: number): Fields {
+function firstFields(value: Fields, count: number): Fields {
   const copy = emptyFields();
-  for (const key of keys.slice(0, count)) copy[key] = value[key];
+  for (const key of Object.keys(value).slice(0, count)) copy[key] = value[key];
   return copy;
 }

@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/error.ts';
-import { type Json, type JsonObject, jsonDepth } from '#shared/json.ts';
+import { type Json, type JsonObject, jsonDepth, nestsDeeper } from '#shared/json.ts';
 import type { HookHeaders } from './verifyHook.ts';
 
 export type HookRequest = {
@@ -73,12 +73,11 @@ export function jsonOf(bytes: Uint8Array): Json {
   } catch (cause) {
     throw new SluiceError('hook.body_invalid', 'The body is not valid UTF-8, which JSON must be.', { cause });
   }
-  if (jsonDepth(text, MAX_DEPTH) > MAX_DEPTH) {
-    throw new SluiceError('hook.body_invalid', `The body nests more than ${MAX_DEPTH} deep.`);
-  }
+  let value: Json;
   try {
-    return JSON.parse(text) as Json;
+    value = JSON.parse(text) as Json;
   } catch (cause) {
+    if (jsonDepth(text, MAX_DEPTH) > MAX_DEPTH) throw tooDeep();
     // The parser's own message quotes the body.
     const at = /position (\d+)/.exec(cause instanceof Error ? cause.message : '')?.[1];
     throw new SluiceError('hook.body_invalid', `The body is not valid JSON${at ? ` (at character ${at})` : ''}.`, {
@@ -86,6 +85,12 @@ export function jsonOf(bytes: Uint8Array): Json {
       advice: 'Send valid JSON, or say another Content-Type.',
     });
   }
+  if (nestsDeeper(value, MAX_DEPTH)) throw tooDeep();
+  return value;
+}
+
+function tooDeep(): SluiceError {
+  return new SluiceError('hook.body_invalid', `The body nests more than ${MAX_DEPTH} deep.`);
 }
 
 /** Bytes as text of the character set that a Content-Type says. @throws SluiceError hook.body_invalid */
