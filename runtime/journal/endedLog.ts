@@ -1,123 +1,172 @@
-import { closeSync, fdatasync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { crc32 } from 'node:zlib';
 import { failpoint } from '../failpoint.ts';
-
-/** A run that has ended before anything of it was stored: its row, its one report and its log. */
-export type EndedRun = {
-  /** The row, in the order of the table's columns. */
-  row: (string | number | null)[];
-  runId: string;
-  firstSeq: number;
-  lastSeq: number;
-  /** As the table keeps them. */
-  events: string | Uint8Array;
-  logs: string[];
-  treeHash: string;
-  /** The version that it ran, as JSON. */
-  tree: string;
-};
+import { createEndedFile, type EndedFile, type EndedRun, type Placed } from './endedFile.ts';
 
 export type EndedLog = ReturnType<typeof createEndedLog>;
 
+export type EndedLogDeps = {
+  /** Puts runs into the database, which need not be on the disk there. Those it has are passed over. */
+  store(runs: readonly EndedRun[]): void;
+  /** What was put into the database is on the disk when it returns. */
+  flush(): void;
+  /** Resolves when what was put into the database is on the disk; nothing is put there meanwhile, but for those who ask. */
+  checkpoint(): Promise<void>;
+  /** A file that grew to this is followed by the other. */
+  fileBytes?: number;
+};
+
+/** As many flushes at once: a disk does two in the time of one, and who comes during one need not wait for the next. */
+const FLUSHES = [0, 1];
 /** How long ended runs gather before the database gets them. */
 const GATHER_MS = 200;
 /** So many go into the database in one turn of the event loop, so that nobody waits long for the turn. */
 const SLICE = 64;
-/** A log that grew to this is written into the database whatever waits. */
-const MOST_BYTES = 32 * 1024 * 1024;
-const HEADER_BYTES = 20;
-const MAGIC = 0x534c_5545;
+const FILE_BYTES = 8 * 1024 * 1024;
+/** A file that grew to so many times as much is written into the database whatever waits. */
+const MOST_TIMES = 4;
 
 /**
  * Ended runs on their way into the database. Each is first appended to a file that is flushed, once for all that come
  * together: a flush of a file that does not grow costs a third of a commit, and the pages that every run changes are then
- * written once for many. The file is written from its start again each time the database has everything in it; a
- * generation number tells what was written before.
- *
- * @param store puts runs into the database; `flush`: they are on the disk when it returns. Those it has are passed over.
+ * written once for many. The database gets them unflushed, a few at a time. When a file is full the other one takes its
+ * place, and is written from its start again once the database has what was in it on the disk: while the disk works for
+ * the database, nobody waits for it.
  */
-export function createEndedLog(file: string, store: (runs: readonly EndedRun[], flush: boolean) => void) {
+export function createEndedLog(paths: readonly [string, string], deps: EndedLogDeps) {
+  const { store, flush, checkpoint, fileBytes = FILE_BYTES } = deps;
   type Member = { run: EndedRun; resolve(): void; reject(thrown: unknown): void };
-  let fd: number | undefined;
-  let generation = 1;
-  let position = 0;
-  /** Versions whose text stands in this generation. */
-  const trees = new Set<string>();
+  type Waiting = { file: EndedFile; placed: Placed };
+  let [current, other] = paths.map(createEndedFile) as [EndedFile, EndedFile];
   let queue: Member[] = [];
-  let flushing = false;
-  let waiting: EndedRun[] = [];
+  /** Places of flushes that are under way. */
+  const flushing = new Set<number>();
+  let isToWrite = false;
+  let wasAlone = true;
+  let waiting: Waiting[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let isUrgent = false;
+  let checkpointing = false;
+
+  function writeSoon(): void {
+    if (isToWrite || flushing.size === FLUSHES.length) return;
+    isToWrite = true;
+    setImmediate(write);
+  }
 
   function write(): void {
+    isToWrite = false;
     const members = queue;
     queue = [];
+    const file = fileToWrite();
     try {
-      fd ??= openSync(file, 'w', 0o600);
-      const bytes = Buffer.concat(members.map(({ run }) => encode(generation, run, !trees.has(run.treeHash), trees)));
-      for (let done = 0; done < bytes.length; )
-        done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+      for (const placed of file.append(members.map(({ run }) => run))) waiting.push({ file, placed });
       failpoint('ended.before_flush');
-      position += bytes.length;
     } catch (thrown) {
       for (const { reject } of members) reject(thrown);
       return;
     }
-    for (const { run } of members) waiting.push(run);
-    if (members.length > 1) {
-      flushing = true;
-      fdatasync(fd, (thrown) => flushed(members, thrown));
+    const isAlone = members.length === 1 && wasAlone && flushing.size === 0;
+    wasAlone = members.length === 1;
+    if (!isAlone) {
+      const place = FLUSHES.find((one) => !flushing.has(one)) as number;
+      flushing.add(place);
+      file.flush(place, (thrown) => {
+        flushing.delete(place);
+        flushed(members, thrown);
+      });
       return;
     }
     let thrown: unknown = null;
     try {
       // Nobody else would be served meanwhile, and another thread takes longer to wake than the flush.
-      fdatasyncSync(fd);
+      file.flushNow();
     } catch (error) {
       thrown = error;
     }
     flushed(members, thrown);
   }
 
+  function fileToWrite(): EndedFile {
+    if (current.bytes() >= fileBytes && other.bytes() === 0) [current, other] = [other, current];
+    return current;
+  }
+
   function flushed(members: readonly Member[], thrown: unknown): void {
-    flushing = false;
     try {
       failpoint('ended.after_flush');
       // What the file could not take the database may.
-      if (thrown || position > MOST_BYTES) settle();
+      if (thrown || current.bytes() > fileBytes * MOST_TIMES) empty();
       for (const { resolve } of members) resolve();
     } catch (refused) {
       for (const { reject } of members) reject(refused);
     }
-    if (queue.length > 0) setImmediate(write);
-    if (waiting.length > 0) timer ??= setTimeout(storeSlice, GATHER_MS).unref();
+    if (queue.length > 0) writeSoon();
+    storeSoon();
+  }
+
+  /** A whole slice goes at once, fewer wait for more. */
+  function storeSoon(): void {
+    if (waiting.length === 0 || checkpointing) return;
+    const isWhole = waiting.length >= SLICE;
+    if (timer && isWhole === isUrgent) return;
+    clearTimeout(timer);
+    isUrgent = isWhole;
+    timer = setTimeout(storeSlice, isWhole ? 0 : GATHER_MS).unref();
   }
 
   function storeSlice(): void {
     timer = undefined;
+    if (checkpointing) return;
     try {
       put(SLICE);
     } catch {
       // The log has them still: they are tried again, and whoever asks the database is told.
+      timer = setTimeout(storeSlice, GATHER_MS).unref();
+      return;
     }
-    if (waiting.length > 0) timer ??= setTimeout(storeSlice, 0).unref();
+    reuse();
+    storeSoon();
   }
 
   function put(most: number): void {
     const slice = waiting.slice(0, most);
-    const isAll = slice.length === waiting.length;
     failpoint('ended.before_store');
-    store(slice, isAll);
+    for (const file of [other, current]) {
+      const placed = slice.filter((one) => one.file === file).map((one) => one.placed);
+      if (placed.length > 0) store(file.read(placed));
+    }
     failpoint('ended.after_store');
-    waiting = isAll ? [] : waiting.slice(most);
-    if (!isAll) return;
-    generation = (generation + 1) >>> 0;
-    position = 0;
-    trees.clear();
+    waiting = waiting.slice(slice.length);
+  }
+
+  /** Makes room of the file that was full, once the database has everything in it. */
+  function reuse(): void {
+    const file = other;
+    if (checkpointing || file.bytes() === 0 || waiting.some((one) => one.file === file)) return;
+    const generation = file.generation();
+    checkpointing = true;
+    checkpoint()
+      .catch(flush)
+      .then(() => {
+        if (file.generation() === generation) file.rewind();
+      })
+      // It is tried again with the next slice.
+      .catch(() => undefined)
+      .finally(() => {
+        checkpointing = false;
+        storeSoon();
+      });
   }
 
   /** Puts everything into the database, before it is asked or changed. */
   function settle(): void {
-    if (waiting.length > 0) put(waiting.length);
+    while (waiting.length > 0) put(waiting.length);
+  }
+
+  function empty(): void {
+    settle();
+    flush();
+    current.rewind();
+    other.rewind();
   }
 
   return {
@@ -125,58 +174,13 @@ export function createEndedLog(file: string, store: (runs: readonly EndedRun[], 
     /** Resolves once the run is on the disk. */
     keep: (run: EndedRun): Promise<void> =>
       new Promise((resolve, reject) => {
-        if (queue.push({ run, resolve, reject }) === 1 && !flushing) setImmediate(write);
+        if (queue.push({ run, resolve, reject }) === 1) writeSoon();
       }),
     close(): void {
       clearTimeout(timer);
-      settle();
-      if (fd === undefined) return;
-      closeSync(fd);
-      fd = undefined;
-      rmSync(file, { force: true });
+      if (current.bytes() + other.bytes() > 0) empty();
+      current.close();
+      other.close();
     },
   };
-}
-
-/** The runs of the generation that a log was last written with, as far as it got. */
-export function readEndedLog(file: string): EndedRun[] {
-  const bytes = readFileSync(file);
-  const runs: EndedRun[] = [];
-  const trees = new Map<string, string>();
-  let generation: number | undefined;
-  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
-    const [magic, written, headBytes, bodyBytes, sum] = [0, 4, 8, 12, 16].map((offset) =>
-      bytes.readUInt32LE(at + offset),
-    );
-    const end = at + HEADER_BYTES + (headBytes as number) + (bodyBytes as number);
-    generation ??= written;
-    if (magic !== MAGIC || written !== generation || end > bytes.length) break;
-    if (crc32(bytes.subarray(at + HEADER_BYTES, end), crc32(bytes.subarray(at, at + 16))) !== sum) break;
-    const body = at + HEADER_BYTES + (headBytes as number);
-    const { tree, packed, ...head } = JSON.parse(bytes.toString('utf8', at + HEADER_BYTES, body)) as Head;
-    if (tree !== undefined) trees.set(head.treeHash, tree);
-    const events = packed ? Uint8Array.from(bytes.subarray(body, end)) : bytes.toString('utf8', body, end);
-    runs.push({ ...head, events, tree: trees.get(head.treeHash) ?? '' });
-    at = end;
-  }
-  return runs;
-}
-
-type Head = Omit<EndedRun, 'events' | 'tree'> & { tree?: string; packed: boolean };
-
-function encode(generation: number, run: EndedRun, withTree: boolean, trees: Set<string>): Buffer {
-  const { events, tree, ...rest } = run;
-  trees.add(run.treeHash);
-  const packed = typeof events !== 'string';
-  const head = JSON.stringify({ ...rest, packed, ...(withTree ? { tree } : {}) } satisfies Head);
-  const headBytes = Buffer.byteLength(head);
-  const bodyBytes = packed ? events.length : Buffer.byteLength(events);
-  const record = Buffer.allocUnsafe(HEADER_BYTES + headBytes + bodyBytes);
-  for (const [index, value] of [MAGIC, generation, headBytes, bodyBytes].entries())
-    record.writeUInt32LE(value, index * 4);
-  record.write(head, HEADER_BYTES);
-  if (packed) record.set(events, HEADER_BYTES + headBytes);
-  else record.write(events, HEADER_BYTES + headBytes);
-  record.writeUInt32LE(crc32(record.subarray(HEADER_BYTES), crc32(record.subarray(0, 16))), 16);
-  return record;
 }

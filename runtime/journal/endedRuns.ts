@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { createEndedLog, type EndedLog, type EndedRun, readEndedLog } from './endedLog.ts';
-import { INSERT_ENDED, INSERT_LOG, INSERT_REPORT, INSERT_TREE } from './runStatements.ts';
+import { createCheckpointThread } from './checkpointThread.ts';
+import { type EndedRun, readEndedFile } from './endedFile.ts';
+import { createEndedLog, type EndedLog } from './endedLog.ts';
+import { INSERT_ENDED, INSERT_LOG, INSERT_REPORT, INSERT_REPORT_TEXT, INSERT_TREE } from './runStatements.ts';
 
 /** Between the name of the database and whose log of ended runs it is. */
 const ENDED = '.ended-';
@@ -17,21 +19,23 @@ const ownLogs = new Set<string>();
  */
 export function openEndedRuns(file: string, db: DatabaseSync, prepared: (text: string) => StatementSync): EndedLog {
   const own = `${file}${ENDED}${process.pid}-${randomBytes(6).toString('hex')}`;
-  const log = createEndedLog(own, store);
+  const paths = [`${own}-a`, `${own}-b`] as const;
+  const thread = createCheckpointThread(file);
+  const log = createEndedLog(paths, { store, flush, checkpoint: thread.checkpoint });
   takeOver();
-  ownLogs.add(own);
+  for (const path of paths) ownLogs.add(path);
 
-  function store(runs: readonly EndedRun[], flush = true): void {
-    // A commit that is flushed flushes those before it.
-    if (!flush) db.exec('PRAGMA synchronous = NORMAL');
+  function store(runs: readonly EndedRun[]): void {
+    // The log has them on the disk already.
+    db.exec('PRAGMA synchronous = NORMAL');
     try {
       prepared('BEGIN IMMEDIATE').run();
       const trees = new Set<string>();
-      for (const { row, runId, firstSeq, lastSeq, events, logs, treeHash, tree } of runs) {
+      for (const { row, runId, firstSeq, lastSeq, events, isPacked, logs, treeHash, tree } of runs) {
         if (!trees.has(treeHash)) prepared(INSERT_TREE).run(treeHash, tree);
         trees.add(treeHash);
         if (prepared(INSERT_ENDED).run(...row).changes === 0) continue;
-        prepared(INSERT_REPORT).run(runId, firstSeq, lastSeq, events);
+        prepared(isPacked ? INSERT_REPORT : INSERT_REPORT_TEXT).run(runId, firstSeq, lastSeq, events);
         for (const line of logs) prepared(INSERT_LOG).run(runId, line);
       }
       prepared('COMMIT').run();
@@ -39,7 +43,17 @@ export function openEndedRuns(file: string, db: DatabaseSync, prepared: (text: s
       if (db.isTransaction) prepared('ROLLBACK').run();
       throw thrown;
     } finally {
-      if (!flush) db.exec('PRAGMA synchronous = FULL');
+      db.exec('PRAGMA synchronous = FULL');
+    }
+  }
+
+  /** Flushes what was committed. SQLite itself does so only with a commit that has changed something. */
+  function flush(): void {
+    const wal = openSync(`${file}-wal`, 'r+');
+    try {
+      fdatasyncSync(wal);
+    } finally {
+      closeSync(wal);
     }
   }
 
@@ -48,8 +62,11 @@ export function openEndedRuns(file: string, db: DatabaseSync, prepared: (text: s
     const prefix = `${basename(file)}${ENDED}`;
     for (const name of readdirSync(dirname(file)).filter((one) => one.startsWith(prefix))) {
       const found = join(dirname(file), name);
-      const runs = readEndedLog(found);
-      if (runs.length > 0) store(runs);
+      const runs = readEndedFile(found);
+      if (runs.length > 0) {
+        store(runs);
+        flush();
+      }
       if (!isOpen(found, Number.parseInt(name.slice(prefix.length), 10))) rmSync(found, { force: true });
     }
   }
@@ -58,7 +75,8 @@ export function openEndedRuns(file: string, db: DatabaseSync, prepared: (text: s
     ...log,
     close(): void {
       log.close();
-      ownLogs.delete(own);
+      thread.close();
+      for (const path of paths) ownLogs.delete(path);
     },
   };
 }

@@ -4,6 +4,9 @@ import { OPEN } from './runTables.ts';
 export const INSERT_RUN = `INSERT INTO runs (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
 export const INSERT_ENDED = INSERT_RUN.replace('INSERT', 'INSERT OR IGNORE');
 export const INSERT_REPORT = 'INSERT INTO run_reports (run_id, first_seq, last_seq, events) VALUES (?, ?, ?, ?)';
+/** Of events whose text comes as its bytes. */
+export const INSERT_REPORT_TEXT =
+  'INSERT INTO run_reports (run_id, first_seq, last_seq, events) VALUES (?, ?, ?, CAST(? AS TEXT))';
 export const INSERT_LOG = 'INSERT INTO run_logs (run_id, line) VALUES (?, ?)';
 export const INSERT_TREE = 'INSERT OR IGNORE INTO trees (hash, tree) VALUES (?, ?)';
 

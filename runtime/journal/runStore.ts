@@ -19,7 +19,7 @@ import {
 import { OPEN, prepareTables } from './runTables.ts';
 
 /** Of 4 KiB each. */
-const CHECKPOINT_PAGES = 4_000;
+const CHECKPOINT_PAGES = 8_000;
 
 /** A run as the local control plane keeps it. `input` and what else a runtime needs stand in `assignment`. */
 export type StoredRun = {
@@ -146,12 +146,14 @@ export function openRunStore(file: string) {
       run: StoredRun,
       { tree, events, logs }: { tree: string; events: readonly RunEvent[]; logs: readonly RunLogLine[] },
     ): Promise<void> {
+      const text = packed(JSON.stringify(events));
       return ended.keep({
         row: COLUMNS.map((column) => toColumn(run[FIELDS[column] as keyof StoredRun])),
         runId: run.runId,
         firstSeq: events[0]?.seq ?? 1,
         lastSeq: run.lastSeq,
-        events: packed(JSON.stringify(events)),
+        events: text,
+        isPacked: typeof text !== 'string',
         logs: logs.map((line) => JSON.stringify(line)),
         treeHash: run.treeHash,
         tree,
