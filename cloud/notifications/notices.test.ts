@@ -132,7 +132,7 @@ test('each kind and channel is told as the person chose, and what is about safet
   await run({ type: 'run.started' }, failure);
   expect(await listOf(editor)).toHaveLength(1);
   expect(letters.map(({ to }) => to)).toEqual([`${userId}@example.com`]);
-  const now = await choose('run_failed', 'app', false);
+  const { preferences: now } = await choose('run_failed', 'app', false);
   expect(now.filter(({ kind }) => kind === 'run_failed').map(({ enabled }) => enabled)).toEqual([false, false]);
   expect(await listOf(editor)).toEqual([]);
   expect(await service().countUnread({}, who)).toEqual({ unread: 0 });

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { NoticeChannel, NoticeKind } from '#shared/contract/cloud/notifications.ts';
 import type { JsonObject } from '#shared/json.ts';
 import type { Role } from '#shared/permission.ts';
-import type { Database, Sql } from '../platform/database.ts';
+import type { Database, Sql, Tx } from '../platform/database.ts';
 
 export type Preference = { kind: NoticeKind; channel: NoticeChannel; enabled: boolean };
 
@@ -91,23 +91,39 @@ export function markRead(db: Database, userId: string, id?: string): Promise<num
   });
 }
 
-export function listPreferences(db: Database, userId: string): Promise<Preference[]> {
-  return db.withUser(userId, async (tx) => {
-    const rows = await tx.notificationPreference.findMany({ where: { userId } });
-    return rows.map(({ kind, channel, enabled }) => ({ kind, channel, enabled }) as Preference);
-  });
+/** What was chosen, and how often anything was. */
+export type Chosen = { chosen: Preference[]; revision: number };
+
+export function listPreferences(db: Database, userId: string): Promise<Chosen> {
+  return db.withUser(userId, (tx) => readChosen(tx, userId));
 }
 
+async function readChosen(tx: Tx, userId: string): Promise<Chosen> {
+  const rows = await tx.notificationPreference.findMany({ where: { userId } });
+  const chosen = rows.map(({ kind, channel, enabled }) => ({ kind, channel, enabled }) as Preference);
+  // None of them is ever taken away, so the sum only grows.
+  return { chosen, revision: rows.reduce((sum, row) => sum + row.revision, 0) };
+}
+
+/**
+ * Sets one of them, one after the other for a person.
+ *
+ * @param allow is told the revision before, and throws where that is not the one that was meant
+ */
 export async function putPreference(
   db: Database,
   userId: string,
   { kind, channel, enabled }: Preference,
-): Promise<void> {
-  await db.withUser(userId, (tx) =>
-    tx.notificationPreference.upsert({
+  allow: (revision: number) => void,
+): Promise<Chosen> {
+  return db.withUser(userId, async (tx) => {
+    await tx.$queryRaw`select pg_advisory_xact_lock(hashtextextended('notices:' || ${userId}::text, 0))::text as locked`;
+    allow((await readChosen(tx, userId)).revision);
+    await tx.notificationPreference.upsert({
       where: { userId_kind_channel: { userId, kind, channel } },
       create: { userId, kind, channel, enabled },
-      update: { enabled },
-    }),
-  );
+      update: { enabled, revision: { increment: 1 } },
+    });
+    return readChosen(tx, userId);
+  });
 }

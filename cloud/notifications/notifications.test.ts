@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import type { NoticePreference, Notification } from '#shared/contract/cloud/notifications.ts';
+import type { NoticePreferences, Notification } from '#shared/contract/cloud/notifications.ts';
 import { startTestCloud, type TestCloud } from '../../tests/fixtures/cloud.ts';
 import { controlWithoutContainers } from '../../tests/fixtures/noContainers.ts';
 import { createPeople } from '../../tests/fixtures/people.ts';
@@ -69,18 +69,39 @@ test('who manages members hears on the feed that somebody joined, reads it and i
 
 test('preferences are listed whole and set one by one; what is not there is refused', async () => {
   const robin = await people.newPerson();
-  const all = () => robin.call<NoticePreference[]>('GET', '/v1/notification-preferences');
-  const before = (await all()).body;
+  const all = async () => (await robin.call<NoticePreferences>('GET', '/v1/notification-preferences')).body.preferences;
+  const before = await all();
   expect(before).toContainEqual(
     expect.objectContaining({ kind: 'member_joined', channel: 'email', enabled: false, changeable: true }),
   );
   expect(before.filter(({ changeable }) => !changeable)).toMatchObject([{ kind: 'new_sign_in', channel: 'email' }]);
   const set = (kind: string, body: object) => robin.call('PUT', `/v1/notification-preferences/${kind}`, body);
   expect((await set('member_joined', { channel: 'email', enabled: true })).status).toBe(200);
-  expect((await all()).body).toContainEqual(
+  expect(await all()).toContainEqual(
     expect.objectContaining({ kind: 'member_joined', channel: 'email', enabled: true }),
   );
   expect((await set('nothing', { channel: 'email', enabled: true })).status).toBe(422);
   expect((await set('member_joined', { channel: 'pigeon', enabled: true })).status).toBe(422);
   expect((await set('new_sign_in', { channel: 'email', enabled: false })).status).toBe(422);
+});
+
+test('what was chosen elsewhere meanwhile is not overwritten by who says what they saw', async () => {
+  const robin = await people.newPerson();
+  const path = '/v1/notification-preferences';
+  const set = (enabled: boolean, ifMatch?: string) =>
+    robin.call<NoticePreferences & { code?: string; details?: object }>(
+      'PUT',
+      `${path}/member_joined`,
+      { channel: 'email', enabled },
+      ifMatch === undefined ? {} : { headers: { 'if-match': ifMatch } },
+    );
+  expect((await robin.call(`GET`, path)).headers.get('etag')).toBe('"0"');
+  const first = await set(true, '"0"');
+  expect([first.status, first.headers.get('etag'), first.body.revision]).toEqual([200, '"1"', 1]);
+  const late = await set(false, '"0"');
+  expect(late).toMatchObject({ status: 412, body: { code: 'request.changed', details: { revision: 1 } } });
+  // Of several at once that saw the same, one is kept; who says nothing is.
+  const both = await Promise.all([set(false, '"1"'), set(false, '"1"')]);
+  expect(both.map(({ status }) => status).sort()).toEqual([200, 412]);
+  expect((await set(true)).headers.get('etag')).toBe('"3"');
 });

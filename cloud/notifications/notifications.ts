@@ -2,7 +2,7 @@ import {
   NOTICE_CHANNELS,
   NOTICE_KINDS,
   type NoticeKind,
-  type NoticePreference,
+  type NoticePreferences,
 } from '#shared/contract/cloud/notifications.ts';
 import { cloudApi } from '#shared/contract/cloudApi.ts';
 import { SluiceError } from '#shared/error.ts';
@@ -24,9 +24,8 @@ export function createNotifications(platform: Platform): Capability {
 }
 
 export function createNotificationService({ db }: { db: Database }): MountedService<typeof cloudApi.notifications> {
-  async function preferencesOf(userId: string): Promise<NoticePreference[]> {
-    const chosen = await store.listPreferences(db, userId);
-    return KINDS.flatMap((kind) =>
+  function allOf({ chosen, revision }: store.Chosen): NoticePreferences {
+    const preferences = KINDS.flatMap((kind) =>
       NOTICE_CHANNELS.map((channel) => {
         const own = chosen.find((one) => one.kind === kind && one.channel === channel)?.enabled;
         const usual: boolean | 'always' = NOTICE_KINDS[kind][channel];
@@ -34,10 +33,11 @@ export function createNotificationService({ db }: { db: Database }): MountedServ
         return { kind, title, channel, enabled: wants(kind, channel, own), changeable: usual !== 'always' };
       }),
     );
+    return { preferences, revision };
   }
 
   async function hiddenFor(userId: string): Promise<NoticeKind[]> {
-    const preferences = await preferencesOf(userId);
+    const { preferences } = allOf(await store.listPreferences(db, userId));
     return preferences.filter(({ channel, enabled }) => channel === 'app' && !enabled).map(({ kind }) => kind);
   }
 
@@ -79,9 +79,9 @@ export function createNotificationService({ db }: { db: Database }): MountedServ
       return DONE;
     },
 
-    preferences: (_input, { session }) => preferencesOf(session.userId),
+    preferences: async (_input, { session }) => allOf(await store.listPreferences(db, session.userId)),
 
-    async setPreference(choice, { session: { userId } }) {
+    async setPreference({ expectedRevision, ...choice }, { session: { userId } }) {
       const usual: boolean | 'always' = NOTICE_KINDS[choice.kind][choice.channel];
       if (usual === 'always') {
         throw new SluiceError(
@@ -89,8 +89,18 @@ export function createNotificationService({ db }: { db: Database }): MountedServ
           'This is always told, because it is about the safety of your account.',
         );
       }
-      await store.putPreference(db, userId, choice);
-      return preferencesOf(userId);
+      return allOf(
+        await store.putPreference(db, userId, choice, (revision) => ensureRevision(revision, expectedRevision)),
+      );
     },
   };
+}
+
+/** @param expected absent: whatever was chosen meanwhile, this is set */
+function ensureRevision(revision: number, expected: number | undefined): void {
+  if (expected === undefined || expected === revision) return;
+  throw new SluiceError('request.changed', 'You have chosen something else elsewhere since you last saw this.', {
+    details: { revision, expectedRevision: expected },
+    advice: 'Look at what is chosen now, then choose again.',
+  });
 }

@@ -10,7 +10,13 @@ import { idCursor, toPage } from '../server/paging.ts';
 import { ensure } from '../server/policy.ts';
 import { removedLetter } from './letters.ts';
 import * as store from './memberStore.ts';
-import { canChangeMember, canGivePermissions, canGiveRole, ensureOwnerLeft } from './workspacePolicy.ts';
+import {
+  canChangeMember,
+  canGivePermissions,
+  canGiveRole,
+  ensureOwnerLeft,
+  ensureRevision,
+} from './workspacePolicy.ts';
 import { findWorkspace } from './workspaceStore.ts';
 
 export type MemberDeps = { db: Database; mail: Mail };
@@ -29,13 +35,14 @@ export function createMemberService({ db, mail }: MemberDeps): Service<typeof cl
       return { data: data.map((row) => toMember(row, actor)), nextCursor };
     },
 
-    update: ({ memberId, role, permissions }, actor) =>
+    update: ({ memberId, role, permissions, expectedRevision }, actor) =>
       db.withWorkspaceSql(actor, async (sql) => {
         const { workspaceId } = actor;
         await store.lockMembers(sql, workspaceId);
         const member = await store.findMember(sql, workspaceId, { id: memberId });
         if (!member || member.leaving) throw noMember();
         ensure(canChangeMember(actor, member));
+        ensureRevision(member, expectedRevision);
         const newRole = role ?? member.role;
         // Single permissions were chosen for the role before.
         const kept = newRole === member.role ? member.permissions : { add: [], remove: [] };
@@ -55,7 +62,7 @@ export function createMemberService({ db, mail }: MemberDeps): Service<typeof cl
           metadata,
           about,
         });
-        return toMember({ ...member, ...next }, actor);
+        return toMember({ ...member, ...next, revision: member.revision + 1 }, actor);
       }),
 
     remove: ({ memberId }, actor) =>

@@ -11,6 +11,8 @@ export type MemberRow = {
   role: Role;
   permissions: PermissionChanges;
   joinedAt: Date;
+  /** Counts changes of the role and the permissions. */
+  revision: number;
   /** They asked for their account to be deleted: they take no seat, own nothing, and may come back for 30 days. */
   leaving: boolean;
 };
@@ -23,16 +25,27 @@ type Raw = {
   role: Role;
   permissions: Partial<PermissionChanges>;
   joined_at: Date;
+  revision: number;
   leaving: boolean;
 };
 
-const MEMBER = `select m.id, m.user_id, u.name, u.email, m.role, m.permissions, m.joined_at, u.deleted_at is not null as leaving
+const MEMBER = `select m.id, m.user_id, u.name, u.email, m.role, m.permissions, m.joined_at, m.revision, u.deleted_at is not null as leaving
   from membership m join user_account u on u.id = m.user_id
   where m.workspace_id = $1 and m.deleted_at is null`;
 
-function toMember({ id, user_id, name, email, role, permissions, joined_at, leaving }: Raw): MemberRow {
+function toMember({ id, user_id, name, email, role, permissions, joined_at, revision, leaving }: Raw): MemberRow {
   const { add = [], remove = [] } = permissions;
-  return { id, userId: user_id, name, email, role, permissions: { add, remove }, joinedAt: joined_at, leaving };
+  return {
+    id,
+    userId: user_id,
+    name,
+    email,
+    role,
+    permissions: { add, remove },
+    joinedAt: joined_at,
+    revision,
+    leaving,
+  };
 }
 
 /** Those who are not leaving, in the order of their ids, one more than `limit` if there are more. */
@@ -82,7 +95,8 @@ export async function setMemberRights(
   { role, permissions }: { role: Role; permissions: PermissionChanges },
 ): Promise<void> {
   await sql.query(
-    'update membership set role = $3::role, permissions = $4::jsonb where workspace_id = $1 and id = $2',
+    `update membership set role = $3::role, permissions = $4::jsonb, revision = revision + 1
+      where workspace_id = $1 and id = $2`,
     [workspaceId, id, role, JSON.stringify(permissions)],
   );
 }
@@ -97,7 +111,8 @@ export async function putMember(
     `insert into membership (workspace_id, id, user_id, role, permissions, invited_by_id)
      values ($1, $2, $3, $4::role, '{}', $5)
      on conflict (workspace_id, user_id) do update
-       set role = excluded.role, permissions = '{}', invited_by_id = excluded.invited_by_id, joined_at = now(), deleted_at = null`,
+       set role = excluded.role, permissions = '{}', invited_by_id = excluded.invited_by_id, joined_at = now(), deleted_at = null,
+           revision = membership.revision + 1`,
     [workspaceId, uuidv7(), userId, role, invitedById ?? null],
   );
 }

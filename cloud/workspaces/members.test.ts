@@ -82,6 +82,30 @@ test('an admin manages members, but neither changes nor removes an owner, nor ma
   await expect.poll(() => cloud.letters(kim.email).at(-1)?.subject ?? '', soon).toContain('no longer a member');
 });
 
+test('what another has changed of a member meanwhile is not overwritten by who says what they saw', async () => {
+  const robin = await people.newPerson('Robin', { plan: 'business' });
+  const kim = await people.newPerson('Kim');
+  const id = await people.join(robin.workspaceId, kim, 'viewer');
+  const change = (body: object, ifMatch?: string) =>
+    robin.call<Member & Problem & { details?: object }>(
+      'PATCH',
+      `/v1/members/${id}`,
+      body,
+      ifMatch === undefined ? {} : { headers: { 'if-match': ifMatch } },
+    );
+  const { data } = (await page<Member>(robin, '/v1/members')).body;
+  const seen = data.find((one) => one.id === id)?.revision;
+  expect(seen).toBe(1);
+  const first = await change({ role: 'editor' }, `"${seen}"`);
+  expect([first.status, first.headers.get('etag'), first.body.revision]).toEqual([200, '"2"', 2]);
+  const late = await change({ permissions: { add: ['run:debug'], remove: [] } }, `"${seen}"`);
+  expect(late).toMatchObject({ status: 412, body: { code: 'request.changed', details: { revision: 2 } } });
+  const both = await Promise.all([change({ role: 'viewer' }, '"2"'), change({ role: 'admin' }, '"2"')]);
+  expect(both.map(({ status }) => status).sort()).toEqual([200, 412]);
+  // Who says nothing changes whatever stands there.
+  expect((await change({ role: 'editor' })).headers.get('etag')).toBe('"4"');
+});
+
 test('single permissions are given and taken below admin, never above what the one who gives has', async () => {
   const robin = await people.newPerson('Robin', { plan: 'business' });
   const [ann, eve, kim] = [await people.newPerson('Ann'), await people.newPerson('Eve'), await people.newPerson('Kim')];

@@ -85,6 +85,15 @@ export function ensureSeat(slug: PlanSlug, have: number): void {
   );
 }
 
+/** @param expected absent: whatever stands there is changed. @throws SluiceError request.changed (412) */
+export function ensureRevision({ revision }: { revision: number }, expected: number | undefined): void {
+  if (expected === undefined || expected === revision) return;
+  throw new SluiceError('request.changed', 'Somebody else changed what this member may do since you last saw it.', {
+    details: { revision, expectedRevision: expected },
+    advice: 'Look at it again, then change it again if it should be so.',
+  });
+}
+
 /** @throws SluiceError access.denied; a workspace without an owner could never be changed again */
 export function ensureOwnerLeft(role: Role, owners: number): void {
   if (role !== 'owner' || owners > 1) return;

@@ -93,7 +93,11 @@ export function MembersScreen() {
                       options={ROLES}
                       onChange={(role) =>
                         void change('The role was not changed', (cloud) =>
-                          cloud.members.update({ memberId: one.id, role: role as Role }),
+                          cloud.members.update({
+                            memberId: one.id,
+                            role: role as Role,
+                            expectedRevision: one.revision,
+                          }),
                         )
                       }
                     />

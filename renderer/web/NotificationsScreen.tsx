@@ -29,7 +29,7 @@ export function NotificationsScreen() {
       cloud.notifications.preferences({}),
       cloud.ownInvitations.list({}),
     ]);
-    return { list: list.data, preferences, invited };
+    return { list: list.data, preferences: preferences.preferences, invited };
   });
   const time = useNow(30_000);
   useRefresh(asked.again, REFRESH_MS);

@@ -22,6 +22,8 @@ export const Member = z.strictObject({
   joinedAt: Time,
   /** The one who asks. */
   you: z.boolean(),
+  /** Counts changes of the role and the permissions; it is also the ETag. */
+  revision: z.int(),
 });
 export type Member = z.infer<typeof Member>;
 
@@ -42,6 +44,7 @@ export const members = {
       memberId: Uuid,
       role: z.enum(ROLES).optional(),
       permissions: PermissionChanges.optional(),
+      expectedRevision: z.int().optional(),
     }),
     output: Member,
   },

@@ -46,6 +46,10 @@ export const NoticePreference = z.strictObject({
 });
 export type NoticePreference = z.infer<typeof NoticePreference>;
 
+/** All of them. `revision` counts how often any was set; it is also the ETag. */
+const NoticePreferences = z.strictObject({ preferences: z.array(NoticePreference), revision: z.int() });
+export type NoticePreferences = z.infer<typeof NoticePreferences>;
+
 const Unread = z.strictObject({ unread: z.int() });
 
 /** One's own, of every workspace. The feed says `notifications.changed` where there is something new. */
@@ -77,13 +81,18 @@ export const notifications = {
     access: 'session',
     rate: 'read',
     input: Empty,
-    output: z.array(NoticePreference),
+    output: NoticePreferences,
   },
   setPreference: {
     route: 'PUT /v1/notification-preferences/:kind',
     access: 'session',
     rate: 'write',
-    input: z.strictObject({ kind: z.enum(KINDS), channel: z.enum(NOTICE_CHANNELS), enabled: z.boolean() }),
-    output: z.array(NoticePreference),
+    input: z.strictObject({
+      kind: z.enum(KINDS),
+      channel: z.enum(NOTICE_CHANNELS),
+      enabled: z.boolean(),
+      expectedRevision: z.int().optional(),
+    }),
+    output: NoticePreferences,
   },
 } as const satisfies HttpGroup;
