@@ -10,6 +10,8 @@ import { PROJECT_ID, type Sketch } from '../fixtures/engine.ts';
 import { createDice } from './world.ts';
 
 const LEASE_MS = 1_000;
+/** What a runner gets done before it is killed, about: a fast machine must not have done everything before the last kill. */
+const MOST_DONE = 12;
 const MAIN = join(import.meta.dirname, '..', '..', 'runtime', 'main.ts');
 
 export type Killed = {
@@ -146,7 +148,8 @@ async function killing(runs: number, leastKills: number, seed: string, closing: 
     const before = receiver.requests.length;
     const deadline = Date.now() + (kills < leastKills ? 2_500 : 60_000);
     while (receiver.requests.length === before && Date.now() < deadline && isAtWork()) await pause(5);
-    await pause(dice.roll() * 120);
+    const until = Date.now() + dice.roll() * 120;
+    while (Date.now() < until && receiver.requests.length < before + MOST_DONE) await pause(1);
     await kill();
     // Half of the time the host notices; else the leases have to run out.
     if (dice.chance(0.5)) control.released(PROJECT_ID);
