@@ -348,7 +348,8 @@ test('of a cursor that moves without pause at most ten places a second are told,
     await new Promise((done) => setTimeout(done, 2));
   }
   await other.client.hear('presence', ({ cursor }) => cursor?.[0] === 300);
-  const tenths = (performance.now() - began) / 100;
+  // A timer may come a millisecond early.
+  const tenths = (performance.now() - began) / 99;
   const told = other.client.heard.filter(({ type }) => type === 'presence');
   expect(told.length).toBeGreaterThan(1);
   expect(told.length).toBeLessThanOrEqual(Math.ceil(tenths) + 1);
