@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../tests/fixtures/freePort.ts';
@@ -186,6 +187,42 @@ describe.skipIf(!redisServer && !givenRedis)('on Redis (needs Redis)', () => {
     await client.config('SET', 'maxmemory-policy', 'noeviction');
     client.disconnect();
   });
+});
+
+test('an owner who is no superuser can start again after the first doorbell has rung', async () => {
+  const name = `plain_${uuidv7().replaceAll('-', '')}`;
+  const admin = { ...database.owner, database: 'postgres' };
+  const asAdmin = async (text: string) => {
+    const client = new pg.Client(admin);
+    await client.connect();
+    await client.query(text).finally(() => client.end());
+  };
+  await asAdmin(`create role ${name} login password 'plain'`);
+  await asAdmin(`create database ${name} owner ${name}`);
+  try {
+    const own = { database: name };
+    const options = {
+      ...{ name: `q${uuidv7()}`, onError },
+      owner: { ...database.owner, ...own, user: name, password: 'plain' },
+      connection: { ...database.as('sluice_queue'), ...own },
+    };
+    const open = async () => {
+      const queue = await createRunQueue(options);
+      try {
+        const runId = uuidv7();
+        const heard = new Promise<Ring>((done) => void queue.work(async (rung) => done(rung)));
+        await queue.ring(runId, 'w');
+        expect(await heard).toEqual({ runId, workspaceId: 'w' });
+      } finally {
+        await queue.close();
+      }
+    };
+    await open();
+    await open();
+  } finally {
+    await asAdmin(`drop database ${name} with (force)`);
+    await asAdmin(`drop role ${name}`);
+  }
 });
 
 test('a Redis that does not answer is named in the error', async () => {

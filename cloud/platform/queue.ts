@@ -134,7 +134,13 @@ async function prepareTables(owner: ConnectionInfo): Promise<void> {
     // It makes a sequence per queue when the first job comes, so its role may make things, in this schema alone.
     await client.query(`grant usage, create on schema ${SCHEMA} to sluice_queue`);
     await client.query(`grant select, insert, update, delete on all tables in schema ${SCHEMA} to sluice_queue`);
-    await client.query(`grant usage on all sequences in schema ${SCHEMA} to sluice_queue`);
+    // Those that it made are its own already, and an owner who is no superuser may not give what is somebody else's.
+    const { rows } = await client.query<{ name: string }>(
+      `select format('%I.%I', schemaname, sequencename) as name from pg_sequences
+        where schemaname = $1 and sequenceowner = current_user`,
+      [SCHEMA],
+    );
+    for (const { name } of rows) await client.query(`grant usage on sequence ${name} to sluice_queue`);
   } finally {
     await client.end();
   }
