@@ -1,85 +1,52 @@
 import { Handle, Position } from '@xyflow/react';
-import { type CSSProperties, Fragment } from 'react';
+import type { PortPlace } from './portPlaces.ts';
 
-/** Along one side, in the middle when there is one. */
-const spread = (index: number, count: number) => `${((index + 1) / (count + 1)) * 100}%`;
+const percent = (along: number) => `${along * 100}%`;
 
 type PortsProps = {
   /** Of the step. */
   name: string;
-  ports: string[];
-  loop: boolean;
+  places: PortPlace[];
+  type: PortPlace['type'];
 };
 
-export function Inputs({ name, ports, loop }: PortsProps) {
-  const left = loop ? ports.filter((port) => port !== 'next') : ports;
-  return (
-    <>
-      {left.map((port, index) => {
-        const top = spread(index, left.length);
-        return (
-          <Fragment key={port}>
-            <Port name={name} port={port} type="target" position={Position.Left} style={{ top }} />
-            {left.length > 1 && (
-              <span aria-hidden className="port-name" style={{ right: 'calc(100% + 8px)', top: `calc(${top} - 16px)` }}>
-                {port}
-              </span>
-            )}
-          </Fragment>
-        );
-      })}
-      {loop && ports.includes('next') && (
-        <Port name={name} port="next" type="target" position={Position.Bottom} style={{ left: '52%' }} />
-      )}
-    </>
-  );
+/** The inputs or the outputs of a card; those of a side that has several say their names. */
+export function Ports({ name, places, type }: PortsProps) {
+  const own = places.filter((place) => place.type === type);
+  const side = type === 'source' ? Position.Right : Position.Left;
+  const isNamed = own.filter(({ position }) => position === side).length > 1;
+  return own.map((place) => (
+    <Port key={place.port} name={name} place={place} isNamed={isNamed && place.position === side} />
+  ));
 }
-
-export function Outputs({ name, ports, loop }: PortsProps) {
-  const right = ports.filter((port) => port !== 'error' && !(loop && port === 'loop'));
-  return (
-    <>
-      {right.map((port, index) => {
-        const top = spread(index, right.length);
-        return (
-          <Fragment key={port}>
-            <Port name={name} port={port} type="source" position={Position.Right} style={{ top }} />
-            {right.length > 1 && (
-              <span aria-hidden className="port-name" style={{ left: 'calc(100% + 8px)', top: `calc(${top} - 16px)` }}>
-                {port}
-              </span>
-            )}
-          </Fragment>
-        );
-      })}
-      {loop && ports.includes('loop') && (
-        <Port name={name} port="loop" type="source" position={Position.Bottom} style={{ left: '28%' }} />
-      )}
-      {ports.includes('error') && (
-        <Port
-          name={name}
-          port="error"
-          type="source"
-          position={Position.Bottom}
-          className="port-error"
-          style={{ left: '82%' }}
-        />
-      )}
-    </>
-  );
-}
-
-type PortProps = {
-  name: string;
-  port: string;
-  type: 'source' | 'target';
-  position: Position;
-  style: CSSProperties;
-  className?: string;
-};
 
 /** What a pointer drags from; keys connect by C. */
-function Port({ name, port, ...handle }: PortProps) {
-  const side = handle.type === 'source' ? 'Output' : 'Input';
-  return <Handle {...handle} id={port} role="img" aria-label={`${side} ${port} of ${name}`} />;
+function Port({ name, place, isNamed }: { name: string; place: PortPlace; isNamed: boolean }) {
+  const { port, type, position, along } = place;
+  const isBelow = position === Position.Bottom;
+  return (
+    <>
+      <Handle
+        id={port}
+        type={type}
+        position={position}
+        role="img"
+        aria-label={`${type === 'source' ? 'Output' : 'Input'} ${port} of ${name}`}
+        className={port === 'error' && isBelow ? 'port-error' : undefined}
+        style={isBelow ? { left: percent(along) } : { top: percent(along) }}
+      />
+      {isNamed && (
+        <span
+          aria-hidden
+          className="port-name"
+          style={{
+            [type === 'source' ? 'left' : 'right']: 'calc(100% + 8px)',
+            top: `calc(${percent(along)} - 16px)`,
+          }}
+        >
+          {port}
+        </span>
+      )}
+    </>
+  );
 }

@@ -1,6 +1,6 @@
-import { type NodeProps, useUpdateNodeInternals } from '@xyflow/react';
+import type { NodeProps } from '@xyflow/react';
 import { Pin, Play, Power, Trash2 } from 'lucide-react';
-import { memo, useEffect, useRef } from 'react';
+import { memo } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { STATES } from '../look/Badge.tsx';
 import { cx } from '../look/cx.ts';
@@ -16,7 +16,8 @@ import { cardState, isPinned, lackingField, metaLine, runStepById } from '../sta
 import { portsOf } from '../state/steps.ts';
 import { now, useEditor } from '../state/store.ts';
 import { removeSelection, runFrom, toggleDisabled, togglePin } from './commands.ts';
-import { Inputs, Outputs } from './Ports.tsx';
+import { Ports } from './Ports.tsx';
+import { portPlaces } from './portPlaces.ts';
 import { MARK_WORDS, StepSigns } from './StepSigns.tsx';
 
 /** Reads only its own step, so typing in one form redraws one card. */
@@ -36,19 +37,12 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
     }),
   );
   const [inputText = '', outputText = ''] = ports;
-  const updateInternals = useUpdateNodeInternals();
-  const measured = useRef(`${inputText}>${outputText}`);
-  useEffect(() => {
-    // A card that comes onto the canvas is measured there anyway; hundreds that ask for it again hold the page up.
-    if (measured.current === `${inputText}>${outputText}`) return;
-    measured.current = `${inputText}>${outputText}`;
-    updateInternals(id);
-  }, [id, inputText, outputText, updateInternals]);
   if (!step) return null;
 
   const inputs = inputText.split(' ').filter(Boolean);
   const outputs = outputText.split(' ').filter(Boolean);
   const trigger = inputs.length === 0;
+  const places = portPlaces(inputs, outputs, step.uses === 'flow.loop');
   const answers = conflicts === 1 ? '2 answers' : `${conflicts} conflicts`;
   const [meta, extra] = conflicts > 0 ? [answers] : metaLine(step, ran, state, lacks);
   const about = extra ? `${meta}, ${extra}` : meta;
@@ -71,7 +65,7 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
         .join(', ')}
       title={`${step.name}\n${about}`}
     >
-      <Inputs name={step.name} ports={inputs} loop={step.uses === 'flow.loop'} />
+      <Ports name={step.name} places={places} type="target" />
       <span className="step-tile">
         <StepIcon uses={step.uses} className="size-4.5 stroke-[1.75]" />
       </span>
@@ -94,7 +88,7 @@ export const StepNode = memo(function StepNode({ id, selected }: NodeProps) {
         </span>
       )}
       {state === 'running' && <span className="step-progress" />}
-      <Outputs name={step.name} ports={outputs} loop={step.uses === 'flow.loop'} />
+      <Ports name={step.name} places={places} type="source" />
       <StepSigns stepId={id} conflicts={conflicts} />
       <StepTools stepId={id} trigger={trigger} />
     </article>

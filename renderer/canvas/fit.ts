@@ -3,7 +3,8 @@ import { openWorkflow } from '../state/documentSlice.ts';
 import { placeOf } from '../state/steps.ts';
 import { now } from '../state/store.ts';
 
-const CARD = { width: 168, height: 60 };
+/** Of every step, at 100 %. */
+export const CARD = { width: 168, height: 60 };
 const PADDING = 36;
 const LEAST_ZOOM = 0.4;
 /** Below this names are cut; who opens a large drawing sees where it begins, and pans. */

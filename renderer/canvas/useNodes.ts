@@ -1,4 +1,4 @@
-import { applyNodeChanges, type Node, type NodeChange } from '@xyflow/react';
+import { applyNodeChanges, type Node, type NodeChange, type NodeHandle } from '@xyflow/react';
 import { useCallback, useEffect, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import type { Workflow } from '#shared/workflow/tree.ts';
@@ -6,7 +6,10 @@ import { openWorkflow } from '../state/documentSlice.ts';
 import { stepIds } from '../state/stepLists.ts';
 import { placesOf } from '../state/steps.ts';
 import { now, useEditor } from '../state/store.ts';
+import { CARD } from './fit.ts';
+import { handlesOf } from './portPlaces.ts';
 
+const SIZE = { initialWidth: CARD.width, initialHeight: CARD.height };
 const NO_LAYOUT: Workflow['layout'] = {};
 
 /**
@@ -16,10 +19,14 @@ const NO_LAYOUT: Workflow['layout'] = {};
 export function useNodes(): { nodes: Node[]; onNodesChange: (changes: NodeChange[]) => void } {
   const ids = useEditor(useShallow((state) => stepIds(openWorkflow(state))));
   const layout = useEditor((state) => openWorkflow(state)?.layout ?? NO_LAYOUT);
+  const handles = useEditor(useShallow((state) => handlesOf(state.stepTypes, openWorkflow(state))));
   const selection = useEditor((state) => state.selection);
-  const [nodes, setNodes] = useState<Node[]>(() => nodesOf(ids, layout, selection, []));
+  const [nodes, setNodes] = useState<Node[]>(() => nodesOf({ ids, layout, handles }, selection, []));
 
-  useEffect(() => setNodes((before) => nodesOf(ids, layout, selection, before)), [ids, layout, selection]);
+  useEffect(
+    () => setNodes((before) => nodesOf({ ids, layout, handles }, selection, before)),
+    [ids, layout, handles, selection],
+  );
 
   const onNodesChange = useCallback((changes: NodeChange[]) => {
     setNodes((before) => applyNodeChanges(changes, before));
@@ -44,8 +51,10 @@ export function afterPicks(
   return [...chosen];
 }
 
+type Cards = { ids: string[]; layout: Workflow['layout']; handles: Record<string, NodeHandle[]> };
+
 /** What did not change stays the same object, and the list too when nothing did. */
-function nodesOf(ids: string[], layout: Workflow['layout'], selection: string[], before: Node[]): Node[] {
+function nodesOf({ ids, layout, handles }: Cards, selection: string[], before: Node[]): Node[] {
   const chosen = new Set(selection);
   const known = new Map(before.map((node) => [node.id, node]));
   const places = placesOf(ids, layout);
@@ -53,9 +62,10 @@ function nodesOf(ids: string[], layout: Workflow['layout'], selection: string[],
     const [x, y] = places[index] ?? [0, 0];
     const old = known.get(id);
     const selected = chosen.has(id);
-    const same = old && old.position.x === x && old.position.y === y && old.selected === selected;
+    const stands = old && old.position.x === x && old.position.y === y;
+    const same = stands && old.selected === selected && old.handles === handles[id];
     if (old && (same || old.dragging)) return old;
-    return { ...old, id, type: 'step', position: { x, y }, selected, data: {}, initialWidth: 168, initialHeight: 60 };
+    return { ...old, id, type: 'step', position: { x, y }, selected, handles: handles[id], data: {}, ...SIZE };
   });
   return next.length === before.length && next.every((node, index) => node === before[index]) ? before : next;
 }

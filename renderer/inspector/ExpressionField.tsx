@@ -10,7 +10,7 @@ import {
 } from 'react';
 import type { CompletionOption } from '#shared/expression/complete.ts';
 import { cx } from '../look/cx.ts';
-import { useHeightOfText } from '../look/useHeightOfText.ts';
+import { HEIGHT_OF_TEXT, useHeightOfText } from '../look/useHeightOfText.ts';
 import { EXPRESSION_DRAG } from '../runs/fieldPath.ts';
 import { now } from '../state/store.ts';
 import { ExpressionPane, ResultNote } from './ExpressionPane.tsx';
@@ -71,7 +71,8 @@ export function ExpressionField({
     return offerAt(shown, caret, { ...data.scope, steps: data.steps }, offering === 'asked');
   }, [focused, offering, shown, caret, data]);
 
-  useHeightOfText(area, source, multiline ? 68 : 0);
+  const least = multiline ? 68 : 0;
+  useHeightOfText(area, source, least);
   useLayoutEffect(() => {
     const element = area.current;
     if (!element) return;
@@ -233,7 +234,9 @@ export function ExpressionField({
             setOffering('no');
           }}
           onKeyDown={onKeyDown}
+          style={{ minHeight: least }}
           className={cx(
+            HEIGHT_OF_TEXT,
             'block min-w-0 flex-1 resize-none overflow-hidden bg-transparent py-1.25 pr-2.25 leading-5 break-words outline-none placeholder:text-ink-3',
             equals ? 'pl-1.5' : 'pl-2.25',
           )}

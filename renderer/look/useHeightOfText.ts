@@ -1,8 +1,12 @@
 import { type RefObject, useEffect, useLayoutEffect } from 'react';
 
+/** The class of a text area that browsers keep as high as its text; those that cannot are measured here. */
+export const HEIGHT_OF_TEXT = 'field-sizing-content';
+const BY_BROWSER = CSS.supports('field-sizing', 'content');
+
 /**
  * Keeps a text area as high as its text, also when its width changes and lines break elsewhere. Measuring makes the browser
- * lay out the whole page, so it is done where the text is another one, and not after every drawing.
+ * lay out the whole page, so it is done only where the browser cannot do it, and where the text is another one.
  */
 export function useHeightOfText(area: RefObject<HTMLTextAreaElement | null>, text: string, least: number): void {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what the height follows.
@@ -10,7 +14,7 @@ export function useHeightOfText(area: RefObject<HTMLTextAreaElement | null>, tex
 
   useEffect(() => {
     const element = area.current;
-    if (!element) return;
+    if (!element || BY_BROWSER) return;
     let width = element.clientWidth;
     const watch = new ResizeObserver(() => {
       if (element.clientWidth === width) return;
@@ -23,7 +27,7 @@ export function useHeightOfText(area: RefObject<HTMLTextAreaElement | null>, tex
 }
 
 function grow(element: HTMLTextAreaElement | null, least: number): void {
-  if (!element) return;
+  if (!element || BY_BROWSER) return;
   element.style.height = 'auto';
   element.style.height = `${Math.max(element.scrollHeight, least)}px`;
 }
