@@ -20,9 +20,10 @@ const FLUSHES = [0, 1];
 const GATHER_MS = 200;
 /** So many go into the database in one turn of the event loop, so that nobody waits long for the turn. */
 const SLICE = 64;
-const FILE_BYTES = 8 * 1024 * 1024;
+/** Small, so that a checkpoint is: while the disk works for a large one, every flush waits. */
+const FILE_BYTES = 1024 * 1024;
 /** A file that grew to so many times as much is written into the database whatever waits. */
-const MOST_TIMES = 4;
+const MOST_TIMES = 32;
 
 /**
  * Ended runs on their way into the database. Each is first appended to a file that is flushed, once for all that come
