@@ -7,7 +7,14 @@ export type EffectMix = {
   unsafe: boolean;
   /** Waits of more than a moment may occur. */
   waits: boolean;
+  /**
+   * Much is at work at once: maps in which code of no certain duration lets batches overtake each other, branches that lead
+   * into one step, calls of a workflow (`calls`). Of how that went nothing is kept, and ids of the run are sent along.
+   */
+  crowded?: { calls?: string };
 };
+
+const CROWDED = ['map', 'map', 'map', 'code', 'meet', 'request', 'set', 'join', 'diamond', 'loop', 'try'];
 
 /**
  * A workflow that a seed decides: a chain of up to nine parts, some of them branches that come together again, loops or
@@ -25,20 +32,11 @@ export function randomWorkflow(dice: Dice, mix: EffectMix): Sketch {
 
   /** One part behind a port; gives the port behind it. */
   function part(from: string, depth: number): string {
-    const kinds = [
-      'set',
-      'request',
-      'table',
-      'kv',
-      'filter',
-      'diamond',
-      'join',
-      'loop',
-      'map',
-      'try',
-      ...(mix.waits ? ['wait'] : []),
-    ];
-    switch (depth > 1 ? dice.oneOf(['set', 'request', 'table']) : dice.oneOf(kinds)) {
+    const calls = mix.crowded?.calls === undefined ? [] : ['call'];
+    const sparse = ['set', 'request', 'table', 'kv', 'filter', 'diamond', 'join', 'loop', 'map', 'try'];
+    const kinds = [...(mix.crowded ? [...CROWDED, ...calls] : sparse), ...(mix.waits ? ['wait'] : [])];
+    const small = ['set', 'request', 'table', ...(mix.crowded ? ['code', ...calls] : [])];
+    switch (dice.oneOf(depth > 1 ? small : kinds)) {
       case 'request':
         return request(from);
       case 'table': {
@@ -48,6 +46,19 @@ export function randomWorkflow(dice: Dice, mix: EffectMix): Sketch {
           row: { n: '=$json.n' },
         });
         return link(from, id);
+      }
+      case 'code':
+        return link(from, add('code.javascript', { code: 'return $json' }));
+      case 'call':
+        return link(from, add('flow.runWorkflow', { workflow: mix.crowded?.calls ?? '' }));
+      case 'meet': {
+        const branches = [
+          link(from, add('code.javascript', { code: 'return $json' })),
+          link(from, add('items.set', {})),
+        ];
+        const into = add('items.set', { fields: { [`f${count}`]: '=uuidv4()' } });
+        for (const branch of branches) edges.push(`${branch} -> ${into}`);
+        return into;
       }
       case 'kv':
         return link(from, add('kv.set', { key: `k${count}`, value: '=$json.n' }));
@@ -104,25 +115,28 @@ export function randomWorkflow(dice: Dice, mix: EffectMix): Sketch {
 
   /** A request, and the item as it was before it, with what came of it. */
   function request(from: string): string {
+    // No lineage leads back through a workflow that was called.
+    const source = mix.crowded ? link(from, add('items.set', {})) : 'start';
     const kind = dice.oneOf(mix.unsafe ? ['get', 'keyed', 'unsafe'] : ['get', 'keyed']);
     const config: JsonObject = {
       url: `https://r.example/${count}`,
       method: kind === 'get' ? 'GET' : 'POST',
       // What it asks is the same whatever order branches have.
-      ...(kind === 'get' ? {} : { body: { n: '=$json.n', part: count } }),
+      ...(kind === 'get' ? {} : { body: { n: '=$json.n', part: count, ...(mix.crowded ? { id: '=uuidv4()' } : {}) } }),
       ...(kind === 'keyed' ? { idempotencyHeader: 'Idempotency-Key' } : {}),
     };
     const id = link(
-      from,
+      mix.crowded ? source : from,
       add('http.request', config, { retry: { count: 10, delayMs: 1_000, backoff: 'exponential' } }),
     );
     return link(
       id,
-      add('items.set', { fields: { n: "=$('start').item.json.n", of: '=$json.body.of' }, keepOthers: false }),
+      add('items.set', { fields: { n: `=$('${source}').item.json.n`, of: '=$json.body.of' }, keepOthers: false }),
     );
   }
 
   let at = 'start';
   for (let parts = 2 + dice.pick(8); parts > 0; parts--) at = part(at, 0);
-  return { steps, edges, settings: { durability: dice.oneOf(['step', 'step', 'run'] as const) } };
+  const durability = mix.crowded ? 'run' : dice.oneOf(['step', 'step', 'run'] as const);
+  return { steps, edges, settings: { durability } };
 }

@@ -118,6 +118,17 @@ export async function simulate(simulation: Simulation): Promise<Simulated> {
     },
   };
 
+  /** Code that gives its items on as they are, at a moment that the dice decide. */
+  const sandbox: RunPorts['sandbox'] = {
+    async run({ items }) {
+      const mine = life;
+      tick();
+      for (let turns = dice.pick(4); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+      return mine.dead ? new Promise<never>(() => undefined) : { results: items.map(({ json }) => json), logs: [] };
+    },
+    close: () => Promise.resolve(),
+  };
+
   async function live(): Promise<RunOutcome['status'] | 'died'> {
     fence++;
     life = newLife();
@@ -133,7 +144,7 @@ export async function simulate(simulation: Simulation): Promise<Simulated> {
       { runId: RUN_ID, fence, lastSeq: durable.at(-1)?.seq ?? 0, durability, logLevel: 'error' },
       { sink: openSink(), clock },
     );
-    const ports = { clock, blobs, http, store, sandbox: NO_SCRIPTS, hashing: nodeHashing } as unknown as RunPorts;
+    const ports = { clock, blobs, http, store, sandbox, hashing: nodeHashing } as unknown as RunPorts;
     const outcome = executeRun(
       {
         runId: RUN_ID,
@@ -195,6 +206,7 @@ export async function simulate(simulation: Simulation): Promise<Simulated> {
       durable.push({
         ...{ type: 'run.resumed', runId: RUN_ID, seq: durable.length + 1, at: toTime(clock.now()), fence },
         ...{ stepId: wait.stepId, iteration: wait.iteration, by: 'a person', input },
+        ...(wait.path ? { path: wait.path } : {}),
       } as RunEvent);
     }
     if (asking.size > 0) return;
@@ -212,7 +224,8 @@ function newLife() {
   return { dead: false, ticks: Number.POSITIVE_INFINITY, cancelAt: Number.POSITIVE_INFINITY, die, died };
 }
 
-const placeOf = ({ stepId, iteration }: { stepId: string; iteration: number }) => `${stepId}:${iteration}`;
+type Place = { path?: string[]; stepId: string; iteration: number };
+const placeOf = ({ path = [], stepId, iteration }: Place) => [...path, `${stepId}:${iteration}`].join('/');
 const isOf = (one: EventOf<'run.resumed'>, wait: EventOf<'run.waiting'>) => placeOf(one) === placeOf(wait);
 
 /** What must have arrived for its answer to stand in a journal. */
@@ -265,8 +278,3 @@ function decisionOn(wait: EventOf<'run.waiting'>, events: readonly RunEvent[], a
     },
   };
 }
-
-const NO_SCRIPTS: RunPorts['sandbox'] = {
-  run: () => Promise.reject(new SluiceError('code.failed', 'There are no scripts in this world.')),
-  close: () => Promise.resolve(),
-};

@@ -5,6 +5,8 @@ const HOURS = { timeout: 6 * 3_600_000 };
 
 test.each([
   ['R3', 'long', 100_000, {}],
+  // Of how branches and batches overtook each other nothing is kept.
+  ['R3', 'long crowded', 10_000, { crowded: true, crashes: 8 }],
   ['R10', 'long unsafe', 5_000, { unsafe: true }],
   ['R14', 'long cancel', 5_000, { unsafe: true, cancel: true }],
   ['R14', 'long time', 5_000, { unsafe: true, runTimeoutMs: 2_500 }],

@@ -1,9 +1,11 @@
+import type { Tree } from '#shared/workflow/tree.ts';
 import { sketchTree } from '../fixtures/engine.ts';
 import { violations } from './invariants.ts';
 import { randomWorkflow } from './randomWorkflow.ts';
 import { simulate } from './simulate.ts';
-import { createDice, NO_FAULTS } from './world.ts';
+import { createDice, type Dice, NO_FAULTS } from './world.ts';
 
+const CHILD = '0199f2c4-6a02-7c11-8b7e-2d9f4c5e6a02';
 const FAULTS = { refused: 0.1, lostBefore: 0.1, lostAfter: 0.1 };
 
 export type Tally = {
@@ -20,19 +22,19 @@ export type Tally = {
 /**
  * Runs as many seeds as asked for: each a workflow, a calm world that says what should come of it, and a hostile one.
  *
- * @param more what the hostile world has besides: unsafe effects, a cancel, a short time limit
+ * @param more what the hostile world has besides: unsafe effects, a cancel, a short time limit, much that is at work at once
  */
 export async function simulateSeeds(
   name: string,
   count: number,
-  more: { unsafe?: boolean; cancel?: boolean; runTimeoutMs?: number; crashes?: number } = {},
+  more: { unsafe?: boolean; cancel?: boolean; runTimeoutMs?: number; crashes?: number; crowded?: boolean } = {},
 ): Promise<Tally> {
   const tally: Tally = { runs: 0, crashes: 0, parked: 0, effects: 0, outcomes: {}, violations: [] };
-  const { unsafe = false, crashes = 4, ...rest } = more;
+  const { unsafe = false, crashes = 4, crowded = false, ...rest } = more;
   for (let number = 0; number < count; number++) {
     const seed = `${name}-${number}`;
     const dice = createDice(seed);
-    const tree = sketchTree(randomWorkflow(dice, { unsafe, waits: true }));
+    const tree = crowded ? crowdedTree(dice) : sketchTree(randomWorkflow(dice, { unsafe, waits: true }));
     const items = 1 + dice.pick(4);
     const calm = await simulate({ tree, items, dice: createDice(`${seed} calm`), faults: NO_FAULTS, crashes: 0 });
     if (calm.outcome !== 'succeeded') tally.violations.push(`${seed}: ${calm.outcome} in a calm world`);
@@ -51,6 +53,14 @@ export async function simulateSeeds(
     }
   }
   return tally;
+}
+
+/** A workflow in which much is at work at once, and one that it calls. */
+function crowdedTree(dice: Dice): Tree {
+  const mix = { unsafe: false, waits: true };
+  const sketch = randomWorkflow(dice, { ...mix, crowded: { calls: CHILD } });
+  const child = randomWorkflow(dice, { ...mix, crowded: {} });
+  return sketchTree(sketch, { workflows: { [CHILD]: child } });
 }
 
 /** One line of what was done. */
