@@ -21,7 +21,9 @@ export const set = defineStepType({
     keepOthers: z.boolean().default(true).meta({ title: 'Keep the other fields', order: 2 }),
   }),
   run({ item, config: { fields, keepOthers } }) {
-    return (keepOthers ? { ...item.json, ...fields } : { ...fields }) as JsonObject;
+    if (keepOthers) return { ...item.json, ...fields } as JsonObject;
+    // Fields with an expression among them were made for this item; others are shared by all.
+    return (Object.isFrozen(fields) ? { ...fields } : fields) as JsonObject;
   },
 });
 
