@@ -16,6 +16,8 @@ export type EndedLogDeps = {
 
 /** As many flushes at once: a disk does two in the time of one, and who comes during one need not wait for the next. */
 const FLUSHES = [0, 1];
+/** After so many that came alone nobody else is taken to be there. */
+const ALONE = 10;
 /** How long ended runs gather before the database gets them. */
 const GATHER_MS = 200;
 /** So many go into the database in one turn of the event loop, so that nobody waits long for the turn. */
@@ -41,7 +43,8 @@ export function createEndedLog(paths: readonly [string, string], deps: EndedLogD
   /** Places of flushes that are under way. */
   const flushing = new Set<number>();
   let isToWrite = false;
-  let wasAlone = true;
+  /** So many that came last came alone. */
+  let alone = 0;
   let waiting: Waiting[] = [];
   let timer: NodeJS.Timeout | undefined;
   let isUrgent = false;
@@ -65,9 +68,8 @@ export function createEndedLog(paths: readonly [string, string], deps: EndedLogD
       for (const { reject } of members) reject(thrown);
       return;
     }
-    const isAlone = members.length === 1 && wasAlone && flushing.size === 0;
-    wasAlone = members.length === 1;
-    if (!isAlone) {
+    alone = members.length === 1 && flushing.size === 0 ? alone + 1 : 0;
+    if (alone < ALONE) {
       const place = FLUSHES.find((one) => !flushing.has(one)) as number;
       flushing.add(place);
       file.flush(place, (thrown) => {
