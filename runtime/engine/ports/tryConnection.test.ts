@@ -61,16 +61,3 @@ test('a service that says nothing is given up on, and one that answers is not', 
   const [first] = kinds(answering);
   expect(first && (await tryConnection(way, first[0], first[1]))).toMatchObject({ ok: true });
 });
-
-test('where nobody listens, it is said which place that is', async () => {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  for (const [connection, url] of kinds(port)) {
-    expect(await tryConnection(way, connection, url)).toMatchObject({
-      ok: false,
-      message: expect.stringContaining('ECONNREFUSED'),
-    });
-  }
-});

@@ -110,6 +110,10 @@ async function open(way: WayOut, target: { host: string; port: number }, signal:
   const socket = await way.connect(target, signal);
   // Whoever uses it is told by what it listens to; nobody dies of what nobody heard.
   socket.on('error', () => undefined);
+  if (signal.aborted) {
+    socket.destroy();
+    throw signal.reason;
+  }
   return socket;
 }
 
