@@ -19,7 +19,7 @@ import {
 import { OPEN, prepareTables } from './runTables.ts';
 
 /** Of 4 KiB each. */
-const CHECKPOINT_PAGES = 8_000;
+const CHECKPOINT_PAGES = 4_000;
 
 /** A run as the local control plane keeps it. `input` and what else a runtime needs stand in `assignment`. */
 export type StoredRun = {
