@@ -48,7 +48,7 @@ export function Dialog({
         {children}
       </div>
       {(actions || consequence) && (
-        <footer className="flex min-h-15 flex-none flex-wrap items-center justify-end gap-2 border-t border-line px-5 py-3 max-sm:px-4 max-sm:[&_button]:min-h-9">
+        <footer className="flex min-h-15 flex-none flex-wrap items-center justify-end gap-2 border-t border-line px-5 py-3 max-sm:px-4 max-sm:[&_button]:min-h-9 pointer-coarse:[&_button]:min-h-11">
           <span className="flex min-w-0 flex-1 text-small text-ink-3 empty:hidden max-sm:basis-full">
             {consequence}
           </span>

@@ -14,13 +14,13 @@ export function Page({
 }) {
   return (
     <main tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col bg-app outline-none">
-      <header className="flex min-h-13 flex-none max-sm:[&_button]:min-h-9 flex-wrap items-center gap-x-3 gap-y-2 border-b border-line px-6 py-2 max-sm:px-4">
+      <header className="flex min-h-13 flex-none max-sm:[&_button]:min-h-9 pointer-coarse:[&_button]:min-h-11 flex-wrap items-center gap-x-3 gap-y-2 border-b border-line px-6 py-2 max-sm:px-4">
         <h1 className="text-title font-heading tracking-[-.01em]">{title}</h1>
         {word && <span className="text-small text-ink-3 max-sm:hidden">{word}</span>}
         <span className="ml-auto flex flex-wrap items-center gap-2">{actions}</span>
       </header>
       <div className="min-h-0 flex-1 overflow-auto">
-        <div className="mx-auto flex w-full max-w-360 flex-col gap-4 p-6 max-sm:p-3 max-sm:[&_button:not([role=checkbox])]:min-h-9">
+        <div className="mx-auto flex w-full max-w-360 flex-col gap-4 p-6 max-sm:p-3 max-sm:[&_button:not([role=checkbox])]:min-h-9 pointer-coarse:[&_button:not([role=checkbox])]:min-h-11">
           {children}
         </div>
       </div>
