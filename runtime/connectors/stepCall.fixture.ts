@@ -123,6 +123,7 @@ export function createWorld({
     signal,
     key: (n) => `key-${n}`,
     run: {
+      startedAt: NOW,
       respond: async (answer) => void trace.answers.push(answer),
       waitUntil: async (atMs) => void trace.waits.push(atMs),
       runWorkflow: async (id, items) => {

@@ -81,6 +81,8 @@ export type StepStore = {
 export type RunControl = {
   /** Answers the caller of the trigger. The first answer counts; later ones are ignored. */
   respond(answer: Answer): Promise<void>;
+  /** When the step run began, milliseconds since 1970: what a wait is counted from. */
+  startedAt: number;
   /** Gives the run back until a time (milliseconds since 1970); no worker or timer is held meanwhile. */
   waitUntil(atMs: number): Promise<void>;
   /**
@@ -170,7 +172,10 @@ export type Call = {
   mail: StepMail;
   /** Runs people's code in the sandbox process. */
   script(request: Omit<ScriptRequest, 'context'>): Promise<ScriptResult>;
-  /** Milliseconds since 1970, the same for every attempt of a step run. */
+  /**
+   * Milliseconds since 1970, the same for every attempt of a step run and for every process that goes on with it: with
+   * durability `run` the run's start.
+   */
   clock: { now(): number };
   /** The workflow's time zone, as an IANA name. */
   timezone: string;

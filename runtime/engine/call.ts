@@ -216,8 +216,9 @@ class StepCall implements Call {
   }
 
   get clock() {
-    const { startedAt } = this.#site;
-    return { now: () => startedAt };
+    const { execution, startedAt } = this.#site;
+    const at = execution.steadyNow ?? startedAt;
+    return { now: () => at };
   }
 
   get random() {

@@ -21,6 +21,7 @@ export function controlOf(site: CallSite): RunControl {
   };
 
   return {
+    startedAt: site.startedAt,
     respond: (answer) => execution.respond(stepId, answer, planned.next.size > 0 || path.length > 0),
     async waitUntil(atMs) {
       const untilMs = waits.untilOf(place) ?? atMs;

@@ -82,6 +82,28 @@ describe('durability run', () => {
     expect(sent).toHaveLength(1);
   });
 
+  test('a step that writes down when it ran goes on after a crash at any event, though time went by', async () => {
+    const remembering: Sketch = {
+      steps: {
+        start: { uses: 'trigger.manual' },
+        pause: { uses: 'flow.wait', config: { forMs: 500 } },
+        fresh: { uses: 'items.removeDuplicates', config: { compare: 'some_fields', fields: ['n'], remember: true } },
+        send: post({ n: '=$json.n' }),
+      },
+      edges: ['start -> pause', 'pause -> fresh', 'fresh -> send'],
+      settings: { durability: 'run' },
+    };
+    const whole = await runSketch(remembering, { items, http: answering().http });
+    expect(whole.outcome).toEqual({ status: 'succeeded' });
+    expect(whole.ofType('effect.recorded').filter(({ kind }) => kind === 'table').length).toBeGreaterThan(1);
+    for (let cut = 1; cut < whole.events.length; cut++) {
+      const events = whole.events.slice(0, cut);
+      const { http } = answering();
+      const resumed = await runSketch(remembering, { items, http, events, fence: 2, clock: at(90_000) });
+      expect(resumed.outcome, `cut after event ${cut}`).toEqual({ status: 'succeeded' });
+    }
+  });
+
   test('another request under the key of one that may have happened is refused', async () => {
     const whole = await runSketch(sketch, { items, http: answering().http });
     const announced = whole.events.findIndex((event) => event.type === 'effect.intended');

@@ -63,7 +63,7 @@ export const approval = defineStepType({
       fields: z.record(z.string(), z.unknown()).optional(),
     }),
   }),
-  async runAll({ inputs, config, run, clock }) {
+  async runAll({ inputs, config, run }) {
     const { message, assignees, fields } = config;
     const listed = whoIsAsked(assignees);
     const details: JsonObject = {
@@ -74,7 +74,7 @@ export const approval = defineStepType({
     const ended = await run.waitFor({
       reason: 'approval',
       details,
-      ...(config.timeoutMs === undefined ? {} : { untilMs: clock.now() + config.timeoutMs }),
+      ...(config.timeoutMs === undefined ? {} : { untilMs: run.startedAt + config.timeoutMs }),
     });
     const answer = isJsonObject(ended.input) ? ended.input : {};
     const port: string = ended.by === 'timer' ? 'expired' : answer.approved === true ? 'approved' : 'rejected';
@@ -129,11 +129,11 @@ export const waitForReply = defineStepType({
     query: z.record(z.string(), z.unknown()),
     headers: z.record(z.string(), z.string()),
   }),
-  async runAll({ inputs, config, run, clock }): Promise<Record<string, Item[]>> {
+  async runAll({ inputs, config, run }): Promise<Record<string, Item[]>> {
     const ended = await run.waitFor({
       reason: 'webhook_reply',
       ...(config.message === undefined ? {} : { details: { message: config.message } }),
-      ...(config.timeoutMs === undefined ? {} : { untilMs: clock.now() + config.timeoutMs }),
+      ...(config.timeoutMs === undefined ? {} : { untilMs: run.startedAt + config.timeoutMs }),
     });
     const items = inputs.main ?? [];
     if (ended.by === 'timer') return { expired: items.map((item, from) => ({ ...item, from })) };

@@ -36,9 +36,9 @@ export const wait = defineStepType({
       ({ forMs, until }) => (forMs === undefined) !== (until === undefined),
       'must have either a time span or a time',
     ),
-  async runAll({ inputs, config, clock, run }) {
+  async runAll({ inputs, config, run }) {
     const { forMs, until } = config;
-    await run.waitUntil(until === undefined ? clock.now() + (forMs ?? 0) : timeOf(until, clock.now()));
+    await run.waitUntil(until === undefined ? run.startedAt + (forMs ?? 0) : timeOf(until, run.startedAt));
     return { main: passedOn(inputs.main) };
   },
 });
