@@ -24,6 +24,8 @@ export function randomWorkflow(dice: Dice, mix: EffectMix): Sketch {
   const steps: Sketch['steps'] = { start: { uses: 'trigger.manual' } };
   const edges: string[] = [];
   let count = 0;
+  let hasMet = false;
+  let hasCalled = false;
   const add = (uses: string, config: JsonObject, more: object = {}): string => {
     const id = `s${++count}`;
     steps[id] = { uses, config, ...more };
@@ -50,8 +52,13 @@ export function randomWorkflow(dice: Dice, mix: EffectMix): Sketch {
       case 'code':
         return link(from, add('code.javascript', { code: 'return $json' }));
       case 'call':
+        if (hasCalled) return link(from, add('code.javascript', { code: 'return $json' }));
+        hasCalled = true;
         return link(from, add('flow.runWorkflow', { workflow: mix.crowded?.calls ?? '' }));
       case 'meet': {
+        // All that follows is done once for each of them.
+        if (hasMet) return link(from, add('items.set', {}));
+        hasMet = true;
         const branches = [
           link(from, add('code.javascript', { code: 'return $json' })),
           link(from, add('items.set', {})),

@@ -57,9 +57,8 @@ export async function simulateSeeds(
 
 /** A workflow in which much is at work at once, and one that it calls. */
 function crowdedTree(dice: Dice): Tree {
-  const mix = { unsafe: false, waits: true };
-  const sketch = randomWorkflow(dice, { ...mix, crowded: { calls: CHILD } });
-  const child = randomWorkflow(dice, { ...mix, crowded: {} });
+  const sketch = randomWorkflow(dice, { unsafe: false, waits: true, crowded: { calls: CHILD } });
+  const child = randomWorkflow(dice, { unsafe: false, waits: false, crowded: {} });
   return sketchTree(sketch, { workflows: { [CHILD]: child } });
 }
 
