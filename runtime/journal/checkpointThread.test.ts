@@ -25,6 +25,27 @@ test('what was committed stands in the file of the database itself after a check
   }
 });
 
+test('while somebody reads an older state, nobody is told that all is in the file', async () => {
+  using place = temporaryDir();
+  const file = join(place.dir, 'runs.db');
+  const db = new DatabaseSync(file);
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE numbers (n INTEGER)');
+  const reader = new DatabaseSync(file);
+  const thread = createCheckpointThread(file);
+  try {
+    reader.exec('BEGIN; SELECT count(*) FROM numbers');
+    db.exec('INSERT INTO numbers VALUES (1)');
+    await expect(thread.checkpoint()).rejects.toThrow('still reads');
+    reader.exec('COMMIT');
+    await thread.checkpoint();
+    expect(numbersIn(file, place.dir)).toBe(1);
+  } finally {
+    thread.close();
+    reader.close();
+    db.close();
+  }
+});
+
 test('a database that cannot be opened is said, and the next attempt is one again', async () => {
   using place = temporaryDir();
   const file = join(place.dir, 'later', 'runs.db');

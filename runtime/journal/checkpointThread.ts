@@ -8,8 +8,10 @@ const { DatabaseSync } = require('node:sqlite');
 function checkpoint() {
   const db = new DatabaseSync(workerData);
   try {
-    const { busy } = db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get();
-    return busy === 0 ? undefined : 'Another process is at the same.';
+    const { busy, log, checkpointed } = db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get();
+    if (busy !== 0) return 'Another process is at the same.';
+    // Where nothing could be copied, nothing was flushed either.
+    return checkpointed === log ? undefined : 'Somebody still reads what was there before.';
   } finally {
     db.close();
   }
@@ -59,7 +61,7 @@ export function createCheckpointThread(file: string) {
     /**
      * Resolves once everything that was committed before is on the disk. One at a time.
      *
-     * @throws where it could not be done, as while another process does the same
+     * @throws where it could not be done, as while another process does the same or reads an older state
      */
     checkpoint: (): Promise<void> =>
       new Promise((resolve, reject) => {
