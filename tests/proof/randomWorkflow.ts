@@ -8,13 +8,13 @@ export type EffectMix = {
   /** Waits of more than a moment may occur. */
   waits: boolean;
   /**
-   * Much is at work at once: maps in which code of no certain duration lets batches overtake each other, branches that lead
-   * into one step, calls of a workflow (`calls`). Of how that went nothing is kept, and ids of the run are sent along.
+   * Much is at work at once: maps in which code of no certain duration lets batches overtake each other, and
+   * calls of a workflow (`calls`). Of how that went nothing is kept, and ids of the run are sent along.
    */
   crowded?: { calls?: string };
 };
 
-const CROWDED = ['map', 'map', 'map', 'code', 'meet', 'request', 'set', 'join', 'diamond', 'loop', 'try'];
+const CROWDED = ['map', 'map', 'map', 'code', 'request', 'set', 'join', 'diamond', 'loop', 'try'];
 
 /**
  * A workflow that a seed decides: a chain of up to nine parts, some of them branches that come together again, loops or
@@ -24,7 +24,6 @@ export function randomWorkflow(dice: Dice, mix: EffectMix): Sketch {
   const steps: Sketch['steps'] = { start: { uses: 'trigger.manual' } };
   const edges: string[] = [];
   let count = 0;
-  let hasMet = false;
   let hasCalled = false;
   const add = (uses: string, config: JsonObject, more: object = {}): string => {
     const id = `s${++count}`;
@@ -55,18 +54,6 @@ export function randomWorkflow(dice: Dice, mix: EffectMix): Sketch {
         if (hasCalled) return link(from, add('code.javascript', { code: 'return $json' }));
         hasCalled = true;
         return link(from, add('flow.runWorkflow', { workflow: mix.crowded?.calls ?? '' }));
-      case 'meet': {
-        // All that follows is done once for each of them.
-        if (hasMet) return link(from, add('items.set', {}));
-        hasMet = true;
-        const branches = [
-          link(from, add('code.javascript', { code: 'return $json' })),
-          link(from, add('items.set', {})),
-        ];
-        const into = add('items.set', { fields: { [`f${count}`]: '=uuidv4()' } });
-        for (const branch of branches) edges.push(`${branch} -> ${into}`);
-        return into;
-      }
       case 'kv':
         return link(from, add('kv.set', { key: `k${count}`, value: '=$json.n' }));
       case 'filter':
