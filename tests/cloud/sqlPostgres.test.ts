@@ -83,6 +83,16 @@ test('eight at once under one key do it once', async () => {
   expect(await query('SELECT count(*) AS n FROM t')).toEqual([{ n: 1 }]);
 });
 
+test('all who find no table of keys make it at the same moment, and none of them fails', async () => {
+  for (let round = 0; round < 10; round++) {
+    await database.ownerSql('DROP TABLE IF EXISTS sluice_effects');
+    const all = Array.from({ length: 8 }, (_, index) => run({ statements: insert(8 * round + index) }));
+    const failed = (await Promise.allSettled(all)).filter(({ status }) => status === 'rejected');
+    expect(failed).toEqual([]);
+  }
+  expect(await query('SELECT count(*) AS n FROM t')).toEqual([{ n: 80 }]);
+});
+
 test('without a key to keep, nothing is left in the database', async () => {
   await run({ statements: insert(1), once: false });
   await expect(query('SELECT 1 FROM sluice_effects')).rejects.toMatchObject({ code: 'database.failed' });

@@ -25,6 +25,8 @@ const GRACE_MS = 2_000;
 const EFFECTS = 'sluice_effects';
 const EFFECT_DAYS = 90;
 const UNDEFINED_TABLE = '42P01';
+/** What making a table comes to that another process makes at the same moment: its row, its name or its type is there. */
+const MADE_MEANWHILE = ['23505', '42P07', '42710'];
 
 /** Where a request is. Only what is cut off while it is being committed may have happened. */
 type Progress = { at: 'before' | 'committing'; statement?: number };
@@ -148,8 +150,7 @@ async function makeEffects(client: pg.Client, effects: string): Promise<void> {
       );
     } catch (failed) {
       const { code } = failed as { code?: string };
-      // Another process made it at the same moment.
-      if (code === '23505' || code === '42P07') return;
+      if (code && MADE_MEANWHILE.includes(code)) return;
       if (code !== '42501') throw failed;
       throw new SluiceError('database.failed', `The database's user may not make the table ${EFFECTS}.`, {
         cause: failed,
