@@ -2,7 +2,7 @@ import { type RefObject, useEffect, useLayoutEffect } from 'react';
 
 /** The class of a text area that browsers keep as high as its text; those that cannot are measured here. */
 export const HEIGHT_OF_TEXT = 'field-sizing-content';
-const BY_BROWSER = CSS.supports('field-sizing', 'content');
+const isDoneByBrowser = () => CSS.supports('field-sizing', 'content');
 
 /**
  * Keeps a text area as high as its text, also when its width changes and lines break elsewhere. Measuring makes the browser
@@ -14,7 +14,7 @@ export function useHeightOfText(area: RefObject<HTMLTextAreaElement | null>, tex
 
   useEffect(() => {
     const element = area.current;
-    if (!element || BY_BROWSER) return;
+    if (!element || isDoneByBrowser()) return;
     let width = element.clientWidth;
     const watch = new ResizeObserver(() => {
       if (element.clientWidth === width) return;
@@ -27,7 +27,7 @@ export function useHeightOfText(area: RefObject<HTMLTextAreaElement | null>, tex
 }
 
 function grow(element: HTMLTextAreaElement | null, least: number): void {
-  if (!element || BY_BROWSER) return;
+  if (!element || isDoneByBrowser()) return;
   element.style.height = 'auto';
   element.style.height = `${Math.max(element.scrollHeight, least)}px`;
 }
