@@ -1,11 +1,12 @@
 import { LoaderCircle } from 'lucide-react';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { Suspense, useEffect, useState } from 'react';
 import { SluiceError } from '#shared/error.ts';
 import { isServedByCloud } from '../host/webLink.ts';
 import { StartScreen } from '../library/StartScreen.tsx';
 import { Button } from '../look/Button.tsx';
 import { Mark } from '../look/Mark.tsx';
 import { Note } from '../look/Note.tsx';
+import { part } from '../look/part.ts';
 import { now, useEditor } from '../state/store.ts';
 import { ErrorBoundary } from './ErrorBoundary.tsx';
 import { LiveRegion, Toasts } from './Messages.tsx';
@@ -29,7 +30,7 @@ export function App() {
   );
 }
 
-const WebApp = lazy(() => import('../web/WebApp.tsx').then((file) => ({ default: file.WebApp })));
+const WebApp = part(() => import('../web/WebApp.tsx').then((file) => file.WebApp));
 
 function Web() {
   return (

@@ -1,9 +1,10 @@
 import { ArrowLeft } from 'lucide-react';
-import { lazy, Suspense, useEffect } from 'react';
+import { Suspense, useEffect } from 'react';
 import { Canvas } from '../canvas/Canvas.tsx';
 import type { DetailsRoom } from '../changes/ConflictPanel.tsx';
 import { Button } from '../look/Button.tsx';
 import { Note } from '../look/Note.tsx';
+import { part } from '../look/part.ts';
 import { Splitter } from '../look/Splitter.tsx';
 import { isOpen } from '../state/conflictsSlice.ts';
 import { openWorkflow } from '../state/documentSlice.ts';
@@ -20,38 +21,26 @@ import { usePresence } from './usePresence.ts';
 import { useShellKeys } from './useShellKeys.ts';
 import { ONE_AT_A_TIME_BELOW, useWidth } from './useWidth.ts';
 
-const loadInspector = () => import('../inspector/Inspector.tsx').then((file) => ({ default: file.Inspector }));
-const Inspector = lazy(loadInspector);
-const BottomPanel = lazy(() => import('../runs/BottomPanel.tsx').then((file) => ({ default: file.BottomPanel })));
-const CommandBar = lazy(() => import('./CommandBar.tsx').then((file) => ({ default: file.CommandBar })));
-const KeysDialog = lazy(() => import('./KeysDialog.tsx').then((file) => ({ default: file.KeysDialog })));
-const StepView = lazy(() => import('../inspector/StepView.tsx').then((file) => ({ default: file.StepView })));
-const YamlPane = lazy(() => import('../inspector/YamlPane.tsx').then((file) => ({ default: file.YamlPane })));
-const ScriptPane = lazy(() => import('../inspector/ScriptPane.tsx').then((file) => ({ default: file.ScriptPane })));
-const EnvironmentPane = lazy(() =>
-  import('../inspector/EnvironmentPane.tsx').then((file) => ({ default: file.EnvironmentPane })),
-);
-const RunsScreen = lazy(() => import('../runs/RunsScreen.tsx').then((file) => ({ default: file.RunsScreen })));
-const DeploymentsScreen = lazy(() =>
-  import('../publish/DeploymentsScreen.tsx').then((file) => ({ default: file.DeploymentsScreen })),
-);
-const ConnectionsScreen = lazy(() =>
-  import('../library/ConnectionsScreen.tsx').then((file) => ({ default: file.ConnectionsScreen })),
-);
-const SettingsScreen = lazy(() =>
-  import('../account/SettingsScreen.tsx').then((file) => ({ default: file.SettingsScreen })),
-);
-const PublishDialog = lazy(() =>
-  import('../publish/PublishDialog.tsx').then((file) => ({ default: file.PublishDialog })),
-);
-const SignInDialog = lazy(() => import('../account/SignInDialog.tsx').then((file) => ({ default: file.SignInDialog })));
+const loadInspector = () => import('../inspector/Inspector.tsx').then((file) => file.Inspector);
+const Inspector = part(loadInspector);
+const BottomPanel = part(() => import('../runs/BottomPanel.tsx').then((file) => file.BottomPanel));
+const CommandBar = part(() => import('./CommandBar.tsx').then((file) => file.CommandBar));
+const KeysDialog = part(() => import('./KeysDialog.tsx').then((file) => file.KeysDialog));
+const StepView = part(() => import('../inspector/StepView.tsx').then((file) => file.StepView));
+const YamlPane = part(() => import('../inspector/YamlPane.tsx').then((file) => file.YamlPane));
+const ScriptPane = part(() => import('../inspector/ScriptPane.tsx').then((file) => file.ScriptPane));
+const EnvironmentPane = part(() => import('../inspector/EnvironmentPane.tsx').then((file) => file.EnvironmentPane));
+const RunsScreen = part(() => import('../runs/RunsScreen.tsx').then((file) => file.RunsScreen));
+const DeploymentsScreen = part(() => import('../publish/DeploymentsScreen.tsx').then((file) => file.DeploymentsScreen));
+const ConnectionsScreen = part(() => import('../library/ConnectionsScreen.tsx').then((file) => file.ConnectionsScreen));
+const SettingsScreen = part(() => import('../account/SettingsScreen.tsx').then((file) => file.SettingsScreen));
+const PublishDialog = part(() => import('../publish/PublishDialog.tsx').then((file) => file.PublishDialog));
+const SignInDialog = part(() => import('../account/SignInDialog.tsx').then((file) => file.SignInDialog));
 
-const ChangesPanel = lazy(() => import('../changes/ChangesPanel.tsx').then((file) => ({ default: file.ChangesPanel })));
-const ConflictPanel = lazy(() =>
-  import('../changes/ConflictPanel.tsx').then((file) => ({ default: file.ConflictPanel })),
-);
-const LookingPanel = lazy(() => import('../changes/LookingPanel.tsx').then((file) => ({ default: file.LookingPanel })));
-const CompareText = lazy(() => import('../changes/CompareText.tsx').then((file) => ({ default: file.CompareText })));
+const ChangesPanel = part(() => import('../changes/ChangesPanel.tsx').then((file) => file.ChangesPanel));
+const ConflictPanel = part(() => import('../changes/ConflictPanel.tsx').then((file) => file.ConflictPanel));
+const LookingPanel = part(() => import('../changes/LookingPanel.tsx').then((file) => file.LookingPanel));
+const CompareText = part(() => import('../changes/CompareText.tsx').then((file) => file.CompareText));
 
 export const TREE = { initial: 224, min: 180, max: 360 };
 /** The list of changes says who and when, which takes more room than names. */
@@ -70,7 +59,7 @@ export function Shell() {
   usePresence();
   // The forms bring the expression engine with them; they come after the drawing, and before somebody asks.
   useEffect(() => {
-    const idle = requestIdleCallback(() => void loadInspector(), { timeout: 2_000 });
+    const idle = requestIdleCallback(() => loadInspector().catch(() => undefined), { timeout: 2_000 });
     return () => cancelIdleCallback(idle);
   }, []);
   return (

@@ -1,7 +1,8 @@
-import { lazy, Suspense } from 'react';
+import { Suspense } from 'react';
+import { part } from '../look/part.ts';
 import type { EditorMarker } from './monacoBox.tsx';
 
-const MonacoBox = lazy(() => import('./monacoBox.tsx').then((file) => ({ default: file.MonacoBox })));
+const MonacoBox = part(() => import('./monacoBox.tsx').then((file) => file.MonacoBox));
 
 export type MonacoEditorProps = {
   /** Names the model: another path is another document. */

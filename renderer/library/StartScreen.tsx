@@ -1,5 +1,5 @@
 import { Copy, Ellipsis, FolderOpen, Trash2 } from 'lucide-react';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import type { ProjectInfo } from '#shared/contract/host/common.ts';
 import { AccountMenu } from '../account/AccountMenu.tsx';
 import { syncWords } from '../changes/syncWords.ts';
@@ -8,13 +8,14 @@ import { formatAgo, plural } from '../look/format.ts';
 import { Input } from '../look/Input.tsx';
 import { Mark } from '../look/Mark.tsx';
 import { Menu, type MenuEntry, RowMenu } from '../look/Menu.tsx';
+import { part } from '../look/part.ts';
 import { useNow } from '../look/useNow.ts';
 import { editor, now, useEditor } from '../state/store.ts';
 import { DuplicateProject } from './DuplicateProject.tsx';
 import { NewProjectForm, NotCreated, TemplateCards, useCreateProject } from './newProject.tsx';
 import { WorkspaceProjects } from './WorkspaceProjects.tsx';
 
-const SignInDialog = lazy(() => import('../account/SignInDialog.tsx').then((file) => ({ default: file.SignInDialog })));
+const SignInDialog = part(() => import('../account/SignInDialog.tsx').then((file) => file.SignInDialog));
 
 /** Before a project is open: the ones there are, templates, and a folder to open. */
 export function StartScreen() {
