@@ -4,7 +4,7 @@ import { WORKLOADS, type WorkloadId } from './workloads/workloads.ts';
 
 export type Pace = {
   rounds: number;
-  /** Of load before the first round, for each target; it is not counted. */
+  /** Of load before the first round, for each target and number of connections; it is not counted. */
   warmSeconds: number;
   /** Of load in each round, for each target and number of connections. */
   seconds: number;
@@ -52,7 +52,8 @@ async function measureGroup(
     for (const seat of seats) {
       const workload = WORKLOADS[seat.workload];
       seat.answers = await checkAnswers(seat.running, workload);
-      await load(seat.running, workload, { connections: 1, seconds: pace.warmSeconds, answers: seat.answers });
+      for (const connections of workload.connections)
+        await load(seat.running, workload, { connections, seconds: pace.warmSeconds, answers: seat.answers });
     }
     for (let round = 0; round < pace.rounds; round++) {
       say(`${group.map((id) => WORKLOADS[id].title).join('; ')}: round ${round + 1} of ${pace.rounds}`);
