@@ -215,9 +215,9 @@ function sizeOf(event: RunEvent): number {
     case 'step.succeeded':
       return 200 + bytesOfPorts(event.outputs);
     case 'effect.intended':
-      return 200 + bytesOf(event.request);
+      return 200 + bytesOf(event.request) + bytesOf(event.met);
     case 'effect.recorded':
-      return 200 + bytesOf(event.result);
+      return 200 + bytesOf(event.result) + bytesOf(event.met);
     case 'run.answered':
       return 200 + answerBytes(event);
     case 'run.ended':

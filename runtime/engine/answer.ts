@@ -1,6 +1,7 @@
 import type { Answer, RunEvent } from '#shared/run/events.ts';
 import { failpoint } from '../failpoint.ts';
 import type { RunDeps } from './executeRun.ts';
+import type { Meetings } from './meetings.ts';
 import { roughBytes, withSize } from './payload.ts';
 
 /**
@@ -8,7 +9,10 @@ import { roughBytes, withSize } from './payload.ts';
  * on, so that the caller does not wait for the steps behind it; without, it is kept along with what follows at once. A body
  * that is large becomes a blob of its bytes, with its type among the headers.
  */
-export function createAnswer(events: readonly RunEvent[], { journal, limits, ports }: RunDeps) {
+export function createAnswer(
+  events: readonly RunEvent[],
+  { journal, limits, ports, meetings }: RunDeps & { meetings: Meetings },
+) {
   let answered = events.some((event) => event.type === 'run.answered');
 
   async function carried({ body, ...rest }: Answer): Promise<Answer> {
@@ -30,7 +34,7 @@ export function createAnswer(events: readonly RunEvent[], { journal, limits, por
       throw thrown;
     });
     failpoint('answer.before');
-    journal.append({ type: 'run.answered', stepId, ...sent });
+    journal.append({ type: 'run.answered', stepId, ...sent, ...meetings.say() });
     if (first) await journal.durable();
     failpoint('answer.after');
   };

@@ -1,7 +1,8 @@
 import type { EventOf, RunEvent } from '#shared/run/events.ts';
-import type { Plan } from './plan.ts';
+import { createMeetings, type Meeting, orderedJoins } from './meetings.ts';
+import type { Plan, PlannedStep } from './plan.ts';
 import type { Hashing } from './ports/ports.ts';
-import type { RunState, StepRun, WorkScope } from './runState.ts';
+import type { Pending, RunState, StepRun, WorkScope } from './runState.ts';
 
 /** So much of a hash that no two step runs of a run share it. */
 const CHARACTERS = 16;
@@ -14,6 +15,8 @@ const CHARACTERS = 16;
 export type Causes = {
   /** A step run has begun: of a step of several inputs its cause is which of its runs in its lane it is. */
   begin(run: StepRun): void;
+  /** On record, what a delivery to a step of several inputs was taken with. */
+  meetingOf(pending: Pending): Meeting | undefined;
   /** The number that the journal knows the step run by, or one that nobody has. */
   numberOf(run: StepRun): number;
   /** With the causes of the steps that called its workflow, outermost first: `<cause>/<cause>`. */
@@ -25,6 +28,7 @@ export type RecordedNumbers = ReturnType<typeof createRecordedNumbers>;
 
 export function createRecordedNumbers() {
   const steps = new Map<string, { byCause: Map<string, number>; taken: Set<number> }>();
+  const meetings = createMeetings();
 
   function note(path: readonly string[], stepId: string, iteration: number, cause: string): void {
     const key = keyOf(path, stepId);
@@ -35,7 +39,9 @@ export function createRecordedNumbers() {
   }
 
   return {
+    meetings,
     remember(event: RunEvent): void {
+      meetings.remember(event);
       if (!hasCause(event) || event.cause === undefined) return;
       const { path = [], stepId, iteration } = event;
       const causes = event.cause.split('/');
@@ -61,12 +67,23 @@ export function areFoundByCause(events: readonly RunEvent[], durability: string)
   );
 }
 
+/** @param keepsAttempts the journal itself says what step runs took */
 export function createCauses(
-  { path, callers, plan, numbers }: { path: readonly string[]; callers: string; plan: Plan; numbers: RecordedNumbers },
+  {
+    path,
+    callers,
+    plan,
+    numbers,
+    keepsAttempts,
+  }: { path: readonly string[]; callers: string; plan: Plan; numbers: RecordedNumbers; keepsAttempts: boolean },
   { state, hashing }: { state: RunState; hashing: Hashing },
 ): Causes {
+  const { meetings } = numbers;
+  /** Tells this execution from all others of the run: who called it, and which of several it is. */
+  const within = callers + path.map((call) => call.split(':')[2] ?? '').join('/');
   /** How often steps of several inputs have run, by lane. */
-  const meetings = new Map<WorkScope, Map<string, number>>();
+  const counts = new Map<WorkScope, Map<string, number>>();
+  let ordered: ReadonlySet<string> | undefined;
   /** By step id, below which all numbers are taken. */
   const lowest = new Map<string, number>();
 
@@ -79,28 +96,58 @@ export function createCauses(
     for (; at && at.cause === undefined; at = before(at)) unnamed.push(at);
     let cause = at?.cause ?? '';
     for (const one of unnamed.reverse()) {
-      const ref = one.inputs[0]?.ref;
-      const way = ref ? `${ref.stepId}.${ref.outPort}.${ref.batch ?? ''}>${ref.port}` : '';
-      cause = shortHash(`${cause}|${way}|${one.stepId}`);
+      const [first] = one.inputs;
+      cause = shortHash(`${cause}|${first ? wayOf(first) : ''}|${one.stepId}`);
       one.cause = cause;
     }
     return cause;
   }
 
-  function before({ inputs: [first] }: StepRun): StepRun | undefined {
-    return first && state.runs.get(first.ref.stepId)?.[first.ref.iteration];
+  const before = ({ inputs: [first] }: StepRun) => first && sourceOf(first);
+
+  const sourceOf = ({ ref }: Pending) => state.runs.get(ref.stepId)?.[ref.iteration];
+
+  function hashOf(pending: Pending): string {
+    const source = sourceOf(pending);
+    return shortHash(`${within}|${source ? causeOf(source) : ''}|${wayOf(pending)}|${pending.to}`);
+  }
+
+  /** Whether another order of branches would put other things together, and the journal does not say what did. */
+  function isOrdered(planned: PlannedStep | undefined): boolean {
+    if (keepsAttempts || !planned) return false;
+    ordered ??= orderedJoins(plan);
+    return ordered.has(planned.id);
+  }
+
+  /** Which of its runs in its lane a step run is, but for those on record. */
+  function nextCause({ stepId, scope: { lane } }: StepRun): string {
+    const inLane = counts.get(lane) ?? new Map<string, number>();
+    counts.set(lane, inLane);
+    for (;;) {
+      const count = inLane.get(stepId) ?? 0;
+      inLane.set(stepId, count + 1);
+      const place = `${within}${lane.loop ? causeOf(lane.loop) : ''}|${lane.batch}`;
+      const cause = shortHash(`${place}|${stepId}|${count}`);
+      if (!meetings.isOnRecord(cause)) return cause;
+    }
   }
 
   return {
     begin(run) {
       const planned = plan.steps.get(run.stepId);
-      if (!planned || planned.connected.length < 2 || planned.step.disabled) return;
-      const { lane } = run.scope;
-      const counts = meetings.get(lane) ?? new Map<string, number>();
-      meetings.set(lane, counts);
-      const count = counts.get(run.stepId) ?? 0;
-      counts.set(run.stepId, count + 1);
-      run.cause = shortHash(`${lane.loop ? causeOf(lane.loop) : ''}|${lane.batch}|${run.stepId}|${count}`);
+      // A loop that something comes back to takes one delivery, as any other step.
+      if (!planned || planned.connected.length < 2 || planned.step.disabled || planned.type.control) return;
+      const recorded = run.inputs[0]?.meeting;
+      if (recorded) {
+        run.cause = recorded.cause;
+        return;
+      }
+      run.cause = nextCause(run);
+      if (isOrdered(planned)) meetings.add({ cause: run.cause, deliveries: run.inputs.map(hashOf) });
+    },
+    meetingOf(pending) {
+      if (meetings.isEmpty() || !isOrdered(plan.steps.get(pending.to))) return undefined;
+      return meetings.of(hashOf(pending));
     },
     numberOf(run) {
       const { stepId } = run;
@@ -117,6 +164,8 @@ export function createCauses(
     of: (run) => callers + causeOf(run),
   };
 }
+
+const wayOf = ({ ref }: Pending) => `${ref.stepId}.${ref.outPort}.${ref.batch ?? ''}>${ref.port}`;
 
 const keyOf = (path: readonly string[], stepId: string) => (path.length === 0 ? stepId : `${path.join('/')}|${stepId}`);
 

@@ -86,6 +86,8 @@ export function createEffectMemory(
     turn: (place: EffectPlace, no: string) => turnOf?.(placeOf(place, no)),
     find: (place: EffectPlace, no: string) => known.get(placeOf(place, no)),
     remember,
+    /** What the next event has to say of how the run came to it. */
+    say: numbers.meetings.say,
     /** What may have happened of a step run, as a person is shown who decides; undefined where nothing may have. */
     unclear(place: Omit<EffectPlace, 'runId'>): JsonObject | undefined {
       const own = placeOf(place, '');
@@ -168,7 +170,7 @@ export async function doEffect<T extends Json>(
     const { decision, by } = before.decided;
     if (decision.decision === 'fail') throw givenUp(place.stepId, request.no, by);
     const result = answerSaid(request.kind, decision.result);
-    memory.remember(journal.append({ ...record, result, by }));
+    memory.remember(journal.append({ ...record, result, by, ...memory.say() }));
     return result as T;
   }
   const key = effectKey(where, request.no, hashing);
@@ -184,6 +186,7 @@ export async function doEffect<T extends Json>(
           kind: request.kind,
           key,
           request: request.request,
+          ...memory.say(),
         }),
       );
     }
@@ -196,14 +199,15 @@ export async function doEffect<T extends Json>(
     const result = guide ? ((await guide.effect(where, request.no, requestHash)) as T) : await request.perform(key);
     checkSize(result, 'answer', place.stepId);
     failpoint('effect.before_record');
-    memory.remember(journal.append({ ...record, result }));
+    memory.remember(journal.append({ ...record, result, ...memory.say() }));
     failpoint('effect.after_record');
     return result;
   } catch (thrown) {
     // Cut off because the run was let go, it may have happened: it stays open for whoever goes on with the run.
     if (signal.aborted) throw thrown;
     const error = SluiceError.from(thrown);
-    memory.remember(journal.append({ ...record, error: { ...error.toWire(), stepId: place.stepId } }));
+    const failed = { ...error.toWire(), stepId: place.stepId };
+    memory.remember(journal.append({ ...record, error: failed, ...memory.say() }));
     throw thrown;
   }
 }

@@ -65,13 +65,14 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   const planOf = deps.planOf ?? compilePlan;
   const durability = durabilityOf(job);
   const numbers = createRecordedNumbers();
+  const { meetings } = numbers;
   const memory = createEffectMemory(events, { inOrder: durability === 'run', numbers });
   const recorded = deps.guide?.events ?? events;
   if (deps.guide) for (const event of recorded) numbers.remember(event);
   const byCause = areFoundByCause(recorded, durability);
   const waits = createWaitMemory(events);
   const historyOf = createHistory(events, ports.blobs);
-  const answer = createAnswer(events, deps);
+  const answer = createAnswer(events, { ...deps, meetings });
   const trigger: Json = job.input[0]?.json ?? {};
   const secrets = secretsOf(job.connections);
 
@@ -87,7 +88,10 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
     // Only of a workflow that is called anew after it failed does `step` know more than how its step runs began.
     const isCaused = byCause && (durability === 'run' || (durability === 'step' && path.length > 0));
     const causes = isCaused
-      ? createCauses({ path, callers, plan, numbers }, { state, hashing: ports.hashing })
+      ? createCauses(
+          { path, callers, plan, numbers, keepsAttempts: durability === 'step' },
+          { state, hashing: ports.hashing },
+        )
       : undefined;
     const execution: Execution = {
       runId: job.runId,
@@ -180,7 +184,7 @@ async function run(job: RunJob, deps: RunDeps): Promise<GraphResult> {
   const result = await execute(job, [], job.input, deps.signal);
   if (result.status === 'waiting') {
     failpoint('wait.before');
-    recordWaits(result.waits, waits, journal);
+    recordWaits(result.waits, waits, { journal, meetings });
   }
   return result;
 }

@@ -88,8 +88,11 @@ export function createGraph(start: GraphStart, execution: Execution, state: RunS
       }
       scope.live++;
       const pending: Pending = { to, ref, items, scope };
-      if (target.connected.length > 1 && !target.step.disabled) joins.add(pending);
-      else ready.push(pending);
+      if (target.connected.length > 1 && !target.step.disabled) {
+        const meeting = causes?.meetingOf(pending);
+        if (meeting) pending.meeting = meeting;
+        joins.add(pending);
+      } else ready.push(pending);
     }
   }
 

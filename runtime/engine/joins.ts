@@ -1,7 +1,11 @@
+import { SluiceError } from '#shared/error.ts';
 import type { Plan } from './plan.ts';
 import { isInside, type Pending, type StepRun, type WorkScope } from './runState.ts';
 
-/** Steps of several inputs, and what has come for them so far, first come first served on each port. */
+/**
+ * Steps of several inputs, and what has come for them so far, first come first served on each port. What was taken together
+ * on record is taken together again, and by no other step run.
+ */
 export type Joins = {
   add(pending: Pending): void;
   /**
@@ -9,6 +13,7 @@ export type Joins = {
    *
    * @param atWork step runs that may still send something
    * @param stuck nothing is at work: joins that wait for each other go on with what they have, lowest step id first
+   * @throws SluiceError run.not_deterministic when what something was taken with on record does not come
    */
   take(atWork: readonly StepRun[], stuck: boolean): Pending[] | undefined;
   isEmpty(): boolean;
@@ -33,12 +38,29 @@ export function createJoins(plan: Plan): Joins {
     return fromWork || [...waiting.keys()].some((other) => other !== stepId && plan.reaches(other, stepId, port));
   }
 
-  function takeFrom(stepId: string, queue: Pending[], ports: readonly string[], lane: WorkScope): Pending[] {
-    const taken = ports.map((port) => firstOn(queue, port, lane)).filter((pending) => pending !== undefined);
-    const left = queue.filter((pending) => !taken.includes(pending));
+  function takeFrom(stepId: string, free: Pending[], ports: readonly string[], lane: WorkScope): Pending[] {
+    return takeOut(
+      stepId,
+      ports.map((port) => firstOn(free, port, lane)).filter((pending) => pending !== undefined),
+    );
+  }
+
+  function takeOut(stepId: string, taken: Pending[]): Pending[] {
+    const left = waiting.get(stepId)?.filter((pending) => !taken.includes(pending)) ?? [];
     if (left.length > 0) waiting.set(stepId, left);
     else waiting.delete(stepId);
     return taken;
+  }
+
+  /** What was taken together on record, once all of it is there; in the order of the ports. */
+  function metAgain(queue: Pending[], ports: readonly string[]): Pending[] | undefined {
+    for (const { meeting } of queue) {
+      if (!meeting) continue;
+      const all = queue.filter((pending) => pending.meeting === meeting);
+      if (all.length === meeting.deliveries.length)
+        return all.sort((a, b) => ports.indexOf(a.ref.port) - ports.indexOf(b.ref.port));
+    }
+    return undefined;
   }
 
   return {
@@ -52,18 +74,22 @@ export function createJoins(plan: Plan): Joins {
       for (const stepId of ids) {
         const queue = waiting.get(stepId) ?? [];
         const ports = plan.steps.get(stepId)?.connected ?? [];
-        for (const lane of new Set(queue.map(({ scope }) => scope.lane))) {
+        const again = metAgain(queue, ports);
+        if (again) return takeOut(stepId, again);
+        const free = queue.filter(isFree);
+        for (const lane of new Set(free.map(({ scope }) => scope.lane))) {
           const complete = ports.every(
-            (port) => firstOn(queue, port, lane) || !canStillCome(stepId, port, lane, queue, atWork),
+            (port) => firstOn(free, port, lane) || !canStillCome(stepId, port, lane, queue, atWork),
           );
-          if (complete) return takeFrom(stepId, queue, ports, lane);
+          if (complete) return takeFrom(stepId, free, ports, lane);
         }
       }
-      const first = ids[0];
-      if (!stuck || first === undefined) return undefined;
-      const queue = waiting.get(first) ?? [];
-      const [{ scope }] = queue as [Pending];
-      return takeFrom(first, queue, plan.steps.get(first)?.connected ?? [], scope.lane);
+      if (!stuck || ids[0] === undefined) return undefined;
+      for (const stepId of ids) {
+        const free = waiting.get(stepId)?.filter(isFree) ?? [];
+        if (free[0]) return takeFrom(stepId, free, plan.steps.get(stepId)?.connected ?? [], free[0].scope.lane);
+      }
+      throw notMetAgain(ids[0]);
     },
     isEmpty: () => waiting.size === 0,
     remove(matches) {
@@ -77,6 +103,19 @@ export function createJoins(plan: Plan): Joins {
       return undefined;
     },
   };
+}
+
+const isFree = ({ meeting }: Pending) => meeting === undefined;
+
+function notMetAgain(stepId: string): SluiceError {
+  return new SluiceError(
+    'run.not_deterministic',
+    `Not deterministic at step ${stepId}: what came to it together the first time does not come together again.`,
+    {
+      advice: 'Look for what sends something else each time, or set the durability of the workflow to step.',
+      details: { stepId },
+    },
+  );
 }
 
 /** Whether a scope is a batch of a loop, or lies inside one. */

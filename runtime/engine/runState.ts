@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { Delivery, StepError } from '#shared/run/events.ts';
 import type { Item } from '#shared/workflow/tree.ts';
+import type { Meeting } from './meetings.ts';
 
 /** Where work belongs: the run itself, or one batch of a loop, map or group. It ends when nothing of it is left. */
 export type WorkScope = {
@@ -20,7 +21,14 @@ export type WorkScope = {
 };
 
 /** Items on their way into a port. */
-export type Pending = { to: string; ref: Delivery; items: Item[]; scope: WorkScope };
+export type Pending = {
+  to: string;
+  ref: Delivery;
+  items: Item[];
+  scope: WorkScope;
+  /** On record, what it was taken with; the same object in each of them. */
+  meeting?: Meeting;
+};
 
 /** One execution of a step. What it was given and gave stays for expressions and lineage. */
 export type StepRun = {

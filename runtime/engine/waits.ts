@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '#shared/json.ts';
 import type { RunEvent, StepError, WaitReason } from '#shared/run/events.ts';
 import { fromTime, toTime } from '#shared/time.ts';
+import type { Meetings } from './meetings.ts';
 import type { Journal } from './ports/ports.ts';
 import { pathField } from './runState.ts';
 
@@ -60,7 +61,11 @@ export function createWaitMemory(events: readonly RunEvent[]) {
  * Writes down what a run waits for, once nothing of it is at work: the run may be taken up again at the time of the
  * last event, so the first wait to end comes last. What is on record already is not repeated, but for that one.
  */
-export function recordWaits(waits: readonly Wait[], memory: WaitMemory, journal: Journal): void {
+export function recordWaits(
+  waits: readonly Wait[],
+  memory: WaitMemory,
+  { journal, meetings }: { journal: Journal; meetings: Meetings },
+): void {
   const inOrder = [...waits].sort((a, b) => (untilOf(a) === untilOf(b) ? 0 : untilOf(b) - untilOf(a)));
   inOrder.forEach((wait, index) => {
     if (index < inOrder.length - 1 && memory.isOpen(wait)) return;
@@ -73,6 +78,7 @@ export function recordWaits(waits: readonly Wait[], memory: WaitMemory, journal:
       ...(wait.error ? { error: wait.error } : {}),
       ...(wait.details ? { details: wait.details } : {}),
       ...(wait.cause === undefined ? {} : { cause: wait.cause }),
+      ...meetings.say(),
       ...pathField(wait.path),
     });
   });

@@ -72,6 +72,11 @@ const ofStep = { ...common, stepId: StepId, iteration: z.int().min(0), attempt: 
  * step run back to its number where the journal does not say how it began. Absent where it does.
  */
 const cause = z.string().max(1_000).optional();
+/**
+ * What steps of several inputs took together since an event last said so, where the order of branches decided it: for each
+ * of their step runs its cause, then its deliveries, as hashes. Whoever goes on with the run puts the same together.
+ */
+const met = z.array(z.array(z.string())).optional();
 
 export const EffectKind = z.enum([
   'http',
@@ -122,6 +127,7 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** Without secrets. */
     request: Json,
     cause,
+    met,
   }),
   z.strictObject({
     ...ofStep,
@@ -134,6 +140,7 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** Who said that this came of it, where nothing outside did. */
     by: z.string().max(200).optional(),
     cause,
+    met,
   }),
   z.strictObject({
     ...ofStep,
@@ -162,6 +169,7 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** What a person is shown who may end the wait: a message, who may decide, the fields to fill in. */
     details: JsonObject.optional(),
     cause,
+    met,
   }),
   z.strictObject({
     ...common,
@@ -173,7 +181,7 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** What came with it; of a step that needed attention a `Decision`. */
     input: Json.optional(),
   }),
-  z.strictObject({ ...common, type: z.literal('run.answered'), stepId: StepId, ...Answer.shape }),
+  z.strictObject({ ...common, type: z.literal('run.answered'), stepId: StepId, ...Answer.shape, met }),
   z.strictObject({
     ...common,
     type: z.literal('run.ended'),
