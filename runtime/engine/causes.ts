@@ -83,7 +83,6 @@ export function createCauses(
   const within = callers + path.map((call) => call.split(':')[2] ?? '').join('/');
   /** How often steps of several inputs have run, by lane. */
   const counts = new Map<WorkScope, Map<string, number>>();
-  let ordered: ReadonlySet<string> | undefined;
   /** By step id, below which all numbers are taken. */
   const lowest = new Map<string, number>();
 
@@ -114,9 +113,7 @@ export function createCauses(
 
   /** Whether another order of branches would put other things together, and the journal does not say what did. */
   function isOrdered(planned: PlannedStep | undefined): boolean {
-    if (keepsAttempts || !planned) return false;
-    ordered ??= orderedJoins(plan);
-    return ordered.has(planned.id);
+    return !keepsAttempts && planned !== undefined && orderedJoins(plan).has(planned.id);
   }
 
   /** Which of its runs in its lane a step run is, but for those on record. */

@@ -22,6 +22,8 @@ export type Joins = {
 
 export function createJoins(plan: Plan): Joins {
   const waiting = new Map<string, Pending[]>();
+  /** Most runs have nothing on record, and need not be looked through for it. */
+  let hasRecorded = false;
 
   /** Deliveries meet in a lane: those of other batches of a map are none of it. */
   const isOf = (pending: Pending, lane: WorkScope) => isInside(lane, pending.scope.lane);
@@ -65,6 +67,7 @@ export function createJoins(plan: Plan): Joins {
 
   return {
     add(pending) {
+      hasRecorded ||= pending.meeting !== undefined;
       const queue = waiting.get(pending.to);
       if (queue) queue.push(pending);
       else waiting.set(pending.to, [pending]);
@@ -74,9 +77,9 @@ export function createJoins(plan: Plan): Joins {
       for (const stepId of ids) {
         const queue = waiting.get(stepId) ?? [];
         const ports = plan.steps.get(stepId)?.connected ?? [];
-        const again = metAgain(queue, ports);
+        const again = hasRecorded && metAgain(queue, ports);
         if (again) return takeOut(stepId, again);
-        const free = queue.filter(isFree);
+        const free = hasRecorded ? queue.filter(isFree) : queue;
         for (const lane of new Set(free.map(({ scope }) => scope.lane))) {
           const complete = ports.every(
             (port) => firstOn(free, port, lane) || !canStillCome(stepId, port, lane, queue, atWork),

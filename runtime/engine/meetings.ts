@@ -48,11 +48,22 @@ export function createMeetings() {
   };
 }
 
+/** Runs of the same plan come one after the other. */
+const known = new WeakMap<Plan, ReadonlySet<string>>();
+
 /**
  * The steps at which the order of branches decides what comes together: more than one delivery can come to one port of them,
  * or of a step before them. Of all others the journal need not say it.
  */
-export function orderedJoins({ steps }: Plan): ReadonlySet<string> {
+export function orderedJoins(plan: Plan): ReadonlySet<string> {
+  const before = known.get(plan);
+  if (before) return before;
+  const found = findOrderedJoins(plan);
+  known.set(plan, found);
+  return found;
+}
+
+function findOrderedJoins({ steps }: Plan): ReadonlySet<string> {
   const behind = new Map<string, string[]>();
   const edgesInto = new Map<string, number>();
   for (const { id, next } of steps.values()) {
