@@ -5,12 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { type Client, createClient } from '#shared/contract/contract.ts';
-import { type HostApi, hostApi } from '#shared/contract/hostApi.ts';
+import type { Client } from '#shared/contract/contract.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
 import type { Host } from './host.ts';
-import { memorySecrets } from './localSecrets.ts';
-import { signedOut } from './signedOut.fixture.ts';
-import { startHost } from './startHost.ts';
+import { startSignedOutHost } from './signedOutHost.fixture.ts';
 
 const SECRET = 'canary-31f0a9';
 
@@ -18,16 +16,7 @@ let host: Host;
 let client: Client<HostApi>;
 let projectId: string;
 beforeAll(async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'sluice-host-'));
-  host = startHost({
-    places: { dataDir, projectsDir: join(dataDir, 'projects'), checkout: undefined },
-    cloud: signedOut('http://127.0.0.1:4400'),
-    secrets: memorySecrets(),
-    shell: { kind: 'browser', keychain: false },
-    program: 'The test',
-    version: '0.1.0',
-  });
-  client = createClient(hostApi, host.call);
+  ({ host, client } = startSignedOutHost(mkdtempSync(join(tmpdir(), 'sluice-host-'))));
   projectId = (await client.projects.create({ name: 'Triage', template: 'issue-triage' })).id;
 });
 afterAll(() => host?.close());

@@ -4,27 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { v7 as uuid } from 'uuid';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type Client, createClient } from '#shared/contract/contract.ts';
-import { type HostApi, type HostEvent, hostApi } from '#shared/contract/hostApi.ts';
-import { memorySecrets } from './localSecrets.ts';
+import type { HostEvent } from '#shared/contract/hostApi.ts';
 import type { Shell } from './preferences.ts';
-import { signedOut } from './signedOut.fixture.ts';
-import { startHost } from './startHost.ts';
+import { startSignedOutHost } from './signedOutHost.fixture.ts';
 import { createFromTemplate } from './templates.ts';
 
 const place = () => mkdtempSync(join(tmpdir(), 'sluice-host-'));
 
 function start(dataDir = place(), shell: Shell = { kind: 'browser', keychain: false }) {
-  const host = startHost({
-    places: { dataDir, projectsDir: join(dataDir, 'projects'), checkout: undefined },
-    cloud: signedOut('http://127.0.0.1:4400'),
-    secrets: memorySecrets(),
-    shell,
-    program: 'The test',
-    version: '0.1.0',
-  });
+  const { host, client } = startSignedOutHost(dataDir, { shell });
   onTestFinished(() => host.close());
-  const client: Client<HostApi> = createClient(hostApi, host.call);
   const events: HostEvent[] = [];
   host.subscribe((event) => events.push(event));
   return { host, client, events, dataDir };

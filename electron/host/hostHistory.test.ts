@@ -2,24 +2,12 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type Client, createClient } from '#shared/contract/contract.ts';
-import { type HostApi, type HostEvent, hostApi } from '#shared/contract/hostApi.ts';
-import { memorySecrets } from './localSecrets.ts';
-import { signedOut } from './signedOut.fixture.ts';
-import { startHost } from './startHost.ts';
+import type { HostEvent } from '#shared/contract/hostApi.ts';
+import { startSignedOutHost } from './signedOutHost.fixture.ts';
 
 async function openedProject() {
-  const dataDir = mkdtempSync(join(tmpdir(), 'sluice-history-'));
-  const host = startHost({
-    places: { dataDir, projectsDir: join(dataDir, 'projects'), checkout: undefined },
-    cloud: signedOut('http://127.0.0.1:4400'),
-    secrets: memorySecrets(),
-    shell: { kind: 'browser', keychain: false },
-    program: 'The test',
-    version: '0.1.0',
-  });
+  const { host, client } = startSignedOutHost(mkdtempSync(join(tmpdir(), 'sluice-history-')));
   onTestFinished(() => host.close());
-  const client: Client<HostApi> = createClient(hostApi, host.call);
   const events: HostEvent[] = [];
   host.subscribe((event) => events.push(event));
   const { id: projectId, dir } = await client.projects.create({ name: 'Hello', template: 'hello' });

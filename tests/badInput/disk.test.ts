@@ -2,25 +2,16 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Client, createClient } from '#shared/contract/contract.ts';
-import { type HostApi, hostApi } from '#shared/contract/hostApi.ts';
-import { memorySecrets } from '../../electron/host/localSecrets.ts';
-import { signedOut } from '../../electron/host/signedOut.fixture.ts';
-import { startHost } from '../../electron/host/startHost.ts';
+import type { Client } from '#shared/contract/contract.ts';
+import type { HostApi } from '#shared/contract/hostApi.ts';
+import { startSignedOutHost } from '../../electron/host/signedOutHost.fixture.ts';
 import { folder, terminal } from './sluice.ts';
 
 /** The host as the desktop has it. */
 function openHost(dataDir = join(folder(), 'desktop')): Client<HostApi> {
-  const host = startHost({
-    places: { dataDir, projectsDir: join(dataDir, 'projects'), checkout: undefined },
-    cloud: signedOut('http://127.0.0.1:9'),
-    secrets: memorySecrets(),
-    shell: { kind: 'browser', keychain: false },
-    program: 'The desktop',
-    version: '0.1.0',
-  });
+  const { host, client } = startSignedOutHost(dataDir, { program: 'The desktop' });
   onTestFinished(() => host.close());
-  return createClient(hostApi, host.call);
+  return client;
 }
 
 const BODY = 'steps:\n  start_5h2k: { name: Start, uses: trigger.manual }\n';
